@@ -1,0 +1,50 @@
+"""What may have gone wrong, told apart by one question: what may have happened on the host?"""
+
+from __future__ import annotations
+
+
+class BackoutError(Exception):
+    """An expected failure with a message for the person: what failed, where, what was changed, what to do next."""
+
+
+class NotStartedError(BackoutError):
+    """Nothing ran: the host was not reached, or refused before anything started. Safe to repeat."""
+
+
+class FailedError(BackoutError):
+    """It ran and said no: the remote program ended with an exit status other than 0, or its answer is damaged."""
+
+
+class UnknownOutcomeError(BackoutError):
+    """Cannot tell whether it ran to its end: the link was cut, or a time limit passed. Look; never repeat blindly."""
+
+
+class HostKeyChangedError(NotStartedError):
+    """The host answered with a key that is not the one in the settings: nothing was sent to it."""
+
+
+class HostBusyError(NotStartedError):
+    """Another job changes this site on the host; ours was not started.
+
+    `holder` is the key of the job that holds the site.
+    """
+
+    def __init__(self, message: str, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
+class StoreUnavailableError(BackoutError):
+    """Backout's own database cannot be reached or written. Not an OSError: a step's own OSError is a failed step."""
+
+
+class LeaseLostError(BackoutError):
+    """Another process owns the operation now; this one must stop and write nothing."""
+
+
+class SettingsError(BackoutError):
+    """The settings file is missing, unreadable or wrong; the message names the file, the key and the remedy."""
+
+
+class ProbeError(NotStartedError):
+    """The web front of a site did not answer an HTTP request at all (refused, no DNS name, time-out)."""
