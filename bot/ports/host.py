@@ -95,7 +95,9 @@ class Host(Protocol):
     async def run(self, command: Command) -> Completed:
         """Run a short read-only command and return its result, whatever its exit status. Reads only."""
 
-    async def reader(self, verb: str, request: dict[str, object], timeout: timedelta = timedelta(seconds=120)) -> dict[str, object]:
+    async def reader(
+        self, verb: str, request: dict[str, object], timeout: timedelta = timedelta(seconds=120)
+    ) -> dict[str, object]:
         """Run a read-only verb of the row reader and return its JSON answer. Reads only.
 
         The reader (a zipapp, see adapters/host_reader) is sent once per version and checked by SHA-256 before use.
@@ -116,7 +118,9 @@ class Host(Protocol):
     async def job_status(self, root: str, key: str) -> JobStatus:
         """Return the state of a job; reads only."""
 
-    async def job_output(self, root: str, key: str, stream: str, offset: int = 0, limit: int = 1_000_000) -> str:
+    async def job_output(
+        self, root: str, key: str, stream: str, offset: int = 0, limit: int = 1_000_000
+    ) -> str:
         """Return up to `limit` bytes of a job's 'stdout', 'stderr' or 'progress' from `offset`; reads only."""
 
     async def wait_job(self, root: str, key: str, timeout: timedelta) -> JobStatus:

@@ -1,0 +1,146 @@
+"""What a database and its copies were found to hold: counts, hashes and keys, never rows.
+
+The shapes are those of the row reader's answers (adapters/host_reader); unknown keys are ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseFacts:
+    """Identity and shape of one database. `rows` counts by table; `migrations` rows in order, None: no such table."""
+
+    engine: str
+    version: str
+    path: str
+    identity: str  # device:inode for a file; server id and name for a server
+    size_bytes: int
+    free_bytes: int
+    journal_mode: str
+    page_size: int
+    encoding: str
+    rows: dict[str, int]
+    nulls: dict[str, dict[str, int]]
+    migrations: tuple[tuple[str, int], ...] | None  # (name, batch) in the order of the table's id
+    owner: str = ""
+    mode: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """A process of the site's own user that can write to the database while the application is down."""
+
+    pid: int
+    command: str
+    kind: str
+    has_open: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyMade:
+    """A proven copy of a database: equal to its source by count and checksum, whole on disk."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    fingerprint: str
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A backup loaded into a scratch database of its own."""
+
+    path: str
+    rows: dict[str, int]
+    foreign_key_violations: int
+    fingerprint: str
+    migrations: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnLoss:
+    """One column in the loss table. `moved_to` is `table.column` where its values were found again."""
+
+    column: str
+    status: str
+    values_before: int = 0
+    values_lost: int = 0
+    values_moved: int = 0
+    moved_to: str | None = None
+    nulls_before: int = 0
+    nulls_after: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLoss:
+    """One table in the loss table; counts of rows by primary key. `missing_suspect`: migration, people or None."""
+
+    table: str
+    status: str
+    rows_before: int
+    rows_after: int
+    matched: int = 0
+    missing: int = 0
+    new: int = 0
+    changed: int = 0
+    reused_keys: int = 0
+    missing_suspect: str | None = None
+    columns: tuple[ColumnLoss, ...] = ()
+    missing_keys: tuple[Any, ...] = ()
+    new_keys: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """The loss table between a backup and the live database. `verdict`: none, loss or missing_rows."""
+
+    verdict: str
+    tables: tuple[TableLoss, ...]
+    rows_lost: int
+    values_lost: int
+    values_moved: int
+    rows_missing: int
+    rows_new: int
+    rows_changed: int
+    tables_shrunk: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """An independent account of every row and value after a rehearsal. `reasons` say why it is not proven."""
+
+    proven: bool
+    rows_kept: int = 0
+    rows_lost: int = 0
+    rows_restored: int = 0
+    values_restored: int = 0
+    values_mapped: int = 0
+    values_lost: int = 0
+    unaccounted: int = 0
+    reasons: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutoverMade:
+    """Production's data are now the source's. `already`: they were so before this run (a resumed job)."""
+
+    fingerprint: str
+    duration_s: float
+    already: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """One of the site's own read-only checks."""
+
+    name: str
+    value: int | None
+    expected: int | None
+    passed: bool
+    error: str | None = None

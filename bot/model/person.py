@@ -1,0 +1,48 @@
+"""People: who may do what. Votes and permissions belong to persons, not to accounts."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+class Permission(enum.StrEnum):
+    """What a command or decision asks of a person. Deny by default."""
+
+    READ = "read"  # any person of the site
+    RESPOND = "respond"
+    APPROVE = "approve"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """One human being. `ids` maps a platform (`web`, `slack`, `discord`) to the id of the account there."""
+
+    name: str
+    ids: dict[str, str] = field(default_factory=dict)
+    sites: tuple[str, ...] = ()
+    may_respond: bool = False
+    may_approve: bool = False
+
+    def refusal(self, permission: Permission, site: str) -> str | None:
+        """Return why this person may not do it on this site, or None when they may."""
+        if site not in self.sites:
+            return f"{self.name} is not listed for the site {site} in the settings"
+        if permission is Permission.RESPOND and not self.may_respond:
+            return f"{self.name} may read but not respond to incidents on {site} (settings: may_respond)"
+        if permission is Permission.APPROVE and not self.may_approve:
+            return f"{self.name} may not approve on {site} (settings: may_approve)"
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """Someone to call, in the order of the settings. `person` names a Person who can acknowledge."""
+
+    name: str
+    role: str
+    person: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    handle: str | None = None
+    note: str | None = None

@@ -1,0 +1,206 @@
+"""The settings file: one TOML file, checked before anything starts."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bot.model.errors import SettingsError
+from bot.model.person import Contact, Person
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(_Strict):
+    """Where Backout keeps its own records. `path` is the SQLite file, relative to the settings file."""
+
+    path: Path = Path("backout.db")
+
+
+class WebSettings(_Strict):
+    """The console. It listens on loopback unless told otherwise; `allowed_hosts` are accepted Host headers."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+    allowed_hosts: tuple[str, ...] = ()
+    tokens_file: Path = Path("tokens.json")
+
+
+class SshSettings(_Strict):
+    """How a host is reached. `known_hosts` holds its key; a host with another key is refused."""
+
+    address: str
+    port: int = 22
+    user: str
+    key: Path | None = None
+    known_hosts: Path
+    jump: SshSettings | None = None
+
+
+class MappingSettings(_Strict):
+    """How values written in the new shape since the migration are mapped back.
+
+    `join` maps a column of `to_table` to a column of `from_table`; `columns` maps a column of `from_table` to one of
+    `to_table`; `derived` lists columns of `from_table` that the corrected migration computes again.
+    """
+
+    from_table: str
+    to_table: str
+    join: dict[str, str]
+    columns: dict[str, str] = Field(default_factory=dict)
+    derived: tuple[str, ...] = ()
+
+
+class CheckSettings(_Strict):
+    """One read-only question to the database, answered by one whole number."""
+
+    name: str
+    sql: str
+    expect: int
+
+
+class ContactSettings(_Strict):
+    """Someone to call. `person` names one of the people who can acknowledge."""
+
+    name: str
+    role: str = "Database Administrator"
+    person: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    handle: str | None = None
+    note: str | None = None
+
+    def contact(self) -> Contact:
+        """Return it as the model's contact."""
+        return Contact(**self.model_dump())
+
+
+class IntervalSettings(_Strict):
+    """Every wait that a person can notice, in seconds."""
+
+    freeze_samples: Seconds = 3
+    approval_expiry: Seconds = 1800
+    page_again: Seconds = 300
+    watch: Seconds = 1800
+    watch_step: Seconds = 15
+    job_limit: Seconds = 6 * 3600
+
+
+class SiteSettings(_Strict):
+    """One production application."""
+
+    ssh: SshSettings
+    app_path: str
+    url: str
+    backups: tuple[str, ...]
+    deploy_script: str | None = None
+    branch: str = "main"
+    remote: str = "origin"
+    web_root: str | None = None
+    approvals: int = Field(default=1, ge=1, le=2)
+    size_limit_bytes: int = 1_000_000_000
+    mappings: tuple[MappingSettings, ...] = ()
+    checks: tuple[CheckSettings, ...] = ()
+    smoke_paths: tuple[str, ...] = ("/",)
+    manual_checks: tuple[str, ...] = ()
+    contacts: tuple[ContactSettings, ...] = ()
+    intervals: IntervalSettings = IntervalSettings()
+    retry_after_s: int = 300
+
+    @field_validator("app_path")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if not value.startswith("/"):
+            raise ValueError("must be an absolute path on the host")
+        return value.rstrip("/")
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+
+class PersonSettings(_Strict):
+    """One human being; deny by default."""
+
+    name: str
+    ids: dict[str, str] = Field(default_factory=dict)
+    sites: tuple[str, ...] = ()
+    may_respond: bool = False
+    may_approve: bool = False
+
+    def person(self) -> Person:
+        """Return it as the model's person."""
+        return Person(**self.model_dump())
+
+
+class Settings(_Strict):
+    """The whole file. `folder` is the folder of the file: relative paths in it start there."""
+
+    folder: Path
+    store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+    sites: dict[str, SiteSettings]
+    people: tuple[PersonSettings, ...]
+
+    def path(self, value: Path) -> Path:
+        """Return a path of the settings as an absolute one."""
+        return (self.folder / value.expanduser()).resolve()
+
+    def persons(self) -> tuple[Person, ...]:
+        """Return the people of the settings."""
+        return tuple(p.person() for p in self.people)
+
+
+def load_settings(path: Path) -> Settings:
+    """Return the checked settings of a TOML file; reads only.
+
+    *Raises* SettingsError naming the file, each wrong key and what it should be.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"there is no settings file {path}. Name one with --settings, or write it after deploy/backout.example.toml."
+        ) from None
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"the settings file {path} cannot be read: {error}. Nothing was started."
+        ) from error
+    try:
+        settings = Settings(**{**data, "folder": path.resolve().parent})
+    except ValidationError as error:
+        raise SettingsError(_wrong_keys(path, error)) from error
+    _refuse_unknown_sites(path, settings)
+    return settings
+
+
+def _wrong_keys(path: Path, error: ValidationError) -> str:
+    head = f"the settings file {path} has {error.error_count()} fault(s); nothing was started:"
+    faults = error.errors(include_url=False, include_input=False)
+    return "\n".join([head, *(f"  {'.'.join(str(part) for part in f['loc'])}: {f['msg']}" for f in faults)])
+
+
+def _refuse_unknown_sites(path: Path, settings: Settings) -> None:
+    for person in settings.people:
+        for site in person.sites:
+            if site not in settings.sites:
+                known = ", ".join(settings.sites)
+                raise SettingsError(
+                    f"the settings file {path} lists the site {site} for {person.name}, but knows only: {known}."
+                )
+
+
+def token_hash(token: str) -> str:
+    """Return the SHA-256 of a console token, which is all that is kept of it."""
+    return hashlib.sha256(token.encode()).hexdigest()
