@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import aiohttp
@@ -43,7 +42,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, shown: str) -> Answer:
         async with session.get(url, allow_redirects=False) as response:
             await response.read()
             return Answer(path=shown, status=response.status, duration_s=time.monotonic() - began)
-    except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise ProbeError(
             f"{shown} did not answer over HTTP ({type(error).__name__}). Nothing was changed."
         ) from error

@@ -208,7 +208,17 @@ def _facts(answer: Json) -> DatabaseFacts:
         migrations=None if migrations is None else tuple((m["migration"], m["batch"]) for m in migrations),
         owner=str(file["owner"]),
         mode=str(file["mode"]),
+        cascading_children=_cascades(answer["tables"]),
     )
+
+
+def _cascades(tables: Json) -> dict[str, tuple[str, ...]]:
+    children: dict[str, list[str]] = {}
+    for name, table in tables.items():
+        for key in table["foreign_keys"]:
+            if str(key["on_delete"]).upper() == "CASCADE":
+                children.setdefault(str(key["parent"]), []).append(name)
+    return {parent: tuple(names) for parent, names in children.items()}
 
 
 def _writers(answer: Json) -> tuple[Writer, ...]:

@@ -27,6 +27,9 @@ class DatabaseFacts:
     migrations: tuple[tuple[str, int], ...] | None  # (name, batch) in the order of the table's id
     owner: str = ""
     mode: str = ""
+    cascading_children: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # parent → tables whose rows go with it
 
 
 @dataclass(frozen=True, kw_only=True)

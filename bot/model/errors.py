@@ -34,6 +34,22 @@ class HostBusyError(NotStartedError):
         self.holder = holder
 
 
+class ReaderRefusalError(FailedError):
+    """The row reader on the host said no, with a reason for the person.
+
+    `kind` is the reader's own word for it (`not_found`, `no_space`, `changed` …), or `no_python` where the host has
+    no Python that can run it.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class JobDiedError(FailedError):
+    """A job on the host is gone without an exit status. What it did must be looked up; it is never repeated by itself."""
+
+
 class StoreUnavailableError(BackoutError):
     """Backout's own database cannot be reached or written. Not an OSError: a step's own OSError is a failed step."""
 

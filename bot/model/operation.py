@@ -19,7 +19,11 @@ class OperationState(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """A row of work. `id` is the idempotency key. `fence` counts claims; `changes_site` takes the site's lock."""
+    """A row of work. `id` is the idempotency key. `fence` counts claims; `changes_site` takes the site's lock.
+
+    `unreturned_claims` counts the claims, the present one included, whose process did not give its lease back: more
+    than one means that a process ended in the middle of this operation.
+    """
 
     id: str
     kind: str
@@ -33,6 +37,7 @@ class Operation:
     error: str | None = None
     owner: str | None = None
     fence: int = 0
+    unreturned_claims: int = 0
     cancel_requested: bool = False
     created_at: datetime | None = None
     ended_at: datetime | None = None

@@ -24,10 +24,16 @@ class Person:
     may_respond: bool = False
     may_approve: bool = False
 
+    def refusal_to_read(self, site: str) -> str | None:
+        """Return why this person may not even see the site, or None when they may."""
+        return (
+            None if site in self.sites else f"{self.name} is not listed for the site {site} in the settings"
+        )
+
     def refusal(self, permission: Permission, site: str) -> str | None:
         """Return why this person may not do it on this site, or None when they may."""
-        if site not in self.sites:
-            return f"{self.name} is not listed for the site {site} in the settings"
+        if reason := self.refusal_to_read(site):
+            return reason
         if permission is Permission.RESPOND and not self.may_respond:
             return f"{self.name} may read but not respond to incidents on {site} (settings: may_respond)"
         if permission is Permission.APPROVE and not self.may_approve:

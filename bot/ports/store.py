@@ -128,13 +128,16 @@ class Transaction(Protocol):
         """*Raises* LeaseLostError unless the operation is running and held by this owner at this fence. Locks its row."""
 
     async def release_leases(self, owner: str | None) -> None:
-        """Let go of this owner's leases (None: of all, when this process is known to be the only one)."""
+        """Let go of this owner's leases (None: of all, when this process is known to be the only one).
+
+        Leases given back by their own owner do not count as claims that ended in a crash.
+        """
 
     async def checkpoints(self, operation_id: str) -> dict[str, Any]:
         """Return the recorded results by checkpoint name."""
 
-    async def add_checkpoint(self, operation_id: str, name: str, result: Any) -> None:
-        """Record a checkpoint once; a second record of the same name is ignored."""
+    async def add_checkpoint(self, operation_id: str, name: str, result: Any) -> bool:
+        """Record a checkpoint once; False when one of this name was there (it keeps its first result)."""
 
     async def finish_operation(
         self, operation_id: str, state: OperationState, *, result: Any = None, error: str | None = None

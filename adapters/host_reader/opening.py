@@ -1,0 +1,167 @@
+"""Open a backup file on the host as a stream of its decompressed bytes, with its SHA-256 taken beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import threading
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Iterator, Optional
+
+from adapters.host_reader.answers import Refusal, progress
+from bot.dumps import formats
+from bot.dumps.compression import DamagedError, decompressed
+
+# Big enough that a system call costs nothing, small enough that memory stays flat.
+BLOCK_BYTES = 1 << 20
+# Bigger for the hash: after each block its thread waits some 5 ms for the interpreter's lock, while the scan runs.
+HASH_BLOCK_BYTES = 1 << 23
+
+
+class ProgramMissingError(Exception):
+    """The file needs a program that this host has not; the message names it."""
+
+
+def raw_blocks(file: IO[bytes], what: str = "", total: int = 0) -> Iterator[bytes]:
+    """Yield an open file's bytes in blocks, telling the progress where `what` names the work."""
+    done = 0
+    while True:
+        block = file.read(BLOCK_BYTES)
+        if not block:
+            return
+        done += len(block)
+        if what:
+            progress(what, done, total, "bytes")
+        yield block
+
+
+def content_blocks(path: Path, what: str = "") -> Iterator[bytes]:
+    """Yield the decompressed content of a plain, gzip, bzip2, xz, zstd or (single-member) zip file.
+
+    *Raises* DamagedError when the compression is not whole, ProgramMissingError for zstd without its program, OSError
+    when the file cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:  # unbuffered: zstd goes on from the same place
+        head = file.read(formats.HEAD_BYTES)
+        file.seek(0)
+        compression = formats.compression_of(head)
+        total = path.stat().st_size
+        if compression is None:
+            yield from raw_blocks(file, what, total)
+        elif compression == "zip":
+            yield from _zip_blocks(file)
+        elif compression == "zstd":
+            yield from _zstd_blocks(file, what, total)
+        else:
+            yield from decompressed(raw_blocks(file, what, total), compression)
+
+
+def content_head(path: Path) -> bytes:
+    """Return the first decompressed bytes of a file, fewer where it is damaged. *Raises* as `content_blocks`."""
+    head = b""
+    blocks = content_blocks(path)
+    try:
+        for block in blocks:
+            head += block
+            if len(head) >= formats.HEAD_BYTES:
+                break
+    except DamagedError:
+        return head
+    finally:
+        close = getattr(blocks, "close", None)
+        if close:
+            close()
+    return head[: formats.HEAD_BYTES]
+
+
+def _zip_blocks(file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) != 1:
+                raise DamagedError(f"the zip archive holds {len(members)} files where one dump is expected")
+            if members[0].flag_bits & 1:
+                raise ProgramMissingError(
+                    "the zip archive is encrypted; unpack it with its password and look again"
+                )
+            with archive.open(members[0]) as content:
+                yield from raw_blocks(content)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise DamagedError(f"the zip archive is damaged ({type(error).__name__})") from None
+    except NotImplementedError:
+        raise ProgramMissingError(
+            "the zip archive uses a method that Python cannot read; unpack it and look again"
+        ) from None
+
+
+def _zstd_blocks(file: IO[bytes], what: str, total: int) -> Iterator[bytes]:
+    program = shutil.which("zstd") or shutil.which("unzstd")
+    if program is None:
+        raise ProgramMissingError(
+            "it is compressed with zstd, and this host has no zstd program; unpack it or install zstd"
+        )
+    process = subprocess.Popen(
+        [program, "-dc"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        if process.stdout is None:
+            raise DamagedError("zstd gave no output")
+        for block in raw_blocks(process.stdout):
+            if what:
+                progress(what, min(file.tell(), total), total, "bytes")
+            yield block
+        if process.wait() != 0:
+            raise DamagedError("the zstd stream is damaged or cut short")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+class FileHash:
+    """Takes a file's SHA-256 in a thread of its own while the caller reads its content (hashing frees the GIL)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._digest: Optional[str] = None
+        self._error: Optional[OSError] = None
+        self._thread = threading.Thread(target=self._run, name="sha256", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._digest = sha256_of(self._path)
+        except OSError as error:
+            self._error = error
+
+    def result(self) -> str:
+        """Return the hash, waiting for it. *Raises* Refusal when the file could not be read."""
+        self._thread.join()
+        if self._digest is None:
+            raise unreadable(self._path, self._error or OSError("no hash"))
+        return self._digest
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 as it lies there, in flat memory."""
+    digest = hashlib.sha256()
+    block = bytearray(HASH_BLOCK_BYTES)
+    view = memoryview(block)
+    with path.open("rb", buffering=0) as file:
+        while True:
+            size = file.readinto(block)
+            if not size:
+                return digest.hexdigest()
+            digest.update(view[:size])
+
+
+def unreadable(path: Path, error: OSError) -> Refusal:
+    """Return the refusal for a file that cannot be read."""
+    kind = "not_found" if isinstance(error, FileNotFoundError) else "unreadable"
+    reason = error.strerror or type(error).__name__
+    return Refusal(kind, f"{path} cannot be read: {reason}. Nothing was changed.")

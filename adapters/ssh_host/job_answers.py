@@ -1,0 +1,51 @@
+"""What `job.sh` answers, read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.ports.host import JobState, JobStatus
+
+_MARK = "backout-job "
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobAnswer:
+    """One answer line. `status` is set for a state, `holder` for BUSY, `refusal` for REFUSED; the others are None."""
+
+    status: JobStatus | None = None
+    holder: str | None = None
+    refusal: str | None = None
+
+
+def parse_job_answer(key: str, printed: str) -> JobAnswer | None:
+    """Return the answer about the job `key`, or None where there is none or it is damaged.
+
+    *Source*: the head of adapters/ssh_host/job.sh.
+    """
+    lines = [line for line in printed.splitlines() if line.startswith(_MARK)]
+    if len(lines) != 1:
+        return None
+    word, _, rest = lines[0].removeprefix(_MARK).partition(" ")
+    if word == "REFUSED":
+        return JobAnswer(refusal=rest)
+    if word == "BUSY":
+        return JobAnswer(holder=rest)
+    if word not in {"STARTED", "ATTACHED", "IS"}:
+        return None
+    status = _parse_status(key, rest.split(), attached=word == "ATTACHED")
+    return None if status is None else JobAnswer(status=status)
+
+
+def _parse_status(key: str, words: list[str], *, attached: bool) -> JobStatus | None:
+    try:
+        state, exit_status, began, ended = words
+        return JobStatus(
+            key=key,
+            state=JobState[state],
+            exit_status=None if exit_status == "-" else int(exit_status),
+            duration_s=None if "-" in {began, ended} else round(float(ended) - float(began), 2),
+            attached=attached,
+        )
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,65 @@
+"""What carries a shell line to a host and its result back: the small port below the host port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A shell line that ran to its end, with an exit status (128 + n where signal n ended it)."""
+
+    exit_status: int
+    stdout: bytes
+    stderr: bytes
+    duration_s: float
+    truncated: bool
+
+
+class BoundedOutput:
+    """Keeps the first `limit` bytes of a stream and drops the rest, so that the sender is never blocked."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+        self.truncated = False
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        room = self._limit - len(self._kept)
+        self._kept += data[: max(room, 0)]
+        self.truncated = self.truncated or len(data) > room
+
+    def kept(self) -> bytes:
+        """Return what was kept."""
+        return bytes(self._kept)
+
+
+class Link(Protocol):
+    """One kept connection to one host, opened when first needed and again when lost."""
+
+    @property
+    def place(self) -> str:
+        """Return `host:port`, as messages name it."""
+
+    @property
+    def user(self) -> str:
+        """Return the account on the host."""
+
+    async def proved_key(self) -> str:
+        """Return the fingerprint `SHA256:…` of the key that the host proved, connecting if need be.
+
+        *Raises* NotStartedError, HostKeyChangedError.
+        """
+
+    async def execute(self, line: str, stdin: bytes, timeout: timedelta, max_output_bytes: int) -> Ended:
+        """Run a shell line in the user's home, without a terminal, and return how it ended.
+
+        `stdin` is sent, then closed. At most `max_output_bytes` of each stream are kept. *Raises* NotStartedError when
+        nothing was sent, UnknownOutcomeError when it cannot be told whether the line ran to its end.
+        """
+
+    async def close(self) -> None:
+        """Close the connection; it is opened again by the next call."""

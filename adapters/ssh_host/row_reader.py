@@ -1,0 +1,98 @@
+"""The row reader on the host: found a Python for it, sent once, asked with JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from adapters.ssh_host.link import Ended, Link
+from adapters.ssh_host.program_output import GREETING_BYTES, printed_by_program
+from adapters.ssh_host.settings import HostSettings
+from adapters.ssh_host.shell_line import framed_line
+from adapters.ssh_host.shipped import ShippedProgram, reader_program, run_shipped
+from bot.model.errors import FailedError, ReaderRefusalError
+from bot.ports.host import Command
+
+# Prints the absolute path of the first Python that is new enough for the reader.
+_FIND_PYTHON = """for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9; do
+  "$name" -c 'import sqlite3, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && command -v "$name" && exit 0
+done; exit 1
+"""
+# Answers list at most 50 keys a table; this is far more than the tables of any application need.
+_ANSWER_BYTES = 16_000_000
+_GRACE_S = 5
+
+
+class RowReader:
+    """The reader of one host; the path of the host's Python is found once and kept."""
+
+    def __init__(self, link: Link, settings: HostSettings, content_path: Path, sha256: str) -> None:
+        self._link = link
+        self._program: ShippedProgram = reader_program(settings.work_folder, content_path, sha256)
+        self._python: str | None = None
+        self._sent = False
+
+    async def ask(self, verb: str, request: dict[str, object], timeout: timedelta) -> dict[str, object]:
+        """Run a read-only verb and return its answer; see `Host.reader`."""
+        limit_s = timeout.total_seconds() + _GRACE_S
+        interpreter = ["timeout", "-k", str(_GRACE_S), f"{limit_s:.1f}", await self._find_python(), "-I"]
+        line = framed_line(self._program.argv(interpreter, [verb]))
+        stdin = json.dumps(request).encode()
+        ended = await run_shipped(
+            self._link, self._program, line, stdin, timeout, _ANSWER_BYTES + GREETING_BYTES
+        )
+        return self._read_answer(verb, ended)
+
+    async def job_command(self, verb: str, request: dict[str, object]) -> Command:
+        """Return the command of a detached job that runs a verb, with the reader in place on the host."""
+        python = await self._find_python()
+        await self._send_once()
+        return Command(argv=self._program.argv([python, "-I"], [verb]), stdin=json.dumps(request))
+
+    async def _send_once(self) -> None:
+        if self._sent:
+            return
+        line = framed_line(self._program.argv(["true"], []))
+        await run_shipped(self._link, self._program, line, b"", timedelta(seconds=30), GREETING_BYTES)
+        self._sent = True
+
+    async def _find_python(self) -> str:
+        if self._python is None:
+            line = framed_line(["sh", "-c", _FIND_PYTHON])
+            ended = await self._link.execute(line, b"", timedelta(seconds=30), GREETING_BYTES)
+            found = printed_by_program(self._link, ended).decode(errors="replace").strip()
+            if ended.exit_status != 0 or not found.startswith("/"):
+                raise ReaderRefusalError(
+                    f"{self._link.place} has no python3 of version 3.9 or later with sqlite3, which reading rows there "
+                    "needs. Nothing was changed. Have it installed; the engine's own client is the slower way.",
+                    kind="no_python",
+                )
+            self._python = found
+        return self._python
+
+    def _read_answer(self, verb: str, ended: Ended) -> dict[str, object]:
+        printed = printed_by_program(self._link, ended)
+        # What it wrote on its error stream stays unread: it may quote a row.
+        damaged = FailedError(
+            f"The row reader on {self._link.place} ended {verb!r} with exit status {ended.exit_status} and gave no "
+            "whole answer. It only read; nothing was changed."
+        )
+        if ended.truncated:
+            raise damaged
+        try:
+            answer = json.loads(printed)
+        except ValueError as cause:
+            raise damaged from cause
+        if not isinstance(answer, dict) or not isinstance(answer.get("ok"), bool):
+            raise damaged
+        if not answer["ok"]:
+            raise self._refusal(answer.get("error"))
+        if ended.exit_status != 0:
+            raise damaged
+        return answer
+
+    def _refusal(self, error: object) -> ReaderRefusalError:
+        told = error if isinstance(error, dict) else {}
+        message = str(told.get("message") or "the row reader refused without a reason")
+        return ReaderRefusalError(message, kind=str(told.get("kind") or "internal"))

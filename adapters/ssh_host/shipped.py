@@ -1,0 +1,96 @@
+"""Programs of ours on the host: sent once per version, checked by SHA-256 in the same line that runs them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+
+from adapters.ssh_host.link import Ended, Link
+from adapters.ssh_host.shell_line import after_sign, framed_line, shell_words
+from bot.model.errors import FailedError, NotStartedError
+
+# An exit status that no program of ours gives: the file is missing or is not the one that was sent.
+NOT_AS_SENT = 97
+# Arguments: SHA-256, path, and the arguments of the program.
+_CHECK = f"""sha=$1 path=$2; shift 2
+echo "$sha  $path" | sha256sum -c --status 2>/dev/null || {{
+  echo "$path is missing or is not the file that was sent" >&2; exit {NOT_AS_SENT}; }}
+"""
+# Arguments: folder, path, SHA-256. A file is complete under its name or not there: checked first, then renamed.
+_RECEIVE = """umask 077
+mkdir -p -- "$1" && cat >"$2.$$" && echo "$3  $2.$$" | sha256sum -c --status && mv -f -- "$2.$$" "$2" && exit 0
+rm -f -- "$2.$$"; exit 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShippedProgram:
+    """A file of ours for the host: its content and the name under which it lies there."""
+
+    content_path: Path
+    sha256: str
+    host_path: str
+
+    def argv(self, interpreter: Sequence[str], arguments: Sequence[str]) -> list[str]:
+        """Return the command that checks the file on the host and, if it is as sent, runs it."""
+        script = f'{_CHECK}exec {shell_words(interpreter)} "$path" "$@"'
+        return ["sh", "-c", script, "sh", self.sha256, self.host_path, *arguments]
+
+
+def job_program(work_folder: str) -> ShippedProgram:
+    """Return the runner of detached jobs, `job.sh`, as it is shipped."""
+    path = Path(__file__).with_name("job.sh")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return ShippedProgram(
+        content_path=path, sha256=sha256, host_path=f"{work_folder}/bin/job-{sha256[:16]}.sh"
+    )
+
+
+def reader_program(work_folder: str, content_path: Path, sha256: str) -> ShippedProgram:
+    """Return the row reader as it is shipped; `content_path` is the packed zipapp on the bot's side."""
+    host_path = f"{work_folder}/bin/reader-{sha256[:16]}.pyz"
+    return ShippedProgram(content_path=content_path, sha256=sha256, host_path=host_path)
+
+
+async def run_shipped(
+    link: Link, program: ShippedProgram, line: str, stdin: bytes, timeout: timedelta, max_output_bytes: int
+) -> Ended:
+    """Run a line that calls `program`, and send the program first where the host has it not; return how it ended.
+
+    One round trip where the program is there already. *Changes*: the program's file on the host, when it is sent.
+    """
+    ended = await link.execute(line, stdin, timeout, max_output_bytes)
+    if ended.exit_status != NOT_AS_SENT:
+        return ended
+    await ship(link, program)
+    ended = await link.execute(line, stdin, timeout, max_output_bytes)
+    if ended.exit_status == NOT_AS_SENT:
+        raise NotStartedError(
+            f"{program.host_path} on {link.place} is not the file that was just sent there. Nothing was run. See who "
+            f"else writes below that folder, and whether {link.user} has the program sha256sum."
+        )
+    return ended
+
+
+async def ship(link: Link, program: ShippedProgram) -> None:
+    """Send the program to the host, whatever lies there under its name. *Raises* FailedError when it does not arrive.
+
+    *Changes*: one file below the work folder, mode 0600, complete or not at all.
+    """
+    content = program.content_path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != program.sha256:
+        raise NotStartedError(
+            f"{program.content_path} on this side is not the file it should be (SHA-256 differs). Nothing was sent to "
+            f"{link.place}. Start Backout again, or install it anew."
+        )
+    path = program.host_path
+    line = framed_line(["sh", "-c", _RECEIVE, "sh", str(PurePosixPath(path).parent), path, program.sha256])
+    ended = await link.execute(line, content, timedelta(seconds=60), 10_000)
+    if ended.exit_status != 0 or after_sign(ended.stdout) is None:
+        raise FailedError(
+            f"{path} could not be written on {link.place} (exit status {ended.exit_status}). Nothing was run with it. "
+            f"Check that {link.user} may write below its home folder and that the disk is not full."
+        )

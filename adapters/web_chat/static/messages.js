@@ -1,0 +1,160 @@
+// The incident's channel: one card a message, changed in place.
+
+import { decisionSignature, decisionView } from "./decisions.js";
+import { byId, clock, download, h, keyed, number, plural, rich, sign, tableView, toneOf, toneWord } from "./dom.js";
+import { openDecisions, state, whenChanged } from "./state.js";
+import { putCommand } from "./commandbox.js";
+
+const NEAR_END_PX = 80; // nearer to the end than this, the channel follows what comes in
+
+let shown = { id: null, tones: new Map() };
+
+function messageView(message, decision) {
+  return h("article", { class: `message tone-${toneOf(message.tone)}`, tabindex: "-1", "aria-label": `${toneWord(message.tone)}${message.title}`, "data-message": message.id },
+    h("header", {}, sign(message.tone), h("h3", {}, message.title),
+      h("p", { class: "meta quiet" }, message.step ? `Step ${message.step} · ` : "", clock(message.updated_at))),
+    message.body ? h("p", { class: "body" }, rich(message.body)) : null,
+    message.facts.length ? h("dl", { class: "facts" }, message.facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, rich(value))))) : null,
+    message.progress ? progressView(message.progress) : null,
+    message.table ? tableView(message.title, message.table.columns, message.table.rows, message.table.numeric) : null,
+    message.file_text === null || message.file_text === undefined ? null : fileView(message),
+    decision ? decisionView(decision) : null,
+    message.next_steps.length ? nextView("Next", message.next_steps.map((text) => ({ text, summary: "" }))) : null);
+}
+
+function progressView({ what, done, total, unit }) {
+  const share = total > 0 ? Math.floor((100 * done) / total) : null;
+  const label = share === null ? `${what}: ${number(done)} ${unit} so far` : `${what}: ${number(done)} of ${number(total)} ${unit} (${share} %)`;
+  const bar = share === null ? h("progress", { "aria-label": label }) : h("progress", { max: total, value: done, "aria-label": label });
+  return h("div", { class: "progress" }, bar, h("span", {}, label));
+}
+
+function fileView(message) {
+  const name = message.file_name ?? "output.txt";
+  const lines = message.file_text.split("\n").length;
+  return h("details", { class: "file", "data-keep": "file" },
+    h("summary", { "data-focus": "file" }, h("code", {}, name), ` · ${plural(lines, "line")}`),
+    h("pre", { tabindex: "0" }, message.file_text),
+    h("button", { class: "button small", type: "button", onclick: () => download(name, message.file_text, "text/plain") }, `Save ${name}`));
+}
+
+function nextView(title, commands) {
+  return h("div", { class: "commands" }, h("span", { class: "quiet" }, title),
+    h("ul", {}, commands.map(({ text, summary }) => h("li", {},
+      h("button", { class: "command", type: "button", "data-focus": `next:${text}`, onclick: () => putCommand(text) }, h("code", {}, text)),
+      summary ? h("span", { class: "quiet" }, summary) : null))));
+}
+
+export function items() {
+  const decisions = new Map((state.incident?.decisions ?? []).map((one) => [one.id, one]));
+  const messages = (state.incident?.messages ?? []).map((message) => {
+    const decision = decisions.get(message.decision_id);
+    decisions.delete(message.decision_id);
+    return {
+      key: message.id,
+      signature: JSON.stringify([message.revision, message.updated_at, decisionSignature(decision)]),
+      build: () => messageView(message, decision),
+    };
+  });
+  // An open decision that no message shows must be reachable all the same.
+  const loose = [...decisions.values()].filter((one) => one.state === "open").map((decision) => ({
+    key: `decision ${decision.id}`,
+    signature: decisionSignature(decision),
+    build: () => h("article", { class: "message", tabindex: "-1", "aria-label": decision.question }, decisionView(decision)),
+  }));
+  return [...messages, ...loose];
+}
+
+function welcome() {
+  return h("div", { class: "empty" }, h("h3", {}, "No incident here"),
+    h("p", {}, "When a migration lost data, open one. Backout looks first; it changes nothing before you decide."),
+    nextView("Begin with", [{ text: "/incident start ", summary: "and the name of the site" }]));
+}
+
+function nextOrWelcome(next) {
+  if (state.receivedAt > 0 && state.incident === null) return welcome();
+  return next.length ? nextView("What you can do next", next) : h("div");
+}
+
+function announce(fresh) {
+  const words = fresh.map((message) => `${toneWord(message.tone)}${message.title}`).join(". ");
+  if (words) byId("announce").textContent = words;
+}
+
+// Returns the messages that are new, or whose tone or title changed, since the last drawing of the same incident.
+function news() {
+  const messages = state.incident?.messages ?? [];
+  const same = shown.id === state.id;
+  const before = shown.tones;
+  shown = { id: state.id, tones: new Map(messages.map((one) => [one.id, `${one.tone} ${one.title}`])) };
+  return { same, fresh: same ? messages.filter((one) => before.get(one.id) !== shown.tones.get(one.id)) : [] };
+}
+
+function draw() {
+  const panel = byId("panel-channel");
+  const near = panel.scrollHeight - panel.scrollTop - panel.clientHeight < NEAR_END_PX;
+  const { same, fresh } = news();
+  keyed(byId("messages"), items());
+  const next = state.incident ? state.incident.next_commands : [];
+  keyed(byId("next"), [{
+    key: "next",
+    signature: JSON.stringify([state.receivedAt > 0, state.id, next]),
+    build: () => nextOrWelcome(next),
+  }]);
+  announce(fresh);
+  if (!same || near) toEnd();
+  else if (fresh.length) showNewer(fresh.length);
+}
+
+export function toEnd() {
+  const panel = byId("panel-channel");
+  panel.scrollTop = panel.scrollHeight;
+  byId("newer").hidden = true;
+}
+
+function showNewer(count) {
+  const button = byId("newer");
+  button.textContent = `↓ ${plural(count, "new message")}`;
+  button.hidden = state.tab !== "channel";
+}
+
+// Puts the focus on the message after (1) or before (-1) the one that has it; the last one when none has.
+export function step(direction) {
+  const all = [...document.querySelectorAll("#messages > article")];
+  const now = all.findIndex((one) => one.contains(document.activeElement));
+  const target = now < 0 ? all.at(-1) : all[now + direction];
+  target?.focus();
+  target?.scrollIntoView({ block: "nearest" });
+}
+
+export function showStepMessage(number) {
+  const message = (state.incident?.messages ?? []).filter((one) => one.step === number).at(-1);
+  showMessage(message && document.querySelector(`[data-message="${CSS.escape(message.id)}"]`));
+}
+
+const viewOf = (decision) => decision && document.querySelector(`[data-decision="${CSS.escape(decision.id)}"]`);
+
+// Tells whether a decision can be seen in the channel, or a good part of it.
+export function inSight(decision) {
+  const view = viewOf(decision)?.getBoundingClientRect();
+  const panel = byId("panel-channel").getBoundingClientRect();
+  return Boolean(view) && view.top < panel.bottom - NEAR_END_PX && view.bottom > panel.top + NEAR_END_PX;
+}
+
+export function showDecision() {
+  const view = viewOf(openDecisions()[0]);
+  if (!view) return;
+  showMessage(view);
+  view.querySelector("button")?.focus({ preventScroll: true });
+}
+
+function showMessage(node) {
+  node?.scrollIntoView({ block: "center" });
+  node?.focus({ preventScroll: true });
+}
+
+whenChanged(draw);
+byId("newer").addEventListener("click", toEnd);
+byId("panel-channel").addEventListener("scroll", ({ target }) => {
+  if (target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_END_PX) byId("newer").hidden = true;
+});

@@ -1,0 +1,196 @@
+"""Count the rows of INSERT statements in big blocks, exactly, whatever the values hold.
+
+A run is every statement after one another with the same head (`INSERT INTO "t" VALUES`). Rows are counted as opening
+brackets on the outermost level, outside strings. Inside or outside is the parity of the quotes before a place, and
+parity is kept when pairs of quotes that stand together are taken away; so a block shrinks to a few per cent by
+`bytes.translate` and `bytes.replace`, and no row is looked at one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import List, NamedTuple, Tuple
+
+_KEPT = b"'();\n"
+_DROPPED = bytes(code for code in range(256) if code not in _KEPT)
+_NESTED = re.compile(rb"\((?:\(\))+\)")
+_LEVEL = re.compile(rb"(?:\(\))*")
+
+# A run starts with a small window, so that a thousand small tables cost little, and doubles it while it lasts.
+FIRST_WINDOW = 1 << 14
+LAST_WINDOW = 1 << 21
+
+
+class Outline(NamedTuple):
+    """What stands outside the strings of some bytes: brackets and semicolons; and whether they end in a string."""
+
+    brackets: bytes
+    ends: int
+    inside: bool
+    newline_in_string: bool
+
+
+class Taken(NamedTuple):
+    """What a run took from the bytes it was given: how many, and whether the run is over."""
+
+    size: int
+    over: bool
+
+
+def outline(data: bytes, inside: bool, backslash: bool) -> Outline:
+    """Return the outline of `data`, which begins inside a string or not; `backslash` says whether `\\'` is an escape."""
+    if backslash and b"\\" in data:
+        data = data.replace(b"\\\\", b"").replace(b"\\'", b"")
+    kept = data.translate(None, _DROPPED).replace(b"''", b"")
+    newline_in_string = False
+    if inside or b"'" in kept:
+        parts = kept.split(b"'")
+        newline_in_string = b"\n" in b"".join(parts[1 - inside :: 2])
+        kept = b"".join(parts[int(inside) :: 2])
+        inside = inside ^ bool((len(parts) - 1) & 1)
+    return Outline(kept.translate(None, b";\n"), kept.count(b";"), inside, newline_in_string)
+
+
+def count_tuples(brackets: bytes, depth: int) -> Tuple[int, int]:
+    """Return how many row lists open on the outermost level, and the depth at the end, when it was `depth` before."""
+    text = b"(" * depth + brackets
+    while b"((" in text:
+        shorter = _NESTED.sub(b"()", text)
+        if len(shorter) == len(text):
+            break
+        text = shorter
+    level = _LEVEL.match(text)
+    closed = level.end() if level else 0
+    rest = text[closed:]
+    open_depth = rest.count(b"(") - rest.count(b")")
+    return closed // 2 + (1 if rest else 0) - (1 if depth else 0), max(open_depth, 0)
+
+
+class InsertRun:
+    """One run of INSERT statements: give it bytes with `take`, and read `rows` and `size_bytes` when it is over."""
+
+    def __init__(
+        self, table: str, head: bytes, columns: "List[str] | None", backslash: bool, keep: int = 0
+    ) -> None:
+        self.table = table
+        self.columns = columns
+        self.rows = 0
+        self.size_bytes = len(head)
+        self.kept = (
+            b""  # the bytes behind the first head, at most `keep` of them; for the migrations table only
+        )
+        self.longest_bytes = 0  # the longest statement, to within one window
+        self._open_bytes = 0
+        self._keep = keep
+        self._head = head
+        self._again = b";\n" + head
+        self._plain = not any(code in _KEPT[:-1] for code in head)
+        self._end = re.compile(b";\n(?!" + re.escape(head) + b")")
+        self._backslash = backslash
+        self._inside = False
+        self._between = False  # a statement has ended, and what follows is not known yet
+        self._depth = 0
+        self._window = FIRST_WINDOW
+
+    def take(self, data: bytes, start: int, last: bool) -> Taken:
+        """Count what `data` holds from `start` on and return how much of it was used; `last` says no more comes."""
+        if self._between:
+            return self._take_head(data, start, last)
+        part = self._cut(data, start, last)
+        if not part:
+            return Taken(0, False)
+        found, repeats = self._outline(part)
+        if found.ends == 0:
+            return self._count(part, found, False)
+        whole = part.endswith(b";\n") and not found.inside
+        if found.ends == repeats + whole and not found.newline_in_string:
+            self._window = min(self._window * 2, LAST_WINDOW)
+            self._between = whole
+            return self._count(part, found, False)
+        return self._take_to_end(part, found.newline_in_string)
+
+    def _take_head(self, data: bytes, start: int, last: bool) -> Taken:
+        """Behind a statement's end: go on where the same head follows; else the run is over."""
+        if data.startswith(self._head, start):
+            self._between = False
+            self._keep_bytes(self._head)
+            return Taken(len(self._head), False)
+        ahead = data[start : start + len(self._head)]
+        return Taken(0, last or len(ahead) == len(self._head) or not self._head.startswith(ahead))
+
+    def _take_to_end(self, part: bytes, newline_in_string: bool) -> Taken:
+        """Find the end of the run in `part`: by its pattern where that is certain, else quote by quote."""
+        match = None if newline_in_string else self._end.search(part)
+        if match:
+            shorter = part[: match.start() + 1]
+            found, repeats = self._outline(shorter)
+            if found.ends == repeats + 1 and not found.inside:
+                return self._count(shorter, found, True)
+        stop, over = self._exact_end(part)
+        shorter = part[:stop]
+        found, _ = self._outline(shorter)
+        return self._count(shorter, found, over)
+
+    def _cut(self, data: bytes, start: int, last: bool) -> bytes:
+        """Return the next window, ended at a line's end where there is one and never between a backslash and its sign."""
+        while True:
+            stop = min(start + self._window, len(data))
+            line_end = data.rfind(b"\n", start, stop) + 1
+            if line_end > start:
+                return data[start:line_end]
+            if stop == len(data) and last:
+                return data[start:stop]
+            # A `;` at the edge waits for what follows it, a backslash for the sign it escapes.
+            size = len(data[start:stop].rstrip(b"\\;"))
+            if size or stop == len(data):
+                return data[start : start + size]
+            self._window *= 2
+
+    def _outline(self, part: bytes) -> Tuple[Outline, int]:
+        """Return the outline of `part` without the repeated heads in it, and how many of these there were."""
+        if self._plain:
+            return outline(part, self._inside, self._backslash), part.count(self._again)
+        bare = part.replace(self._again, b";\n")
+        repeats = (len(part) - len(bare)) // len(self._head)
+        return outline(bare, self._inside, self._backslash), repeats
+
+    def _count(self, part: bytes, found: Outline, over: bool) -> Taken:
+        rows, self._depth = count_tuples(found.brackets, self._depth)
+        self.rows += rows
+        self.size_bytes += len(part)
+        self._open_bytes += len(part)
+        self.longest_bytes = max(self.longest_bytes, self._open_bytes)
+        if found.ends:
+            self._open_bytes = 0
+        self._inside = found.inside
+        self._keep_bytes(part)
+        return Taken(len(part), over)
+
+    def _keep_bytes(self, part: bytes) -> None:
+        if len(self.kept) < self._keep:
+            self.kept += part
+
+    def _exact_end(self, part: bytes) -> Tuple[int, bool]:
+        """Return where the run's last statement in `part` ends, and whether the run is over there; quote by quote."""
+        place, begin, inside = 0, 0, self._inside
+        while True:
+            place = part.find(b";", place)
+            if place < 0:
+                return len(part), False
+            inside ^= self._odd_quotes(part[begin:place])
+            begin = place = place + 1
+            if inside:
+                continue
+            if not part.startswith(self._again, place - 1):
+                return place, True
+            begin = place = place + len(self._head) + 1
+
+    def _odd_quotes(self, text: bytes) -> bool:
+        if self._backslash and b"\\" in text:
+            text = text.replace(b"\\\\", b"").replace(b"\\'", b"")
+        return bool(text.count(b"'") & 1)
+
+    @property
+    def inside_string(self) -> bool:
+        """Whether the bytes taken so far end within a value."""
+        return self._inside

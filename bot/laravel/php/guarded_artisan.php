@@ -1,0 +1,147 @@
+<?php
+// Runs one artisan command in the same process that has proved which database it will change; else runs nothing.
+// Request: command, parameters, expect {driver, database, inode|null}, is_scratch, and the locks expect_last
+// (name of the last migration that ran), expect_pending (names, in order) and expect_sha256 (path to hash of the approved
+// file), each null where it does not apply.
+
+// In a rehearsal nothing may be reached but the scratch database: queues and broadcasts are dropped, mail and cache
+// stay in memory; other databases, Redis and file disks are made unusable, so that a migration that wants them fails
+// with a reason instead of changing what people use. This is stronger than the environment: it covers every name.
+function backout_isolate($config, array $expect)
+{
+    list($default, $settings) = backout_default_connection($config);
+    unset($settings['read'], $settings['write'], $settings['url']);
+    $settings['database'] = $expect['database'];
+    $blocked = ['driver' => 'blocked-in-a-rehearsal', 'database' => '', 'prefix' => ''];
+    $connections = array_fill_keys(array_keys((array) $config->get('database.connections')), $blocked);
+    $config->set('database.connections', array_merge($connections, [$default => $settings]));
+    $config->set('database.redis', []);
+    foreach (['queue.connections' => ['driver' => 'null'], 'broadcasting.connections' => ['driver' => 'null'],
+        'cache.stores' => ['driver' => 'array'], 'mail.mailers' => ['transport' => 'array'], 'filesystems.disks' => $blocked] as $key => $value) {
+        $config->set($key, array_fill_keys(array_keys((array) $config->get($key, [])), $value));
+    }
+    $config->set('session.driver', 'array');
+    $config->set('mail.driver', 'array');
+    $config->set('queue.failed', ['driver' => 'null']);
+}
+
+// Returns why the command must not run, or null.
+function backout_target_refusal(array $found, array $expect)
+{
+    $is_same = $found['database'] === $expect['database'] && $found['driver'] === $expect['driver'];
+    if ($found['driver'] === 'sqlite') {
+        $there = @stat($expect['database']);
+        $is_same = $found['driver'] === $expect['driver'] && $there !== false && $found['database'] === realpath($expect['database'])
+            && $found['inode'] === $there['ino'] && $found['device'] === $there['dev'];
+    }
+    if (!$is_same) {
+        return "the application is connected to {$found['driver']} {$found['database']}, not to {$expect['driver']} {$expect['database']}";
+    }
+    if (isset($expect['inode']) && $found['inode'] !== $expect['inode']) {
+        return "the file {$found['database']} was replaced by another one since it was looked at";
+    }
+    return null;
+}
+
+function backout_lock_refusal($app, array $request, $rows)
+{
+    if (isset($request['expect_last'])) {
+        $last = $rows ? $rows[count($rows) - 1][1] : 'none';
+        if ($last !== $request['expect_last']) {
+            return "the last migration that ran is $last, not {$request['expect_last']}";
+        }
+    }
+    foreach ($request['expect_sha256'] ?? [] as $path => $sha256) {
+        if (!is_file($path) || hash_file('sha256', $path) !== $sha256) {
+            return "the migration file $path is not the approved one";
+        }
+    }
+    if (isset($request['expect_pending'])) {
+        if (!$rows) {
+            return 'the migrations table is missing or empty: migrating would build the schema anew';
+        }
+        $files = backout_migration_files($app, (array) ($request['parameters']['--path'] ?? []));
+        $pending = array_values(array_diff(array_keys($files), array_column($rows, 1)));
+        if ($pending !== $request['expect_pending']) {
+            return 'the pending migrations are not the approved ones: ' . implode(', ', $pending);
+        }
+    }
+    return null;
+}
+
+// Rows per table, counted through the same connection: a table that shrinks stops the plan.
+function backout_table_rows($connection): array
+{
+    $driver = $connection->getDriverName();
+    $questions = [
+        'sqlite' => "select name from sqlite_master where type = 'table' and name not like 'sqlite~_%' escape '~' order by name",
+        'pgsql' => "select table_name from information_schema.tables where table_schema = current_schema() and table_type = 'BASE TABLE' order by 1",
+    ];
+    $usual = "select table_name from information_schema.tables where table_schema = database() and table_type = 'BASE TABLE' order by 1";
+    $mark = in_array($driver, ['mysql', 'mariadb'], true) ? '`' : '"';
+    $pdo = $connection->getPdo();
+    $rows = [];
+    foreach ($pdo->query($questions[$driver] ?? $usual)->fetchAll(PDO::FETCH_COLUMN) as $table) {
+        $quoted = $mark . str_replace($mark, $mark . $mark, $table) . $mark;
+        $rows[(string) $table] = (int) $pdo->query("select count(*) from $quoted")->fetchColumn();
+    }
+    return $rows;
+}
+
+$request = backout_request();
+$expect = $request['expect'];
+list($app, $boot_problem) = backout_boot('php://stderr', ['artisan', $request['command']], function ($config) use ($request, $expect) {
+    empty($request['is_scratch']) || backout_isolate($config, $expect);
+});
+if ($boot_problem !== null) {
+    backout_answer(['failed' => $boot_problem], 1);
+}
+try {
+    if (isset($request['parameters']['--database'])) {
+        backout_answer(['refused' => 'another connection was asked for with --database; nothing was run'], 3);
+    }
+    $connection = $app['db']->connection();
+    $target = backout_database($connection);
+    $refusal = backout_target_refusal($target, $expect);
+    $rows_before = $refusal === null ? backout_migration_rows($app) : null;
+    $refusal = $refusal ?? backout_lock_refusal($app, $request, $rows_before);
+    if ($refusal !== null) {
+        backout_answer(['refused' => "$refusal; nothing was run", 'target' => $target], 3);
+    }
+    $tables_before = backout_table_rows($connection);
+} catch (Throwable $thrown) {
+    backout_answer(['failed' => backout_problem($thrown)], 1);
+}
+
+$problem = null;
+$exit_code = null;
+$kernel = $app->make(Illuminate\Contracts\Console\Kernel::class);
+$begun = hrtime(true);
+$GLOBALS['backout_has_begun'] = true;
+try {
+    $exit_code = $kernel->call($request['command'], $request['parameters'] + ['--no-interaction' => true]);
+} catch (Throwable $thrown) {
+    $problem = backout_problem($thrown);
+}
+$duration_s = (hrtime(true) - $begun) / 1e9;
+
+try {
+    // Values in SQL literals are masked; `--pretend` prints them.
+    $output = preg_replace("/'(?:[^'\\\\]|''|\\\\.)*'/s", "'?'", (string) $kernel->output()) ?? '';
+    $connection = $app['db']->connection();
+    $answer = [
+        'target' => $target,
+        'target_after' => backout_database($connection),
+        'exit_code' => $exit_code,
+        'output' => substr($output, 0, 8192),
+        'problem' => $problem,
+        'rows_before' => $rows_before,
+        'rows_after' => backout_migration_rows($app),
+        'tables_before' => (object) $tables_before,
+        'tables_after' => (object) backout_table_rows($connection),
+        'duration_s' => $duration_s,
+    ];
+} catch (Throwable $thrown) {
+    backout_answer(['unknown' => backout_problem($thrown), 'problem' => $problem], 1);
+}
+backout_answer(['run' => $answer], $exit_code === 0 ? 0 : 1);

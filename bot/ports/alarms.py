@@ -1,0 +1,20 @@
+"""The port to the alarm clock: calls back at a time. It keeps nothing: what is due is read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Protocol
+
+
+class Alarms(Protocol):
+    """An alarm clock within this process. A missed alarm is rung at once, however late."""
+
+    def start(self) -> None:
+        """Begin to ring; needs a running event loop."""
+
+    def ring_at(self, name: str, at: datetime, callback: Callable[[], Awaitable[None]]) -> None:
+        """Set or move the alarm of this name. `at` is aware UTC; a time that has passed rings at once."""
+
+    def close(self) -> None:
+        """Stop ringing."""

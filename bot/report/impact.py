@@ -1,0 +1,170 @@
+"""The section "Impact": how long, which data, which users; before the recovery and after it."""
+
+from __future__ import annotations
+
+from bot.report.blocks import Block, Code, Fields, Grid, Paragraph, Phrase, Section, Strong, joined, phrase
+from bot.report.facts import Facts
+from bot.report.figures import DownSpan
+from bot.report.loss import ColumnLoss, TableLoss
+from bot.report.people import answer_of
+from bot.report.wording import NOT_RECORDED, count_words, counted, duration_words, key_words
+
+
+def impact(facts: Facts) -> Section:
+    """Return durations, the loss per table and column, and what of it came back."""
+    blocks: list[Block] = [
+        Fields(
+            rows=(
+                ("Duration", _duration(facts)),
+                ("Data affected", _data(facts)),
+                ("Users affected", _users(facts)),
+            )
+        ),
+        Fields(title="How long each part took", rows=_intervals(facts)),
+        *_tables(facts),
+        *_columns(facts),
+        *_afterwards(facts),
+    ]
+    return Section(heading="Impact", blocks=tuple(blocks))
+
+
+def _duration(facts: Facts) -> Phrase:
+    figures = facts.figures
+    if not figures.down:
+        return phrase("maintenance mode: ", NOT_RECORDED)
+    spans = "; ".join(_span_words(facts, span) for span in figures.down)
+    least = "at least " if figures.is_down else ""
+    return phrase(Strong(f"{least}{duration_words(figures.downtime)} in maintenance mode"), f" ({spans})")
+
+
+def _span_words(facts: Facts, span: DownSpan) -> str:
+    start = facts.zone.stamp(span.start)
+    if not span.ended:
+        return f"from {start}, no reopening is recorded"
+    return f"{start} to {facts.zone.stamp(span.end)}"
+
+
+def _data(facts: Facts) -> Phrase:
+    loss = facts.loss
+    if facts.lost_something is None:
+        return phrase("not measured")
+    tables = [(Code(table.table),) for table in loss.tables if table.missing or _values_lost(table)]
+    return phrase(
+        f"{counted(loss.rows_lost, 'row')} missing, {counted(loss.values_lost, 'value')} lost",
+        phrase(" in ", joined(tables)) if tables else (),
+        f"; {counted(loss.values_moved, 'value')} only moved, and found again" if loss.values_moved else None,
+        _new_rows(loss.rows_new),
+    )
+
+
+def _new_rows(rows_new: int | None) -> str | None:
+    if not rows_new:
+        return None
+    verb = "was" if rows_new == 1 else "were"
+    return f"; {counted(rows_new, 'row')} written since the backup {verb} still there, not lost"
+
+
+def _values_lost(table: TableLoss) -> bool:
+    return any(column.values_lost for column in table.columns)
+
+
+def _users(facts: Facts) -> Phrase:
+    answer = answer_of(facts.log, "users affected")
+    if answer is not None:
+        return phrase(answer.text, f" ({answer.person})")
+    everyone = (
+        "everyone who opened the application while it was in maintenance mode; " if facts.figures.down else ""
+    )
+    return phrase(f"{everyone}a number is {NOT_RECORDED}")
+
+
+def _intervals(facts: Facts) -> tuple[tuple[str, Phrase], ...]:
+    figures = facts.figures
+    rows = (
+        ("Migration's end to detection", figures.since_migration(figures.detected_at)),
+        ("Detection to freeze", figures.since_detection(figures.frozen_at)),
+        ("Detection to cut-over", figures.since_detection(figures.cut_over_at)),
+        ("Detection to back online", figures.since_detection(figures.reopened_at)),
+    )
+    missing = NOT_RECORDED if figures.closed_at else "not known so far"
+    return tuple(
+        (label, phrase(missing if length is None else duration_words(length))) for label, length in rows
+    )
+
+
+def _tables(facts: Facts) -> list[Grid]:
+    tables = [table for table in facts.loss.tables if table.touched]
+    if not tables:
+        return []
+    columns = (
+        "Table",
+        "Rows before",
+        "Rows after",
+        "Missing",
+        "New since the backup",
+        "Changed since",
+        "Found",
+    )
+    rows = tuple(
+        (
+            phrase(Code(table.table)),
+            *(
+                phrase(count_words(number))
+                for number in (table.rows_before, table.rows_after, table.missing, table.new, table.changed)
+            ),
+            phrase(key_words(table.status) if table.status else NOT_RECORDED),
+        )
+        for table in tables
+    )
+    return [Grid(title="Loss by table, as found", columns=columns, rows=rows, numeric=(1, 2, 3, 4, 5))]
+
+
+def _columns(facts: Facts) -> list[Grid]:
+    found = [(table, column) for table in facts.loss.tables for column in table.columns]
+    if not found:
+        return []
+    columns = ("Column", "Values before", "Lost", "Moved", "Found")
+    rows = tuple(
+        (
+            phrase(Code(f"{table.table}.{column.column}")),
+            phrase(count_words(column.values_before)),
+            phrase(count_words(column.values_lost)),
+            phrase(count_words(column.values_moved)),
+            _column_found(column),
+        )
+        for table, column in found
+    )
+    return [Grid(title="Loss by column, as found", columns=columns, rows=rows, numeric=(1, 2, 3))]
+
+
+def _column_found(column: ColumnLoss) -> Phrase:
+    status = key_words(column.status) if column.status else NOT_RECORDED
+    return phrase(status, ", now in ", Code(column.moved_to)) if column.moved_to else phrase(status)
+
+
+def _afterwards(facts: Facts) -> list[Block]:
+    """Return what the carried out plan kept, restored and lost; nothing where production was not changed."""
+    if facts.recovery.cut_over is None:
+        return []
+    totals = facts.recovery.totals
+    rows = (
+        ("Rows kept", totals.rows_kept),
+        ("Rows restored", totals.rows_restored),
+        ("Values restored", totals.values_restored),
+        ("Values mapped to the new shape", totals.values_mapped),
+        ("Rows lost for good", totals.rows_lost),
+        ("Values lost for good", totals.values_lost),
+        ("Unaccounted for", totals.unaccounted),
+    )
+    return [
+        Fields(
+            title="After the recovery",
+            rows=tuple((label, phrase(_weighed(label, number))) for label, number in rows),
+        ),
+        Paragraph(phrase=phrase("Counted in the rehearsal of the plan that went live.")),
+    ]
+
+
+def _weighed(label: str, number: int | None) -> Phrase:
+    text = count_words(number)
+    return phrase(Strong(text) if number and ("lost" in label or "Unaccounted" in label) else text)

@@ -1,0 +1,130 @@
+"""Who was called and when they answered; who ran what on the host; who ticked what by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.model.event import Entry, Kind
+from bot.report.reading import Log, Reading, corrected_text, person_of, plain_text, read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escalation:
+    """A call for help. `acknowledged_after` None: nobody has answered as far as the timeline goes."""
+
+    at: datetime
+    reason: str | None
+    rule: str | None
+    contacts: tuple[str, ...]
+    acknowledged_by: str | None
+    acknowledged_after: timedelta | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostCommand:
+    """One command on the host, masked. `exit_status` None: not known; `outcome` says more where it was looked up."""
+
+    at: datetime
+    person: str
+    host: str | None
+    command: str
+    exit_status: int | None
+    duration_s: float | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a person said to a question of the report, and when."""
+
+    text: str
+    person: str
+    at: datetime
+
+
+def escalations_of(log: Log) -> tuple[Escalation, ...]:
+    """Return every call for help, with the first answer after it."""
+    calls = log.of(Kind.ESCALATED)
+    ends = [*calls[1:], None][: len(calls)]
+    return tuple(_escalation(log, call, end) for call, end in zip(calls, ends, strict=True))
+
+
+def host_commands_of(log: Log) -> tuple[HostCommand, ...]:
+    """Return the commands on the host, in order."""
+    return tuple(
+        HostCommand(
+            at=entry.at,
+            person=person_of(entry),
+            host=data.text("host"),
+            command=data.text("command") or plain_text(entry.text) or "not recorded",
+            exit_status=data.whole("exit_status"),
+            duration_s=data.number("duration_s"),
+            outcome=data.text("outcome"),
+        )
+        for entry in log.of(Kind.HOST_COMMAND)
+        for data in (read(entry),)
+    )
+
+
+def manual_checks_of(log: Log) -> tuple[tuple[Entry, Reading], ...]:
+    """Return the checks done by hand, each as last ticked, with the entry that holds them."""
+    found: dict[str, tuple[Entry, Reading]] = {}
+    for entry in log.of(Kind.APP_TESTED):
+        for item in read(entry).parts("manual"):
+            found[item.text("item") or "a check without a recorded name"] = (entry, item)
+    return tuple(found.values())
+
+
+def answer_of(log: Log, topic: str) -> Answer | None:
+    """Return the last answer to a question of the report (`root cause`, `users affected`), or None.
+
+    It is the answer to a decision whose purpose or question names the topic, or a note that begins `Root cause:`.
+    A later correction of that entry stands in its place.
+    """
+    corrections = log.corrections()
+    found = None
+    for entry in log.of(Kind.DECISION_ANSWERED, Kind.NOTE):
+        text = _answer_text(entry, topic)
+        if text is not None:
+            correction = corrections.get(entry.sequence)
+            found = Answer(text=text, person=person_of(entry), at=entry.at)
+            if correction is not None:
+                text = _without_topic(corrected_text(correction) or text, topic)
+                found = Answer(text=text, person=person_of(correction), at=correction.at)
+    return found
+
+
+def _escalation(log: Log, call: Entry, end: Entry | None) -> Escalation:
+    data, after = read(call), log.after(call)
+    pages = (after.before(end) if end else after).of(Kind.PAGED)
+    answer = after.first(Kind.ACKNOWLEDGED)
+    contacts = (read(page).text("contact") or plain_text(page.text) for page in pages)
+    return Escalation(
+        at=call.at,
+        reason=data.text("reason") or plain_text(call.text),
+        rule=data.text("rule"),
+        contacts=tuple(dict.fromkeys(filter(None, contacts))),
+        acknowledged_by=person_of(answer) if answer else None,
+        acknowledged_after=answer.at - call.at if answer else None,
+    )
+
+
+def _answer_text(entry: Entry, topic: str) -> str | None:
+    data = read(entry)
+    text = plain_text(entry.text)
+    if entry.kind is Kind.NOTE:
+        named = _names(data.text("topic"), topic)
+        begins = text is not None and text.casefold().startswith(f"{topic}:")
+        return _without_topic(text, topic) if text is not None and (named or begins) else None
+    if _names(data.text("purpose"), topic) or _names(data.text("question"), topic):
+        return data.text("answer") or text
+    return None
+
+
+def _names(text: str | None, topic: str) -> bool:
+    return text is not None and topic in text.replace("_", " ").casefold()
+
+
+def _without_topic(text: str, topic: str) -> str:
+    return text[len(topic) + 1 :].strip() if text.casefold().startswith(f"{topic}:") else text

@@ -1,0 +1,101 @@
+"""The tables of the section "Resolution": decisions, checks, calls for help, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.model.event import Kind
+from bot.report.blocks import Grid, Phrase, marked, phrase
+from bot.report.facts import Facts
+from bot.report.people import escalations_of, manual_checks_of
+from bot.report.reading import Reading, person_of, plain_text, read
+from bot.report.stopped import stops_of
+from bot.report.wording import NOT_RECORDED, count_words, duration_words
+
+RESULTS = {True: "passed", False: "did not pass", None: NOT_RECORDED}
+
+
+def records(facts: Facts) -> list[Grid]:
+    """Return the tables that have rows."""
+    return [*_decisions(facts), *_data_checks(facts), *_manual(facts), *_escalations(facts), *_stops(facts)]
+
+
+def _grid(title: str, columns: tuple[str, ...], rows: Iterable[tuple[Phrase, ...]]) -> list[Grid]:
+    """Return a table, or nothing where it would have no rows."""
+    filled = tuple(rows)
+    return [Grid(title=title, columns=columns, rows=filled)] if filled else []
+
+
+def _decisions(facts: Facts) -> list[Grid]:
+    rows = (
+        (
+            phrase(facts.zone.when(entry.at)),
+            phrase(data.text("question") or plain_text(entry.text) or NOT_RECORDED),
+            phrase(data.text("answer") or NOT_RECORDED),
+            phrase(person_of(entry)),
+        )
+        for entry in facts.log.of(Kind.DECISION_ANSWERED)
+        for data in (read(entry),)
+    )
+    return _grid("Decisions", ("Time", "Question", "Answer", "Person"), rows)
+
+
+def _data_checks(facts: Facts) -> list[Grid]:
+    rows = (
+        (
+            phrase(check.text("name") or NOT_RECORDED),
+            phrase(_amount(check, "value")),
+            phrase(_amount(check, "expected")),
+            phrase(RESULTS[check.flag("passed")]),
+        )
+        for check in read(facts.log.last(Kind.DATA_CHECKED)).parts("checks")
+    )
+    return _grid("Checks of the data, as last run", ("Check", "Found", "Expected", "Result"), rows)
+
+
+def _amount(check: Reading, key: str) -> str:
+    """Return what a check found or expected; a number with its thousands marked."""
+    number = check.whole(key)
+    return check.text(key) or NOT_RECORDED if number is None else count_words(number)
+
+
+def _manual(facts: Facts) -> list[Grid]:
+    words = {True: "good", False: "not good", None: NOT_RECORDED}
+    rows = (
+        (
+            phrase(item.text("item") or NOT_RECORDED),
+            phrase(words[item.flag("ok")]),
+            phrase(item.text("person") or entry.actor),
+        )
+        for entry, item in manual_checks_of(facts.log)
+    )
+    return _grid("Checked by hand", ("Check", "Result", "Person"), rows)
+
+
+def _escalations(facts: Facts) -> list[Grid]:
+    rows = (
+        (
+            phrase(facts.zone.when(item.at)),
+            phrase(item.reason or NOT_RECORDED, f" (rule: {item.rule})" if item.rule else None),
+            phrase(", ".join(item.contacts) or NOT_RECORDED),
+            phrase(
+                f"{item.acknowledged_by}, after {duration_words(item.acknowledged_after)}"
+                if item.acknowledged_by
+                else "nobody has answered"
+            ),
+        )
+        for item in escalations_of(facts.log)
+    )
+    return _grid("Calls for help", ("Time", "Why", "Called", "Answered"), rows)
+
+
+def _stops(facts: Facts) -> list[Grid]:
+    rows = (
+        (
+            phrase(facts.zone.when(stop.at)),
+            phrase(stop.what, f" ({count_words(stop.times)} times)" if stop.times > 1 else None),
+            marked(stop.why),
+        )
+        for stop in stops_of(facts.log)
+    )
+    return _grid("What was refused or failed, and why", ("Time", "What", "Why"), rows)

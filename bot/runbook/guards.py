@@ -1,0 +1,219 @@
+"""What may happen next, and why not. Each guard returns the reason for a refusal, or None: nothing else.
+
+A refusal says what is missing and what to type next. Nothing here asks the host: it decides upon what the timeline
+tells; what is read from the host right before a change is proven again by the operation itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.model.incident import Cutover, Incident
+from bot.model.step import Step, StepStatus
+
+Guard = Callable[[Incident], str | None]
+
+
+def refuse_assess(incident: Incident) -> str | None:
+    """Step 1: any time while the incident is open."""
+    return _closed(incident)
+
+
+def refuse_freeze(incident: Incident) -> str | None:
+    """Step 2: as soon as a person asks; the loss table is not waited for."""
+    return _closed(incident) or (
+        "The application is frozen already, and the freeze is proven. Next: /backups list"
+        if incident.frozen
+        else None
+    )
+
+
+def refuse_backups(incident: Incident) -> str | None:
+    """Step 3: any time, it only reads."""
+    return _closed(incident)
+
+
+def refuse_safety_backup(incident: Incident) -> str | None:
+    """Step 4: frozen, so that the copy is the last state."""
+    return _closed(incident) or _reopened(incident) or _not_frozen(incident, "The safety backup")
+
+
+def refuse_plan(incident: Incident) -> str | None:
+    """Step 5, planning: safety backup proven, a verified backup known, nothing cut over yet."""
+    if reason := _closed(incident) or _cut_over_already(incident) or _not_frozen(incident, "A plan"):
+        return reason
+    if incident.assessment is None or not incident.assessment.get("bad_migration"):
+        return "It is not known which migration did the damage. First: /incident assess"
+    if incident.safety is None:
+        return "There is no proven safety backup. First: /backups create"
+    if not incident.backups_listed:
+        return "No backups were looked at yet. First: /backups list"
+    return None
+
+
+def refuse_cut_over(incident: Incident) -> str | None:
+    """Step 5, the change: a valid, proven plan, frozen, and nothing unknown."""
+    if reason := _closed(incident) or _cut_over_already(incident):
+        return reason
+    if incident.plan is None:
+        return "There is no plan to confirm. First: /restore plan"
+    if incident.plan_void is not None:
+        return f"The plan is void: {incident.plan_void} Make a new one: /restore plan"
+    if not incident.plan_valid:
+        return "The plan was not proven by its rehearsal, so it cannot be confirmed. See why: /restore status"
+    return _not_frozen(incident, "The cut-over")
+
+
+def refuse_undo(incident: Incident) -> str | None:
+    """Undo: something was cut over and not undone."""
+    if reason := _closed(incident):
+        return reason
+    if incident.cutover is Cutover.UNKNOWN:
+        return _UNKNOWN
+    if incident.cutover is not Cutover.DONE:
+        return "There is nothing to undo: production's data were not changed by Backout. See: /restore status"
+    return None
+
+
+def refuse_rollback(incident: Incident) -> str | None:
+    """Step 6 (G1): after a restore nothing is rolled back unless the bad migration is still the last one."""
+    if reason := _closed(incident):
+        return reason
+    if incident.cutover is Cutover.UNKNOWN:
+        return _UNKNOWN
+    if incident.cutover is not Cutover.DONE:
+        return (
+            "Refused: a rollback on production before the restore would drop what people wrote since "
+            "(and on this database may delete more). The rollback is part of the repair, on a copy. Next: /restore plan"
+        )
+    return None
+
+
+def refuse_deploy(incident: Incident) -> str | None:
+    """Step 7: restored and aligned."""
+    if reason := _closed(incident) or _reopened(incident) or _not_restored(incident):
+        return reason
+    if incident.corrected is not None:
+        return "The corrected migration is deployed already. Next: /app check"
+    if incident.status(Step.ALIGN) is not StepStatus.DONE:
+        return "The migrations are not aligned yet. First: /app rollback (it says what is so)"
+    return _not_frozen(incident, "Deploying")
+
+
+def refuse_check(incident: Incident) -> str | None:
+    """Steps 8 and 9: after the corrected migration, or after it was left out by decision."""
+    if reason := _closed(incident) or _not_restored(incident):
+        return reason
+    if incident.corrected is None and incident.status(Step.DEPLOY) is not StepStatus.SKIPPED:
+        return "The corrected migration is not deployed (step 7). First: /app deploy, or decide there to leave it out"
+    return None
+
+
+def refuse_caches(incident: Incident) -> str | None:
+    """Step 9, caches: only when the data are checked, so that nothing is cached from a half-way state."""
+    return _closed(incident) or _not_checked(incident)
+
+
+def refuse_reopen(incident: Incident) -> str | None:
+    """Step 10: data good, application tested, every item of the manual list ticked."""
+    if reason := _closed(incident):
+        return reason
+    if incident.reopened_at is not None or incident.down_since is None:
+        return "The application is not down by this incident: there is nothing to reopen. See: /app status"
+    if incident.cutover is Cutover.UNKNOWN:
+        return _UNKNOWN
+    if incident.cutover is not Cutover.DONE:
+        return None  # giving up without a restore is allowed: production's data are as they were
+    if reason := _not_checked(incident):
+        return reason
+    if not (incident.app_test and incident.app_test.get("passed")):
+        return "The application was not tested, or a test failed. First: /app check"
+    open_items = [item for item, passed in incident.manual.items() if not passed]
+    if open_items:
+        return f"On the manual list a person said no to: {', '.join(open_items)}. Mend it and tick it, or /restore undo"
+    missing = [item for item in incident.app_test.get("manual_items", []) if item not in incident.manual]
+    if missing:
+        return f"On the manual list nobody has answered yet: {', '.join(missing)}. Answer the open decisions first."
+    return None
+
+
+def refuse_ack(incident: Incident) -> str | None:
+    """Acknowledging: somebody was called, and nobody has answered."""
+    if incident.escalation is None:
+        return "Nobody was called in this incident. To call: /incident escalate"
+    return f"{incident.acknowledged_by} has it already." if incident.acknowledged_by else None
+
+
+def refuse_close(incident: Incident) -> str | None:
+    """Closing: never while production is down or its state is unknown."""
+    if reason := _closed(incident):
+        return reason
+    if incident.cutover is Cutover.UNKNOWN:
+        return _UNKNOWN
+    if incident.down_since is not None:
+        return "The application is still down by this incident. First: /app reopen"
+    if incident.reopened_at is not None and incident.watch_ended is None:
+        return "The log is still being watched. It closes when the watch has ended; earlier: /incident close --now"
+    return None
+
+
+def only_watched(incident: Incident) -> bool:
+    """Return whether nothing but the running watch of the log stands against closing."""
+    return (
+        incident.open
+        and incident.cutover is not Cutover.UNKNOWN
+        and incident.down_since is None
+        and incident.reopened_at is not None
+        and incident.watch_ended is None
+    )
+
+
+_UNKNOWN = (
+    "It is not known whether the last change of production's data took place; Backout is looking it up on the host. "
+    "See: /restore status"
+)
+
+
+def _closed(incident: Incident) -> str | None:
+    return (
+        None
+        if incident.open
+        else f"The incident {incident.id} is closed. A new one: /incident start {incident.site}"
+    )
+
+
+def _not_frozen(incident: Incident, what: str) -> str | None:
+    if incident.frozen:
+        return None
+    why = (incident.freeze or {}).get("why") or "the application is not proven to stand still"
+    return f"{what} needs a proven freeze, and {why}. First: /app freeze"
+
+
+def _reopened(incident: Incident) -> str | None:
+    return (
+        "The application is open again. To go on: /app freeze" if incident.reopened_at is not None else None
+    )
+
+
+def _cut_over_already(incident: Incident) -> str | None:
+    if incident.cutover is Cutover.UNKNOWN:
+        return _UNKNOWN
+    if incident.cutover is Cutover.DONE:
+        return "Production was cut over already. To go back: /restore undo"
+    return None
+
+
+def _not_restored(incident: Incident) -> str | None:
+    if incident.cutover is Cutover.UNKNOWN:
+        return _UNKNOWN
+    return (
+        None
+        if incident.cutover is Cutover.DONE
+        else "Production's data are not restored yet. First: /restore plan"
+    )
+
+
+def _not_checked(incident: Incident) -> str | None:
+    if incident.data_check and incident.data_check.get("passed"):
+        return None
+    return "The data are not verified, or a check failed. First: /app check"

@@ -1,0 +1,195 @@
+"""Finding and judging backups on the host: what is there, what each holds, and which one to take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.dumps.rank import rank
+from bot.laravel.facts import AppFacts
+from bot.laravel.rollback import last_migration
+from bot.model.errors import BackoutError, FailedError, UnknownOutcomeError
+from bot.model.message import Message, Progress, Tone
+from bot.model.step import Step
+from bot.ports.database import Work
+from bot.service.site_work import SiteWork, step_message
+
+INSPECT_LIMIT = timedelta(minutes=20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a search gave: one dict for each file (path, word, reasons, size_bytes, mtime, completed, sha256, rows,
+    migrations, recommended, …), best first. `complete` False: the search was cut at its limits."""
+
+    backups: tuple[dict[str, Any], ...]
+    complete: bool
+    advice: str
+
+
+def bad_migration_of(facts: AppFacts) -> str:
+    """Return the name of the last migration that ran. *Raises* FailedError where the table is missing or empty."""
+    last = last_migration(facts.migration_rows or ())
+    if last is None:
+        raise FailedError(
+            f"the table {facts.migrations_table} is missing or empty, so it cannot be told which migration did the damage. "
+            "Nothing was changed. Call the DBA: /incident escalate"
+        )
+    return last.migration
+
+
+async def search(work: SiteWork, facts: AppFacts, bad_migration: str, tables: Sequence[str]) -> Found:
+    """Find the backups of a site and judge each one on the host; reads only. `tables` are those of the live database."""
+    settings = work.settings
+    found = await work.ask(
+        Work(
+            verb="find",
+            request={
+                "roots": list(settings.backups),
+                "app_path": settings.app_path,
+                "web_root": settings.web_root or f"{settings.app_path}/public",
+                "live": facts.database.database,
+            },
+            describe=f"find backups in {', '.join(settings.backups)}",
+            read=dict,
+        )
+    )
+    files = found["files"]
+    answers: list[dict[str, Any]] = []
+    unreadable: list[dict[str, Any]] = []
+    for number, file in enumerate(files, start=1):
+        await work.show(_looking(number, len(files)))
+        try:
+            answers.append({**await _judge(work, facts, bad_migration, file["path"], tables), "file": file})
+        except UnknownOutcomeError:
+            raise
+        except FailedError as error:
+            unreadable.append(_unreadable(file["path"], file, str(error)))
+    ranked = rank(answers)
+    lines = [{**_line(a, a["file"]), "recommended": a is ranked.recommended} for a in ranked.ordered]
+    return Found(backups=(*lines, *unreadable), complete=bool(found["complete"]), advice=ranked.why)
+
+
+async def inspect(work: SiteWork, facts: AppFacts, bad_migration: str, path: str) -> dict[str, Any]:
+    """Judge one backup on the host and return its line; a file that cannot be judged gets a line that says so."""
+    try:
+        return {**_line(await _judge(work, facts, bad_migration, path), {}), "recommended": False}
+    except UnknownOutcomeError:
+        raise
+    except FailedError as error:
+        return _unreadable(path, {}, str(error))
+
+
+async def _judge(
+    work: SiteWork, facts: AppFacts, bad_migration: str, path: str, tables: Sequence[str] = ()
+) -> dict[str, Any]:
+    question: Work[dict[str, Any]] = Work(
+        verb="inspect",
+        request={
+            "path": path,
+            "before": bad_migration,
+            "expect": {
+                "engine": facts.database.driver,
+                "tables": list(tables),
+                "database": facts.database.database,
+                "migrations": [row.migration for row in facts.migration_rows or ()],
+            },
+        },
+        describe=f"inspect {path} (structure and counts, no rows)",
+        read=dict,
+    )
+    return await work.ask(question, limit=INSPECT_LIMIT)
+
+
+def _unreadable(path: str, file: dict[str, Any], reason: str) -> dict[str, Any]:
+    return {
+        "path": path,
+        "word": "COULD NOT VERIFY",
+        "reasons": [reason],
+        "size_bytes": file.get("size_bytes", 0),
+        "mtime": file.get("mtime"),
+        "completed": None,
+        "sha256": None,
+        "rows": {},
+        "migrations": [],
+        "under_web_root": bool(file.get("under_web_root")),
+        "recommended": False,
+    }
+
+
+def _line(answer: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    manifest, verdict = answer["manifest"], answer["verdict"]
+    reasons = list(verdict["reasons"])
+    if file.get("under_web_root"):
+        reasons.append("it lies under the web root: anyone may be able to download it")
+    return {
+        "path": manifest["path"],
+        "word": verdict["word"],
+        "reasons": reasons,
+        "notes": [h["message"] for h in answer.get("hazards", ())],
+        "size_bytes": manifest["size_bytes"],
+        "mtime": manifest["mtime"],
+        "completed": manifest["completed"],
+        "sha256": manifest["sha256"],
+        "format": manifest["format"],
+        "compression": manifest["compression"],
+        "rows": {name: table["rows"] for name, table in manifest["tables"].items()},
+        "migrations": [_migration(m) for m in manifest["migrations"] or ()],
+        "under_web_root": bool(file.get("under_web_root")),
+    }
+
+
+def _migration(row: Any) -> str:
+    if isinstance(row, dict):
+        return str(row.get("migration") or row.get("name"))
+    return str(row[0]) if isinstance(row, (list, tuple)) else str(row)
+
+
+async def deploy_script_facts(work: SiteWork) -> dict[str, Any] | None:
+    """Return what the site's deploy script says of backups (paths and line numbers only), None where none is named."""
+    script = work.settings.deploy_script
+    if script is None:
+        return None
+    question: Work[dict[str, Any]] = Work(
+        verb="scripts",
+        request={"paths": [script], "app_path": work.settings.app_path},
+        describe=f"read {script} for its backup command (on the host; no line leaves it)",
+        read=dict,
+    )
+    try:
+        answer = await work.ask(question)
+    except UnknownOutcomeError:
+        raise
+    except BackoutError:
+        return None
+    scripts = answer.get("scripts") or []
+    return scripts[0] if scripts else None
+
+
+def age_against(migrated_at: datetime | None, completed: datetime | None) -> str:
+    """Return how long before (or after) the migration a backup was finished, in words."""
+    if migrated_at is None or completed is None:
+        return "unknown"
+    seconds = (migrated_at - completed).total_seconds()
+    words = duration_words(abs(seconds))
+    return f"{words} before the migration" if seconds >= 0 else f"{words} AFTER the migration"
+
+
+def duration_words(seconds: float) -> str:
+    """Return a span as a person would say it: `3 min 20 s`, `2 h 5 min`, `4 days`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    return f"{seconds / 86400:.0f} days"
+
+
+def _looking(number: int, total: int) -> Message:
+    progress = Progress(what="looking at backups", done=number - 1, total=total, unit="files")
+    return step_message(
+        Step.CHOOSE_BACKUP, "Looking at each backup on the host.", Tone.WORKING, progress=progress
+    )

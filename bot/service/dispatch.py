@@ -1,0 +1,158 @@
+"""The one door for commands and answers from any platform: who is it, what was typed, which incident is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from bot.model.errors import BackoutError, StoreUnavailableError
+from bot.model.message import IncomingCommand, Reply
+from bot.model.person import Permission, Person
+from bot.ports.store import IncidentRow, Transaction
+from bot.service import answers
+from bot.service.parts import Call, Parts, refused
+
+log = structlog.get_logger(__name__)
+
+STRANGER = (
+    "You are not listed in Backout's settings, so nothing was done. Ask whoever keeps them (people, ids)."
+)
+
+
+class Request(Protocol):
+    """A command line that was read: what it needs, and how it is run."""
+
+    permission: Permission
+    needs_incident: bool
+    site: str | None
+
+    async def run(self, parts: Parts, call: Call) -> Reply:
+        """Carry the command out."""
+
+
+Read = Callable[[str], Request | Reply]
+"""Reads a typed line into a request, or into the reply that says what is wrong with it."""
+
+
+class Dispatcher:
+    """Implements the chat port's Inbox. Never raises for what a person did wrong: the reply says it."""
+
+    def __init__(self, parts: Parts, read: Read) -> None:
+        self._parts = parts
+        self._read = read
+
+    async def command(self, command: IncomingCommand) -> Reply:
+        """Carry out a slash command; a repeated delivery id has no second effect."""
+        person = self._parts.person_of(command.platform, command.account)
+        if person is None:
+            return refused(STRANGER)
+        return await self._in_words(lambda: self._command(person, command))
+
+    async def answer(
+        self,
+        *,
+        platform: str,
+        account: str,
+        decision_id: str,
+        choice: str,
+        typed: str | None,
+        delivery_id: str,
+    ) -> Reply:
+        """Take a vote on a decision. The decision itself makes a second click harmless; `delivery_id` is for the log."""
+        person = self._parts.person_of(platform, account)
+        if person is None:
+            return refused(STRANGER)
+        log.info("answer", person=person.name, decision=decision_id, choice=choice, delivery=delivery_id)
+        return await self._in_words(lambda: answers.answer(self._parts, person, decision_id, choice, typed))
+
+    async def _in_words(self, work: Callable[[], Awaitable[Reply]]) -> Reply:
+        try:
+            return await work()
+        except StoreUnavailableError as error:
+            log.warning("store unavailable", error=str(error))
+            return refused(
+                f"Backout cannot write its own records ({error}). Nothing was changed. Try again in a minute."
+            )
+        except BackoutError as error:
+            return refused(str(error))
+        except Exception:  # an outer door: whatever went wrong, the person is told that nothing was done
+            log.exception("a command failed inside Backout")
+            return refused(
+                "An internal fault in Backout; it is in its log. Nothing was started by this command."
+            )
+
+    async def _command(self, person: Person, command: IncomingCommand) -> Reply:
+        request = self._read(command.text)
+        if isinstance(request, Reply):
+            return request
+        if not await self._first(command.delivery_id):
+            return Reply(text="This command was received already; it has one effect.")
+        found = await self._incident(person, request, command)
+        if isinstance(found, Reply):
+            return found
+        site, incident = found
+        if site is not None and (reason := person.refusal(request.permission, site)):
+            return refused(f"{reason}. Nothing was changed.")
+        if site is None and not person.sites:
+            return refused(f"{person.name} is not listed for any site in the settings. Nothing was changed.")
+        call = Call(
+            person=person,
+            platform=command.platform,
+            channel=command.channel,
+            delivery_id=command.delivery_id,
+            text=command.text,
+            site=site,
+            incident=incident,
+        )
+        return await request.run(self._parts, call)
+
+    async def _first(self, delivery_id: str) -> bool:
+        async def body(tx: Transaction) -> bool:
+            return await tx.first_delivery(delivery_id)
+
+        return await self._parts.store.transact(body)
+
+    async def _incident(
+        self, person: Person, request: Request, command: IncomingCommand
+    ) -> tuple[str | None, IncidentRow | None] | Reply:
+        """Return the site and incident that are meant: those of the channel, or of the site that was named."""
+        if request.site is not None and (
+            request.site not in self._parts.settings.sites or person.refusal_to_read(request.site)
+        ):
+            mine = ", ".join(person.sites) or "none"
+            return refused(f"There is no site {request.site!r} for you. Yours: {mine}. Nothing was changed.")
+
+        async def body(tx: Transaction) -> tuple[str | None, IncidentRow | None] | Reply:
+            if request.site is None and command.channel:
+                of_channel = await tx.incidents(channel=command.channel)
+                readable = [row for row in of_channel if not person.refusal_to_read(row.site)]
+                if readable:
+                    return readable[0].site, readable[0]
+            if request.site is not None:
+                open_rows = await tx.incidents(site=request.site, open_only=True)
+                if open_rows:
+                    return request.site, open_rows[0]
+                if request.needs_incident:
+                    return refused(
+                        f"{request.site} has no open incident. To begin: /incident start {request.site}"
+                    )
+                return request.site, None
+            if not request.needs_incident:
+                return None, None
+            return _which(person, await tx.incidents(open_only=True))
+
+        return await self._parts.store.transact(body)
+
+
+def _which(person: Person, rows: list[IncidentRow]) -> Reply:
+    mine = [row for row in rows if not person.refusal_to_read(row.site)]
+    if not mine:
+        return refused(
+            "This channel belongs to no incident, and none is open. To begin: /incident start <site>"
+        )
+    lines = "\n".join(
+        f"{row.id}: {row.title} (channel {row.channel}, or add --site {row.site})" for row in mine
+    )
+    return refused(f"Which incident? This channel belongs to none. Open:\n{lines}\nNothing was changed.")

@@ -1,0 +1,249 @@
+"""The incident itself: opened, followed, noted, cancelled, released, closed."""
+
+from __future__ import annotations
+
+import re
+
+from bot.model.event import Entry, Kind, NewEntry
+from bot.model.message import Message, Reply, Table, Tone
+from bot.model.operation import Operation, OperationState
+from bot.ports.store import Transaction
+from bot.runbook import guards
+from bot.runbook.headline import headline, next_commands
+from bot.service.desk import refuse, state_of, typed
+from bot.service.engine import release_site
+from bot.service.operations.escalate import contact_facts
+from bot.service.parts import Call, Parts, refused
+
+TIMELINE_SHOWN = 30
+
+
+async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Reply:
+    """Open an incident for a site and begin the assessment, in one transaction."""
+
+    async def body(tx: Transaction) -> Reply:
+        number = await tx.next_incident_number(site)
+        incident_id = f"inc-{_slug(site)}-{number}"
+        title = what_happened or f"data lost on {site}"
+        row = await tx.open_incident(incident_id=incident_id, site=site, channel=incident_id, title=title)
+        if row is None:
+            there = (await tx.incidents(site=site, open_only=True))[0]
+            return refused(
+                f"{site} has an open incident already: {there.id} (channel {there.channel}). Nothing was changed."
+            )
+        data = {"site": site, "title": title, "what_happened": what_happened, "person": call.person.name}
+        opened = NewEntry(kind=Kind.INCIDENT_OPENED, actor=call.person.name, text=title, data=data)
+        await tx.append(incident_id, [opened, typed(call)])
+        await tx.put_message(incident_id, _welcome(parts, site, title, call.person.name))
+        operation = Operation(
+            id=call.delivery_id, kind="assess", incident_id=incident_id, site=site, person=call.person.name
+        )
+        await tx.add_operation(operation)
+        return Reply(
+            text=f"Incident {incident_id} is open. What was lost is being counted; it comes into the channel {row.channel}.",
+            incident_id=incident_id,
+            operation_id=operation.id,
+        )
+
+    reply = await parts.store.transact(body)
+    parts.wake()
+    return reply
+
+
+def _slug(site: str) -> str:
+    return re.sub(r"[^a-z0-9_-]+", "-", site.lower()).strip("-") or "site"
+
+
+def _welcome(parts: Parts, site: str, title: str, person: str) -> Message:
+    settings = parts.site(site)
+    return Message(
+        slot="incident",
+        title=f"Incident on {site}: {title}",
+        tone=Tone.BAD,
+        body="Backout finds out what was lost, proves each step on a copy, and changes production only after a yes.",
+        facts=(
+            ("opened by", person),
+            ("host", settings.ssh.address),
+            ("application", settings.app_path),
+            ("url", settings.url),
+        ),
+        next_steps=("/app freeze", "/incident status", "/incident escalate"),
+    )
+
+
+async def status(parts: Parts, call: Call) -> Reply:
+    """Return what is so, and what comes next; reads only."""
+    state = await parts.store.transact(lambda tx: state_of(tx, call.incident_id))
+    running = await _running(parts, call.incident_id)
+    told = headline(state, running)
+    facts = tuple(
+        (f"{int(step)}", f"{s.status.value}: {s.note}" if s.note else s.status.value)
+        for step, s in state.steps.items()
+    )
+    return Reply(
+        text=told.text,
+        incident_id=state.id,
+        facts=facts,
+        suggestions=tuple(text for text, _ in next_commands(state)),
+    )
+
+
+async def _running(parts: Parts, incident_id: str) -> list[Operation]:
+    return await parts.store.transact(
+        lambda tx: tx.operations(incident_id=incident_id, state=OperationState.RUNNING)
+    )
+
+
+async def timeline(parts: Parts, call: Call) -> Reply:
+    """Return the last entries of the timeline; reads only."""
+    entries = await parts.store.transact(lambda tx: tx.entries(call.incident_id))
+    shown = entries[-TIMELINE_SHOWN:]
+    rows = tuple((str(e.sequence), f"{e.at:%H:%M:%S}", e.actor, e.text) for e in shown)
+    text = f"{len(entries)} entries" + (f", the last {len(shown)}:" if len(shown) < len(entries) else ":")
+    table = Table(columns=("#", "UTC", "who", "what"), rows=rows, numeric=(0,))
+    return Reply(text=text, incident_id=call.incident_id, table=table)
+
+
+async def note(parts: Parts, call: Call, text: str) -> Reply:
+    """Write a person's words into the timeline. A correction names the entry: `correct 12: …`."""
+    found = re.fullmatch(r"correct (\d+): (.+)", text, re.DOTALL)
+
+    async def body(tx: Transaction) -> Reply:
+        if found is None:
+            await tx.append(call.incident_id, [NewEntry(kind=Kind.NOTE, actor=call.person.name, text=text)])
+            return Reply(text="Noted.", incident_id=call.incident_id)
+        number = int(found.group(1))
+        entries = await tx.entries(call.incident_id)
+        if not 0 < number <= len(entries):
+            return refused(
+                f"There is no entry {number}; the timeline has {len(entries)}. Nothing was written."
+            )
+        data = {"of": number, "text": found.group(2)}
+        await tx.append(
+            call.incident_id,
+            [
+                NewEntry(
+                    kind=Kind.CORRECTION,
+                    actor=call.person.name,
+                    text=f"Correction of {number}: {found.group(2)}",
+                    data=data,
+                )
+            ],
+        )
+        return Reply(
+            text=f"Entry {number} stays; your correction stands beside it.", incident_id=call.incident_id
+        )
+
+    return await parts.store.transact(body)
+
+
+def contacts(parts: Parts, call: Call) -> Reply:
+    """Return whom to call for the site; reads only."""
+    known = parts.site(call.site or "").contacts
+    if not known:
+        return refused(
+            f"No contact is listed for {call.site} in the settings. Add them under sites.{call.site}.contacts."
+        )
+    rows = tuple(
+        (c.name, "; ".join(f"{label} {value}" for label, value in contact_facts(c.contact()))) for c in known
+    )
+    return Reply(
+        text=f"Contacts of {call.site}, in the order in which they are called:",
+        table=Table(columns=("name", ""), rows=rows),
+    )
+
+
+async def cancel(parts: Parts, call: Call) -> Reply:
+    """Ask the running operation of the incident to stop; what it runs on the host is stopped first."""
+
+    async def body(tx: Transaction) -> Reply:
+        running = await tx.operations(incident_id=call.incident_id, state=OperationState.RUNNING)
+        if not running:
+            return refused("Nothing is running in this incident, so there is nothing to cancel.")
+        for operation in running:
+            await tx.request_cancel(operation.id)
+        await tx.append(call.incident_id, [typed(call)])
+        names = ", ".join(o.kind for o in running)
+        return Reply(
+            text=f"Stopping: {names}. Its work on the host is stopped first.", incident_id=call.incident_id
+        )
+
+    reply = await parts.store.transact(body)
+    parts.wake()
+    return reply
+
+
+async def release(parts: Parts, call: Call) -> Reply:
+    """Free the site that a failed operation keeps. *Raises* NotStartedError, in words, when nothing keeps it."""
+    await parts.store.transact(lambda tx: tx.append(call.incident_id, [typed(call)]))
+    holder = await release_site(parts.store, call.site or "", call.person.name)
+    return Reply(
+        text=f"{call.site} is free again. {holder.kind} had kept it: {holder.error or 'cancelled'}. See first: /restore status",
+        incident_id=call.incident_id,
+    )
+
+
+async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
+    """End the incident and write its report; `now` ends a watch that still runs."""
+
+    async def body(tx: Transaction) -> Reply:
+        state = await state_of(tx, call.incident_id)
+        reason = guards.refuse_close(state)
+        if reason is not None and not (now and guards.only_watched(state)):
+            return await refuse(tx, call, reason)
+        word = outcome or ("recovered" if state.cutover.value == "done" else "closed")
+        operation = Operation(
+            id=call.delivery_id,
+            kind="close",
+            incident_id=call.incident_id,
+            site=call.site or "",
+            person=call.person.name,
+            args={"outcome": word},
+        )
+        await tx.append(call.incident_id, [typed(call)])
+        await tx.add_operation(operation)
+        return Reply(
+            text="Closing; the post-mortem is being written.",
+            incident_id=call.incident_id,
+            operation_id=operation.id,
+        )
+
+    reply = await parts.store.transact(body)
+    parts.wake()
+    return reply
+
+
+async def report(parts: Parts, call: Call) -> Reply:
+    """Return where the post-mortem can be read; it is computed from the timeline at each look."""
+    entries: list[Entry] = await parts.store.transact(lambda tx: tx.entries(call.incident_id))
+    written = next((e.data.get("path") for e in reversed(entries) if e.kind is Kind.REPORT_WRITTEN), None)
+    where = f" The final one: {written}." if written else " It is final once the incident is closed."
+    return Reply(
+        text=f"The post-mortem as it stands now: the Report tab, or GET /api/incidents/{call.incident_id}/report.md.{where}",
+        incident_id=call.incident_id,
+    )
+
+
+async def list_all(parts: Parts, call: Call) -> Reply:
+    """Return the person's incidents, newest first; reads only."""
+    rows = [
+        r
+        for r in await parts.store.transact(lambda tx: tx.incidents())
+        if not call.person.refusal_to_read(r.site)
+    ]
+    if not rows:
+        return Reply(text="There is no incident yet. To begin: /incident start <site>")
+    table = Table(
+        columns=("incident", "site", "what", "opened", "closed"),
+        rows=tuple(
+            (
+                r.id,
+                r.site,
+                r.title,
+                f"{r.opened_at:%Y-%m-%d %H:%M}",
+                f"{r.closed_at:%Y-%m-%d %H:%M}" if r.closed_at else "open",
+            )
+            for r in rows
+        ),
+    )
+    return Reply(text=f"{len(rows)} incident(s):", table=table)

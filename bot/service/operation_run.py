@@ -1,0 +1,180 @@
+"""One operation in this process: its handler, its cancel, and the record of how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from bot.model.codec import canonical
+from bot.model.errors import BackoutError, LeaseLostError, StoreUnavailableError, UnknownOutcomeError
+from bot.model.operation import Operation, OperationState
+from bot.ports.store import Transaction
+from bot.service.operation_context import OperationContext, append_if_known
+from bot.service.operation_words import (
+    ended_entry,
+    internal_fault_text,
+    not_stopped_text,
+    resumed_entry,
+    too_many_claims_text,
+)
+
+Handler = Callable[[OperationContext], Awaitable[Any]]
+log = structlog.get_logger(__name__)
+
+# An operation that ends the whole process each time it is tried would otherwise be tried for ever.
+CLAIM_LIMIT = 20
+ABORT_TRIES = 5
+# A handler that swallowed a cancel gets it again; one that is cleaning up is left alone for this long.
+CANCEL_AGAIN_S = 5.0
+
+
+class OperationRun:
+    """A claimed operation being carried out. It ends in DONE, FAILED or CANCELLED, or is let go and stays running."""
+
+    def __init__(self, context: OperationContext, handler: Handler, abort: Handler | None) -> None:
+        self.operation: Operation = context.operation
+        self._context = context
+        self._handler = handler
+        self._abort = abort
+        self._cancelled_at: float | None = None
+        self._aborting = False
+        self._letting_go = False
+        self.task = asyncio.create_task(self._guarded(), name=f"operation {self.operation.id}")
+
+    def let_go(self) -> None:
+        """Stop without recording an end: the operation stays running, for whoever claims it next."""
+        if not self._letting_go:
+            self._letting_go = True
+            self.task.cancel()
+
+    def cancel(self, now: float) -> None:
+        """Pass a person's cancel on to the handler (`now`: monotonic seconds); again after a while if it goes on."""
+        recently = self._cancelled_at is not None and now - self._cancelled_at < CANCEL_AGAIN_S
+        if not (self._aborting or recently):
+            self._cancelled_at = now
+            self.task.cancel()
+
+    async def _guarded(self) -> None:
+        try:
+            await self._carry_out()
+        except LeaseLostError:
+            log.info("operation belongs to another claim now", operation=self.operation.id)
+        except StoreUnavailableError as error:
+            log.warning("operation let go", operation=self.operation.id, error=str(error))
+        except Exception:  # An outer door: the lease lapses and the operation is claimed again.
+            log.exception("a fault while an end was recorded", operation=self.operation.id)
+
+    async def _carry_out(self) -> None:
+        if self.operation.unreturned_claims > CLAIM_LIMIT:
+            await self._end(OperationState.FAILED, error=too_many_claims_text(self.operation, CLAIM_LIMIT))
+            return
+        if not self.operation.cancel_requested:
+            try:
+                await self._go_on()
+            except asyncio.CancelledError:
+                if self._letting_go or self._cancelled_at is None:
+                    raise
+            else:
+                return
+        self._aborting = True
+        forget_cancels()
+        await self._stop()
+
+    async def _go_on(self) -> None:
+        await self._context.load()
+        if self.operation.fence > 1:
+            await self._context.note(resumed_entry(self.operation, list(self._context.recorded())))
+        await self._handle()
+
+    async def _handle(self) -> None:
+        try:
+            if self.operation.changes_site:
+                await self._context.take_site()
+            result = json.loads(canonical(await self._until_known()))
+        except (LeaseLostError, StoreUnavailableError):
+            raise
+        except BackoutError as error:
+            await self._end(OperationState.FAILED, error=str(error))
+        except Exception as error:  # An outer door: whatever a handler does wrong is a failed operation.
+            log.exception("a fault in a handler", operation=self.operation.id, kind=self.operation.kind)
+            await self._end(OperationState.FAILED, error=internal_fault_text(self.operation, error))
+        else:
+            await self._end(OperationState.DONE, result=result)
+
+    async def _until_known(self) -> Any:
+        """Return the handler's result; enter it again, through its recorded steps, while an outcome is unknown."""
+        pace = self._context.pace
+        delay, steps = pace.first_retry, 0
+        while True:
+            try:
+                return await self._handler(self._context)
+            except UnknownOutcomeError as error:
+                await self._context.tell_unknown(str(error))
+            if len(self._context.recorded()) > steps:
+                delay, steps = pace.first_retry, len(self._context.recorded())
+            await asyncio.sleep(delay.total_seconds())
+            delay = min(delay * 2, pace.longest_retry)
+
+    async def _stop(self) -> None:
+        """Stop on the host what the handler had started, then record the cancel; the site stays kept when that fails."""
+        # The handler may have come to its end just before the cancel: then there is nothing left to stop.
+        await self._context.prove()
+        await self._context.load()
+        fault = await self._stopping_fault(self._abort) if self._abort else None
+        if fault is None:
+            await self._end(OperationState.CANCELLED)
+        else:
+            await self._end(OperationState.FAILED, error=not_stopped_text(self.operation, fault))
+
+    async def _stopping_fault(self, abort: Handler) -> str | None:
+        """Return why the abort did not succeed, tried several times, or None when it did."""
+        delay = self._context.pace.first_retry
+        fault = await self._abort_fault(abort)
+        for _ in range(ABORT_TRIES - 1):
+            if fault is None:
+                break
+            await asyncio.sleep(delay.total_seconds())
+            delay = min(delay * 2, self._context.pace.longest_retry)
+            fault = await self._abort_fault(abort)
+        return fault
+
+    async def _abort_fault(self, abort: Handler) -> str | None:
+        limit_s = self._context.pace.abort_limit.total_seconds()
+        try:
+            async with asyncio.timeout(limit_s):
+                await abort(self._context)
+        except (LeaseLostError, StoreUnavailableError):
+            raise
+        except TimeoutError:
+            return f"no answer within {limit_s:.0f} s."
+        except BackoutError as error:
+            return str(error)
+        except Exception as error:  # An outer door, as for handlers.
+            log.exception("a fault in an abort", operation=self.operation.id)
+            return internal_fault_text(self.operation, error)
+        return None
+
+    async def _end(self, state: OperationState, *, result: Any = None, error: str | None = None) -> None:
+        """Record the end, its entry and the fate of the site's lock in one transaction: a failed operation keeps it."""
+        operation = self.operation
+        entry = ended_entry(operation, state, error)
+
+        async def body(tx: Transaction) -> None:
+            await tx.finish_operation(operation.id, state, result=result, error=error)
+            if state is not OperationState.FAILED:
+                await tx.free_site(operation.site, operation.id)
+            if entry is not None:
+                await append_if_known(tx, operation, entry)
+
+        await self._context.write(body)
+
+
+def forget_cancels() -> None:
+    """Take back the cancels of the running task, so that time limits and task groups inside of the abort work."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()

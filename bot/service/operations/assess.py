@@ -1,0 +1,255 @@
+"""Step 1: who the host is, which migration did it, and what was lost, by comparing with the best backup."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.laravel.facts import AppFacts
+from bot.model.codec import to_json
+from bot.model.database import DatabaseFacts, Loss
+from bot.model.decision import Choice
+from bot.model.event import Kind, NewEntry
+from bot.model.message import Tone
+from bot.model.step import Step
+from bot.ports.database import Database
+from bot.runbook.wording import backup_table, bytes_words, loss_sentence, loss_table
+from bot.service.backup_search import Found, bad_migration_of, deploy_script_facts, search
+from bot.service.desk import Question
+from bot.service.engine import OperationContext
+from bot.service.operations.escalate import escalation_entries
+from bot.service.parts import Parts
+from bot.service.site_work import Folders, SiteWork, Telling, done_entry, step_message
+
+COMPARE_LIMIT = timedelta(minutes=30)
+
+
+async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Find out what was lost, and ask what to do. *Changes*: nothing on production; a scratch copy of a backup."""
+    work = SiteWork(ctx, parts)
+    await work.began(Step.ASSESS, "Asking the host, the application and the database.")
+    host = await work.identity()
+    facts = await work.app_facts()
+    database = work.database(facts)
+    live = await work.ask(database.facts(facts.database.database))
+    bad = bad_migration_of(facts)
+    await work.show(_first_words(facts, live, bad))
+    script = await deploy_script_facts(work)
+    found = await search(work, facts, bad, sorted(live.rows))
+    backup = next((b for b in found.backups if b["recommended"]), None)
+    data: dict[str, Any] = {
+        "host": host.address,
+        "host_key": host.host_key,
+        "hostname": host.hostname,
+        "laravel_version": str(facts.laravel),
+        "php_version": facts.php_version,
+        "engine": live.engine,
+        "engine_version": live.version,
+        "database": live.path,
+        "database_identity": live.identity,
+        "size_bytes": live.size_bytes,
+        "rows": live.rows,
+        "bad_migration": bad,
+        "deploy_script": work.settings.deploy_script,
+        "backs_up_before_migrating": (script or {}).get("backs_up_before_migrating"),
+        "backup": backup["path"] if backup else None,
+        "backup_sha256": backup["sha256"] if backup else None,
+    }
+    if backup is None:
+        await work.tell("assessed", _cannot_tell(data, found, facts))
+        return {"verdict": "unknown"}
+    folders = await work.folders()
+    baseline = await load_baseline(work, folders, database, live, backup)
+    loss = await work.work(
+        "compare",
+        database.compare(baseline, live.path, [], folders.lists),
+        root=folders.scratch_jobs,
+        title=step_message(
+            Step.ASSESS, "Comparing the backup with the live database, row by row.", Tone.WORKING
+        ),
+    )
+    known = set(backup["migrations"])
+    since = [row.migration for row in facts.migration_rows or () if row.migration not in known]
+    data |= {"loss": _loss_data(loss), "baseline": baseline, "migrations_since_backup": len(since)}
+    await work.tell("assessed", await _assessed(work, data, loss, found, facts))
+    return {"verdict": loss.verdict}
+
+
+async def load_baseline(
+    work: SiteWork, folders: Folders, database: Database, live: DatabaseFacts, backup: dict[str, Any]
+) -> str:
+    """Load a verified backup into a scratch of its own and return its path; one that is there and whole is used again."""
+    known = (await work.incident()).assessment or {}
+    if known.get("backup_sha256") == backup["sha256"] and known.get("baseline"):
+        return str(known["baseline"])
+    target = f"{folders.scratch}/baseline-{backup['sha256'][:12]}-{work.tag}.sqlite"
+    expect = {name: rows for name, rows in backup["rows"].items() if rows is not None}
+    loaded = await work.work(
+        "load",
+        database.load(backup["path"], target, live, expect or None),
+        root=folders.scratch_jobs,
+        title=step_message(
+            Step.ASSESS, f"Loading {backup['path'].rsplit('/', 1)[-1]} into a scratch copy.", Tone.WORKING
+        ),
+    )
+    return loaded.path
+
+
+def _first_words(facts: AppFacts, live: DatabaseFacts, bad: str) -> Any:
+    return step_message(
+        Step.ASSESS,
+        f"The last migration that ran is `{bad}`. Looking for the backup from before it.",
+        Tone.WORKING,
+        facts=_where(facts, live),
+    )
+
+
+def _where(facts: AppFacts, live: DatabaseFacts) -> tuple[tuple[str, str], ...]:
+    return (
+        ("application", f"Laravel {facts.laravel}, PHP {facts.php_version}, {facts.environment}"),
+        ("database", f"{live.engine} {live.version}, {live.path}, {bytes_words(live.size_bytes)}"),
+    )
+
+
+def _loss_data(loss: Loss) -> dict[str, Any]:
+    plain: dict[str, Any] = to_json(loss)
+    plain["totals"] = {
+        "rows_lost": loss.rows_lost,
+        "values_lost": loss.values_lost,
+        "values_moved": loss.values_moved,
+        "rows_new": loss.rows_new,
+    }
+    return plain
+
+
+async def _assessed(
+    work: SiteWork, data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts
+) -> Telling:
+    sentence = loss_sentence(loss)
+    tone = {"none": Tone.GOOD, "missing_rows": Tone.WARNING}.get(loss.verdict, Tone.BAD)
+    entry = NewEntry(kind=Kind.ASSESSED, text=_plain(sentence), data=data)
+    message = step_message(
+        Step.ASSESS,
+        f"{sentence}\nThe last migration that ran is `{data['bad_migration']}`.",
+        tone,
+        facts=(
+            ("application", f"Laravel {facts.laravel}, PHP {facts.php_version}"),
+            ("database", f"{data['engine']} {data['engine_version']}, {bytes_words(data['size_bytes'])}"),
+            ("compared with", str(data["backup"])),
+            ("host key", data["host_key"]),
+        ),
+        table=loss_table(loss),
+    )
+    state = replace(await work.incident(), assessment=data, backups=found.backups, backups_listed=True)
+    pages = escalation_entries(state, work.settings)
+    return Telling(
+        entries=[_listed(found), entry, done_entry(Step.ASSESS, _plain(sentence)), *pages],
+        messages=[message, _backups_message(found)],
+        questions=[_what_now(loss)],
+    )
+
+
+def _what_now(loss: Loss) -> Question:
+    freeze = Choice(key="freeze", label="Freeze the application", style="primary", starts="freeze")
+    dba = Choice(
+        key="dba", label="Call the DBA", starts="escalate", args={"reason": "asked for after the assessment"}
+    )
+    wait = Choice(key="wait", label="Not now", rejects=True)
+    if loss.verdict == "loss":
+        return Question(
+            purpose="assessed",
+            question="Data were lost. Stop the application now?",
+            body="Visitors see a maintenance page (503). Each minute online may add rows that must be put back later.",
+            choices=(freeze, dba, wait),
+            step=Step.ASSESS,
+            tone=Tone.BAD,
+        )
+    close = Choice(
+        key="close",
+        label="No loss: close the incident",
+        style="primary",
+        starts="close",
+        args={"outcome": "no loss"},
+    )
+    return Question(
+        purpose="assessed",
+        question="No loss was found. Close the incident?"
+        if loss.verdict == "none"
+        else "Only deleted rows were found. Close?",
+        body="Nothing was changed on production.",
+        choices=(close, replace(freeze, style="default"), dba, wait),
+        step=Step.ASSESS,
+        tone=Tone.GOOD if loss.verdict == "none" else Tone.WARNING,
+    )
+
+
+def _cannot_tell(data: dict[str, Any], found: Found, facts: AppFacts) -> Telling:
+    text = "No backup could be verified, so what was lost cannot be counted. Call the DBA before anything is changed."
+    question = Question(
+        purpose="assessed",
+        question="No backup can be trusted. What now?",
+        body="Freezing keeps what is there. Nothing is restored from a backup that is not verified.",
+        choices=(
+            Choice(
+                key="dba",
+                label="Call the DBA",
+                style="primary",
+                starts="escalate",
+                args={"reason": "no backup verified"},
+            ),
+            Choice(key="freeze", label="Freeze the application", starts="freeze"),
+            Choice(key="wait", label="Not now", rejects=True),
+        ),
+        step=Step.ASSESS,
+        tone=Tone.BAD,
+    )
+    message = step_message(
+        Step.ASSESS, f"**{text}**", Tone.BAD, facts=(("application", f"Laravel {facts.laravel}"),)
+    )
+    return Telling(
+        entries=[
+            _listed(found),
+            NewEntry(kind=Kind.ASSESSED, text=text, data=data),
+            done_entry(Step.ASSESS, text),
+        ],
+        messages=[message, _backups_message(found)],
+        questions=[question],
+    )
+
+
+def _listed(found: Found) -> NewEntry:
+    good = sum(b["word"] == "VERIFIED" for b in found.backups)
+    return NewEntry(
+        kind=Kind.BACKUPS_LISTED,
+        text=f"{len(found.backups)} backups looked at, {good} verified. {found.advice}",
+        data={"backups": list(found.backups), "complete": found.complete},
+    )
+
+
+def _backups_message(found: Found) -> Any:
+    good = [b for b in found.backups if b["word"] == "VERIFIED"]
+    return step_message(
+        Step.CHOOSE_BACKUP,
+        found.advice if good else "**No backup could be verified.** Each line says why.",
+        Tone.GOOD if good else Tone.BAD,
+        table=backup_table(found.backups),
+        next_steps=("/backups inspect <file>",),
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace("**", "").replace("`", "")
+
+
+def listed(found: Found) -> Telling:
+    """Return what a listing of backups tells: the timeline entry, step 3 done, and its table."""
+    return Telling(
+        entries=[_listed(found), done_entry(Step.CHOOSE_BACKUP, found.advice)],
+        messages=[_backups_message(found)],
+    )
+
+
+def migrated_time(text: str | None) -> datetime | None:
+    """Return an ISO time from an entry as aware UTC, None where there is none."""
+    return datetime.fromisoformat(text) if text else None

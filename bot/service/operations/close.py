@@ -1,0 +1,47 @@
+"""Step 11: the incident ends, and its post-mortem is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.model.event import Kind, NewEntry
+from bot.model.message import Tone
+from bot.model.step import Step
+from bot.ports.store import Transaction
+from bot.service.desk import void_all
+from bot.service.engine import OperationContext
+from bot.service.parts import Parts
+from bot.service.reports import write_report
+from bot.service.site_work import SiteWork, Telling, done_entry, step_message
+
+
+async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Close the incident and write its report. *Changes*: Backout's own records only."""
+    work = SiteWork(ctx, parts)
+    outcome = str(ctx.args.get("outcome") or "closed")
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        await void_all(tx, work.incident_id, ["*"], "The incident was closed.")
+        for key in ("watch", "page"):
+            await tx.drop_deadline(f"{key}.{work.incident_id}")
+        entry = NewEntry(
+            kind=Kind.INCIDENT_CLOSED,
+            actor=work.person,
+            text=f"Closed: {outcome}.",
+            data={"outcome": outcome},
+        )
+        await tx.append(work.incident_id, [entry])
+        await tx.close_incident(work.incident_id)
+
+    await ctx.step("closed", nothing, record)
+    path = await write_report(parts, work.incident_id)
+    text = f"The post-mortem is written: {path}"
+    entry = NewEntry(kind=Kind.REPORT_WRITTEN, text=text, data={"path": str(path)})
+    message = step_message(
+        Step.REPORT, text, Tone.GOOD, facts=(("outcome", outcome),), next_steps=("/incident report",)
+    )
+    await work.tell("reported", Telling(entries=[entry, done_entry(Step.REPORT, text)], messages=[message]))
+    return {"outcome": outcome, "report": str(path)}

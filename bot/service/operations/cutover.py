@@ -1,0 +1,232 @@
+"""Step 5, the change: production's data become those of the rehearsed copy, in one step or not at all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from bot.laravel.facts import AppFacts
+from bot.model.codec import from_json
+from bot.model.database import CutoverMade
+from bot.model.errors import FailedError, JobDiedError, ReaderRefusalError
+from bot.model.event import Kind, NewEntry
+from bot.model.incident import Cutover
+from bot.model.message import Tone
+from bot.model.operation import Operation
+from bot.model.plan import Plan
+from bot.model.step import Step
+from bot.ports.database import Database, Work
+from bot.ports.store import Transaction
+from bot.service.engine import OperationContext
+from bot.service.freeze_proof import prove_freeze
+from bot.service.operations.freeze import broken
+from bot.service.parts import Parts
+from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
+
+FINGERPRINT_LIMIT = timedelta(minutes=20)
+
+
+async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Carry out the approved plan. *Changes*: production's data, once; what cannot be told is looked up, never repeated."""
+    work = SiteWork(ctx, parts)
+    plan = await work.once("plan", Plan, lambda: _approved_plan(work))
+    await work.began(Step.RESTORE, "Proving once more that everything is as the plan says.")
+    await ctx.take_site()
+    facts = await work.app_facts()
+    database = work.database(facts)
+    if "cutover.intent" not in ctx.recorded():
+        reason = await _refusal(work, plan, facts, database)
+        if reason is not None:
+            return await _not_begun(work, plan, reason)
+    await work.tell("intent", _intent(plan))
+    await ctx.step("cutover.intent", _nothing)
+    change = database.cut_over(
+        source=plan.scratch_path,
+        live=plan.database,
+        source_fingerprint=plan.scratch_fingerprint,
+        live_fingerprint=plan.live_fingerprint,
+        journal_mode=(await work.once("journal", str, lambda: _journal(work, database, plan))),
+    )
+    made, why = await run_change(work, change)
+    now = await work.ask(database.fingerprint(plan.database), limit=FINGERPRINT_LIMIT)
+    if now == plan.scratch_fingerprint:
+        await work.tell("done", _done(plan, made, now))
+        return {"cut_over": True}
+    if now == plan.live_fingerprint:
+        await work.tell(
+            "not_done",
+            not_done(
+                f"Production was NOT changed: {why}. Looked up: its content is as before.", Cutover.NONE
+            ),
+        )
+        return {"cut_over": False, "why": why}
+    await work.tell("unknown", unknown(why, now, plan.live_fingerprint, plan.scratch_fingerprint))
+    raise FailedError(
+        f"production's database of {work.site_name} is neither as before nor as rehearsed ({why}). The site stays frozen. "
+        "The safety backup is whole. Next: /restore undo, and call the DBA: /incident escalate"
+    )
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def run_change(work: SiteWork, change: Work[CutoverMade]) -> tuple[CutoverMade | None, str]:
+    """Run the one job that changes production's data. Returns its answer, or None and why there is none."""
+    folders = await work.folders()
+    try:
+        return await work.work("write", change, root=folders.change_jobs), ""
+    except ReaderRefusalError as error:
+        return None, str(error)
+    except JobDiedError as error:
+        return None, str(error)
+
+
+async def _journal(work: SiteWork, database: Database, plan: Plan) -> str:
+    return (await work.ask(database.facts(plan.database))).journal_mode
+
+
+async def _approved_plan(work: SiteWork) -> Plan:
+    incident = await work.incident()
+    plan = from_json(Plan, incident.plan)
+    if plan.hash != work.ctx.args.get("plan_hash") or incident.plan_void is not None:
+        raise FailedError(
+            "the approved plan is not the present one. Production was not changed. Next: /restore plan"
+        )
+    if len(set(incident.approvals)) < plan.approvals_needed:
+        raise FailedError(
+            "the plan does not have the approvals it needs. Production was not changed. Next: /restore plan"
+        )
+    return plan
+
+
+async def _refusal(work: SiteWork, plan: Plan, facts: AppFacts, database: Database) -> str | None:
+    """Return why the cut-over must not begin, or None. Everything the plan stands on is read from the host again."""
+    host = await work.identity()
+    live = await work.ask(database.facts(facts.database.database))
+    for name, now, then in (
+        ("the host", host.address, plan.host),
+        ("the host key", host.host_key, plan.host_key),
+        ("the application's database", live.path, plan.database),
+        ("the database file's identity", live.identity, plan.database_identity),
+        ("the engine", f"{live.engine} {live.version}", f"{plan.engine} {plan.engine_version}"),
+    ):
+        if now != then:
+            return f"{name} is {now}, and the plan was made for {then}"
+    proof = await prove_freeze(work, facts, database)
+    if not proof.proven:
+        await work.tell("broken", broken(proof))
+        return f"the freeze does not hold: {'; '.join(proof.why)}"
+    for name, path, expected in (
+        ("the safety backup", plan.safety_path, plan.live_fingerprint),
+        ("the rehearsed copy", plan.scratch_path, plan.scratch_fingerprint),
+    ):
+        if await work.ask(database.fingerprint(path), limit=FINGERPRINT_LIMIT) != expected:
+            return f"{name} ({path}) is not what the plan was made with"
+    if await work.ask(database.fingerprint(plan.database), limit=FINGERPRINT_LIMIT) != plan.live_fingerprint:
+        return "CHANGED: the live database changed since the safety backup"
+    return None
+
+
+async def _not_begun(work: SiteWork, plan: Plan, reason: str) -> dict[str, Any]:
+    text = f"The cut-over was not begun: {reason}. Nothing was changed."
+    entries = [
+        NewEntry(kind=Kind.PLAN_VOID, text=f"{reason}.", data={"plan_hash": plan.hash}),
+        failed_entry(Step.RESTORE, text),
+    ]
+    again = reason.startswith("CHANGED")
+    hint = " A new safety backup is being taken; then make a new plan." if again else ""
+    message = step_message(Step.RESTORE, text + hint, Tone.BAD, next_steps=("/restore plan", "/app status"))
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        await tx.append(work.incident_id, entries)
+        await tx.put_message(work.incident_id, message)
+        if again:
+            await tx.add_operation(_new_safety(work))
+
+    await work.ctx.step("not_begun", nothing, record)
+    return {"cut_over": False, "why": reason}
+
+
+def _new_safety(work: SiteWork) -> Operation:
+    return Operation(
+        id=f"{work.operation.id}.safety",
+        kind="safety",
+        incident_id=work.incident_id,
+        site=work.site_name,
+        person=work.person,
+    )
+
+
+def _intent(plan: Plan) -> Telling:
+    text = f"About to write {plan.scratch_path} into {plan.database} on {plan.host}."
+    return Telling(
+        entries=[NewEntry(kind=Kind.CUTOVER_INTENT, text=text, data={"plan_hash": plan.hash})],
+        messages=[step_message(Step.RESTORE, "Cutting over.", Tone.WORKING)],
+    )
+
+
+def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
+    took = f" in {made.duration_s:.2f} s" if made else ""
+    text = f"Cut over{took}: production's content is that of the rehearsed copy, by fingerprint."
+    data = {
+        "plan_hash": plan.hash,
+        "strategy": plan.strategy,
+        "duration_s": made.duration_s if made else None,
+        "fingerprint": now,
+        "scratch_path": plan.scratch_path,
+        "safety_path": plan.safety_path,
+        "code_commit": plan.code_commit,
+    }
+    aligned = f"{plan.bad_migration} is no longer in the migrations table; nothing is rolled back on production (G1)."
+    return Telling(
+        entries=[
+            NewEntry(kind=Kind.CUTOVER_DONE, text=text, data=data),
+            done_entry(Step.RESTORE, text),
+            NewEntry(kind=Kind.ALIGNED, text=aligned, data={"how": plan.strategy, "reason": aligned}),
+            done_entry(Step.ALIGN, aligned),
+        ],
+        messages=[
+            step_message(
+                Step.RESTORE,
+                text,
+                Tone.GOOD,
+                facts=(
+                    ("strategy", plan.strategy),
+                    ("backup", plan.backup_path),
+                    ("to go back", "/restore undo"),
+                ),
+                next_steps=("/app deploy", "/restore undo"),
+            ),
+            step_message(Step.ALIGN, aligned, Tone.GOOD),
+        ],
+        void=["cutover"],
+        void_reason="The cut-over has taken place.",
+    )
+
+
+def not_done(text: str, before: Cutover) -> Telling:
+    """Return what is told when a change was looked up and had not taken place."""
+    entry = NewEntry(kind=Kind.CUTOVER_NOT_DONE, text=text, data={"before": before.value})
+    return Telling(
+        entries=[entry, failed_entry(Step.RESTORE, text)],
+        messages=[
+            step_message(Step.RESTORE, text, Tone.BAD, next_steps=("/restore confirm", "/restore plan"))
+        ],
+    )
+
+
+def unknown(why: str, now: str, before: str, after: str) -> Telling:
+    """Return what is told when production is neither as before nor as planned."""
+    text = (
+        f"Production's content is {now[:12]}, neither as before ({before[:12]}) nor as planned ({after[:12]}). {why} "
+        "The site stays frozen. Call the DBA."
+    )
+    entry = NewEntry(kind=Kind.CUTOVER_UNKNOWN, text=text, data={"fingerprint": now})
+    return Telling(
+        entries=[entry],
+        messages=[step_message(Step.RESTORE, text, Tone.BAD, next_steps=("/incident escalate",))],
+    )

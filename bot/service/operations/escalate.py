@@ -1,0 +1,145 @@
+"""Calling the DBA: mentioned in the channel, called again until someone acknowledges, then the next contact."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from bot.model.decision import Choice
+from bot.model.event import Kind, NewEntry
+from bot.model.incident import Incident
+from bot.model.message import Message, Tone
+from bot.model.person import Contact
+from bot.ports.store import Deadline, Transaction
+from bot.runbook.escalation import escalations
+from bot.service.desk import Question, open_question, state_of
+from bot.service.engine import OperationContext
+from bot.service.parts import Parts
+from bot.settings import SiteSettings
+
+SLOT = "escalation"
+TRIES_EACH = 2
+"""How often one contact is called before the next one is called too."""
+
+
+def escalation_entries(incident: Incident, settings: SiteSettings) -> list[NewEntry]:
+    """Return an entry for each escalation rule that fired and was not told before."""
+    told = set((incident.escalation or {}).get("rules", ()))
+    fired = [
+        rule
+        for rule in escalations(incident, size_limit_bytes=settings.size_limit_bytes)
+        if rule.rule not in told
+    ]
+    if not fired:
+        return []
+    reasons = "; ".join(rule.reason for rule in fired)
+    data = {"reason": reasons, "rule": fired[0].rule, "rules": [*told, *(rule.rule for rule in fired)]}
+    return [NewEntry(kind=Kind.ESCALATED, text=f"The DBA is needed: {reasons}.", data=data)]
+
+
+async def escalate(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Call the first contact. *Changes*: the channel, and a deadline that calls again."""
+    reason = str(ctx.args.get("reason") or "asked for")
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        entry = NewEntry(
+            kind=Kind.ESCALATED,
+            actor=ctx.operation.person,
+            text=f"The DBA is needed: {reason}.",
+            data={"reason": reason, "rule": "asked", "rules": ["asked"]},
+        )
+        await tx.append(ctx.operation.incident_id, [entry])
+        await page(tx, parts, ctx.operation.incident_id, ctx.operation.site, 0)
+
+    await ctx.step("escalated", nothing, record)
+    return {"reason": reason}
+
+
+async def page(tx: Transaction, parts: Parts, incident_id: str, site: str, attempt: int) -> None:
+    """Call the contact whose turn it is, and set the deadline for the next call. *Changes*: the store only."""
+    settings = parts.site(site)
+    state = await state_of(tx, incident_id)
+    if state.acknowledged_by is not None or not state.open or state.escalation is None:
+        return
+    contacts = [c.contact() for c in settings.contacts]
+    reason = str(state.escalation.get("reason", ""))
+    if not contacts:
+        await tx.put_message(incident_id, _nobody(reason, site))
+        return
+    contact = contacts[min(attempt // TRIES_EACH, len(contacts) - 1)]
+    text = f"Calling {contact.name} ({contact.role}), call {attempt + 1}: {reason}."
+    data = {"contact": contact.name, "role": contact.role, "attempt": attempt + 1}
+    await tx.append(incident_id, [NewEntry(kind=Kind.PAGED, text=text, data=data)])
+    if attempt == 0:
+        await open_question(tx, incident_id, _acknowledge(contact, reason), "backout")
+    await tx.put_message(incident_id, _calling(contact, reason, attempt))
+    await tx.set_deadline(
+        Deadline(
+            key=f"page.{incident_id}",
+            kind="page",
+            due_at=await tx.now() + timedelta(seconds=settings.intervals.page_again),
+            incident_id=incident_id,
+            args={"site": site, "attempt": attempt + 1},
+        )
+    )
+
+
+def _acknowledge(contact: Contact, reason: str) -> Question:
+    return Question(
+        purpose="acknowledge",
+        question=f"{contact.name}, you are needed: {reason}",
+        body="The call is repeated until someone takes it.",
+        choices=(Choice(key="ack", label="I have it", style="primary", starts="acknowledge"),),
+        tone=Tone.BAD,
+    )
+
+
+def _calling(contact: Contact, reason: str, attempt: int) -> Message:
+    return Message(
+        slot=SLOT,
+        title=f"Calling {contact.name}",
+        tone=Tone.BAD,
+        body=f"{reason}. Call {attempt + 1}; it is repeated until someone answers `/incident ack`.",
+        facts=contact_facts(contact),
+    )
+
+
+def contact_facts(contact: Contact) -> tuple[tuple[str, str], ...]:
+    """Return how to reach a contact as labelled facts."""
+    known = (
+        ("role", contact.role),
+        ("phone", contact.phone),
+        ("email", contact.email),
+        ("handle", contact.handle),
+        ("note", contact.note),
+    )
+    return tuple((label, value) for label, value in known if value)
+
+
+def _nobody(reason: str, site: str) -> Message:
+    return Message(
+        slot=SLOT,
+        title="The DBA is needed, and no contact is in the settings",
+        tone=Tone.BAD,
+        body=f"{reason}. Add contacts to the site {site} in the settings; until then, call whom you know.",
+    )
+
+
+async def acknowledge(ctx: OperationContext, _: Parts) -> dict[str, Any]:
+    """Stop the calls: a person has the matter in hand. *Changes*: the store only."""
+    name, incident_id = ctx.operation.person, ctx.operation.incident_id
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        entry = NewEntry(kind=Kind.ACKNOWLEDGED, actor=name, text=f"{name} has it.", data={"person": name})
+        await tx.append(incident_id, [entry])
+        await tx.drop_deadline(f"page.{incident_id}")
+        await tx.put_message(incident_id, Message(slot=SLOT, title=f"{name} has it", tone=Tone.GOOD))
+
+    await ctx.step("acknowledged", nothing, record)
+    return {"person": name}

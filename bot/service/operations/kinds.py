@@ -1,0 +1,116 @@
+"""Every kind of operation: what carries it out, what a failure of it means for its step, and how it is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.model.errors import BackoutError, LeaseLostError, StoreUnavailableError, UnknownOutcomeError
+from bot.model.event import Kind, NewEntry
+from bot.model.message import Message, Tone
+from bot.model.step import Step
+from bot.service.engine import Handler, OperationContext
+from bot.service.jobs import stop_jobs
+from bot.service.operations import (
+    align,
+    assess,
+    backups,
+    close,
+    cutover,
+    deploy,
+    escalate,
+    freeze,
+    plan,
+    reopen,
+    undo,
+    verify,
+)
+from bot.service.parts import Parts
+from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
+
+Run = Callable[[OperationContext, Parts], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationKind:
+    """`intent` is the checkpoint from which on production may have been changed: a failure after it keeps the site.
+
+    None: this kind never changes production's data, so a failure leaves nothing behind and frees the site.
+    """
+
+    run: Run
+    step: Step | None
+    intent: str | None = None
+
+
+KINDS: Mapping[str, OperationKind] = {
+    "assess": OperationKind(run=assess.assess, step=Step.ASSESS),
+    "freeze": OperationKind(run=freeze.freeze, step=Step.FREEZE),
+    "stop_writers": OperationKind(run=freeze.stop_writers, step=Step.FREEZE),
+    "backups": OperationKind(run=backups.list_backups, step=Step.CHOOSE_BACKUP),
+    "inspect": OperationKind(run=backups.inspect_backup, step=None),
+    "safety": OperationKind(run=backups.safety_backup, step=Step.SAFETY_BACKUP),
+    "plan": OperationKind(run=plan.plan, step=Step.RESTORE),
+    "cutover": OperationKind(run=cutover.cut_over, step=Step.RESTORE, intent="cutover.intent"),
+    "propose_undo": OperationKind(run=undo.propose_undo, step=None),
+    "undo": OperationKind(run=undo.undo, step=Step.RESTORE, intent="undo.intent"),
+    "align": OperationKind(run=align.align, step=Step.ALIGN),
+    "propose": OperationKind(run=deploy.propose, step=Step.DEPLOY),
+    "deploy": OperationKind(run=deploy.deploy, step=Step.DEPLOY, intent="deploy.intent"),
+    "skip_deploy": OperationKind(run=deploy.skip_deploy, step=Step.DEPLOY),
+    "check": OperationKind(run=verify.check, step=Step.VERIFY_DATA),
+    "caches": OperationKind(run=verify.clear_caches, step=None),
+    "reopen": OperationKind(run=reopen.reopen, step=Step.REOPEN),
+    "watch": OperationKind(run=reopen.watch, step=None),
+    "close": OperationKind(run=close.close, step=Step.REPORT),
+    "escalate": OperationKind(run=escalate.escalate, step=None),
+    "acknowledge": OperationKind(run=escalate.acknowledge, step=None),
+}
+
+
+def handlers(parts: Parts) -> dict[str, Handler]:
+    """Return the engine's handlers, one for each kind."""
+    return {name: _handler(kind, parts) for name, kind in KINDS.items()}
+
+
+def aborts(parts: Parts) -> dict[str, Handler]:
+    """Return the engine's aborts: whatever a cancelled operation started on the host is stopped there first."""
+
+    async def abort(ctx: OperationContext) -> None:
+        await stop_jobs(ctx, host=parts.hosts.of_site(ctx.operation.site))
+
+    return dict.fromkeys(KINDS, abort)
+
+
+def _handler(kind: OperationKind, parts: Parts) -> Handler:
+    async def run(ctx: OperationContext) -> dict[str, Any]:
+        try:
+            return await kind.run(ctx, parts)
+        except (UnknownOutcomeError, LeaseLostError, StoreUnavailableError):
+            raise  # not an end: the engine looks again
+        except BackoutError as error:
+            await _tell_failure(ctx, parts, kind, str(error))
+            if kind.intent is not None and kind.intent in ctx.recorded():
+                raise  # production may have changed: the operation fails and keeps the site
+            return {"failed": str(error)}
+
+    return run
+
+
+async def _tell_failure(ctx: OperationContext, parts: Parts, kind: OperationKind, text: str) -> None:
+    work = SiteWork(ctx, parts)
+    if kind.step is None:
+        message = Message(
+            slot=f"failed-{ctx.operation.kind}",
+            title=f"{ctx.operation.kind} failed",
+            tone=Tone.BAD,
+            body=text,
+        )
+        entry = NewEntry(kind=Kind.OPERATION_FAILED, text=text, data={"operation": ctx.operation.id})
+    else:
+        message = step_message(
+            kind.step, text, Tone.BAD, next_steps=("/incident status", "/incident escalate")
+        )
+        entry = failed_entry(kind.step, text)
+    await work.tell("failure", Telling(entries=[entry], messages=[message]))

@@ -1,0 +1,249 @@
+"""Step 10: open the application again, see it from outside, and watch its log."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.laravel.log_records import (
+    LogPosition,
+    count_records,
+    fold_records,
+    next_read,
+    parse_log_piece,
+    read_log_command,
+)
+from bot.laravel.maintenance import parse_maintenance_change, up_command, up_refusal
+from bot.model.decision import Choice
+from bot.model.errors import FailedError, ProbeError
+from bot.model.event import Kind, NewEntry
+from bot.model.incident import Cutover
+from bot.model.message import Progress, Tone
+from bot.model.step import Step
+from bot.ports.store import Deadline, Transaction
+from bot.service.backup_search import duration_words
+from bot.service.desk import Question, open_question
+from bot.service.engine import OperationContext
+from bot.service.parts import Parts
+from bot.service.site_work import SiteWork, Telling, done_entry, step_message
+
+RUNBOOK_WATCH_MINUTES = 30
+OK_STATUS = 200
+
+
+async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Take the application out of maintenance and prove it. *Changes*: the maintenance flag."""
+    work = SiteWork(ctx, parts)
+    await work.began(Step.REOPEN, "Opening the application.")
+    await ctx.take_site()
+    facts = await work.app_facts()
+    folders = await work.folders()
+    log = facts.log_files[0].path if facts.log_files else ""
+    start = await work.once("log", list[int], lambda: _log_end(work, log))
+    output = await work.job(
+        "up",
+        up_command(app_path=work.settings.app_path),
+        "php artisan up",
+        root=folders.change_jobs,
+        allow=(0, 1),
+    )
+    if reason := up_refusal(parse_maintenance_change(output)):
+        raise FailedError(
+            f"{work.site_name} is still closed: {reason}. Next: /app reopen, or look on the host"
+        )
+    status = await _seen_open(work)
+    seconds = work.settings.intervals.watch
+    text = f"Open again: visitors get HTTP {status}. The log is watched for {duration_words(seconds)}."
+    if seconds < RUNBOOK_WATCH_MINUTES * 60:
+        text += f" (The runbook says {RUNBOOK_WATCH_MINUTES} minutes; the settings of this site shorten it.)"
+    now = parts.clock.now()
+    entry = NewEntry(kind=Kind.REOPENED, text=text, data={"up_at": now.isoformat(), "http_status": status})
+    restored = (await work.incident()).cutover is Cutover.DONE
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        await tx.append(work.incident_id, [entry])
+        await tx.put_message(
+            work.incident_id,
+            step_message(Step.REOPEN, text, Tone.GOOD, next_steps=("/app logs", "/app freeze")),
+        )
+        args = {
+            "site": work.site_name,
+            "path": log,
+            "inode": start[0],
+            "offset": start[1],
+            "errors": 0,
+            "since": now.isoformat(),
+            "until": (now + timedelta(seconds=seconds)).isoformat(),
+            "restored": restored,
+            "round": 1,
+        }
+        due = await tx.now() + timedelta(seconds=work.settings.intervals.watch_step)
+        await tx.set_deadline(
+            Deadline(
+                key=f"watch.{work.incident_id}",
+                kind="watch",
+                due_at=due,
+                incident_id=work.incident_id,
+                args=args,
+            )
+        )
+
+    await ctx.step("reopened", nothing, record)
+    return {"http_status": status}
+
+
+async def _log_end(work: SiteWork, path: str) -> list[int]:
+    if not path:
+        return [0, 0]
+    piece = parse_log_piece(
+        await work.look_ok(read_log_command(path, 0, limit=1), f"read the size of {path}")
+    )
+    return [piece.inode, piece.size if piece.exists else 0]
+
+
+async def _seen_open(work: SiteWork) -> int:
+    path = work.settings.smoke_paths[0] if work.settings.smoke_paths else "/"
+    try:
+        status = (await work.parts.probe.status(work.settings.url + path)).status
+    except ProbeError as error:
+        raise FailedError(
+            f"the application says it is up, but {error} Next: look at the web front, then /app status"
+        ) from error
+    if status != OK_STATUS:
+        raise FailedError(
+            f"{work.site_name} was opened, but visitors get HTTP {status}. Next: /app freeze or /app logs"
+        )
+    return status
+
+
+async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Read what the log gained since the last look and count its errors; set the next look, or end. Reads only."""
+    work = SiteWork(ctx, parts)
+    args = dict(ctx.args)
+    incident = await work.incident()
+    if incident.reopened_at is None or not incident.open:
+        return {"ended": "the application is not open by this incident any more"}
+    new = await _read_on(work, args) if args["path"] else 0
+    args["errors"] = int(args["errors"]) + new
+    args["round"] = int(args["round"]) + 1
+    now, until = parts.clock.now(), datetime.fromisoformat(args["until"])
+    if now >= until:
+        await work.tell("ended", _ended(work, args))
+        return {"errors": args["errors"]}
+    since = datetime.fromisoformat(args["since"])
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        message = _watching(args, (now - since).total_seconds(), (until - since).total_seconds())
+        await tx.put_message(work.incident_id, message)
+        if new:
+            text = (
+                f"{new} new error(s) in the log since the application was opened ({args['errors']} in all)."
+            )
+            await tx.append(
+                work.incident_id,
+                [NewEntry(kind=Kind.WATCH, text=text, data={"errors": args["errors"], "new": new})],
+            )
+            await open_question(tx, work.incident_id, _alarm(text), "backout")
+        due = min(until, now + timedelta(seconds=work.settings.intervals.watch_step))
+        key = f"watch.{work.incident_id}"
+        await tx.set_deadline(
+            Deadline(key=key, kind="watch", due_at=due, incident_id=work.incident_id, args=args)
+        )
+
+    await ctx.step("looked", nothing, record)
+    return {"errors": args["errors"]}
+
+
+async def _read_on(work: SiteWork, args: dict[str, Any]) -> int:
+    """Read pieces up to the log's end; returns the count of new errors and moves the place in `args`."""
+    found, position = 0, LogPosition(path=args["path"], inode=args["inode"], offset=args["offset"])
+    for _ in range(20):  # bounded: a log that grows faster than it is read is read on at the next look
+        done = await work.look_ok(
+            read_log_command(position.path, position.offset), f"read new records of {position.path}"
+        )
+        piece = parse_log_piece(done)
+        if not piece.exists:
+            break
+        turn = next_read(position, path=position.path, inode=piece.inode, size=piece.size)
+        if turn.is_new_file:
+            position = LogPosition(path=turn.path, inode=piece.inode, offset=turn.offset)
+            continue
+        if not piece.data:
+            break
+        records, position = fold_records(position, piece)
+        found += count_records(records).alarms
+    # What is pending of an unfinished record is read again: its bytes may hold user data and are never stored.
+    args["inode"], args["offset"] = position.inode, position.offset - len(position.pending)
+    return found
+
+
+def _watching(args: dict[str, Any], spent: float, total: float) -> Any:
+    errors = int(args["errors"])
+    return step_message(
+        Step.REOPEN,
+        f"The application is open. {errors} new error(s) in the log so far.",
+        Tone.WARNING if errors else Tone.WORKING,
+        progress=Progress(what="watching the log", done=int(spent), total=int(total), unit="s"),
+        next_steps=("/app logs", "/app freeze"),
+    )
+
+
+def _alarm(text: str) -> Question:
+    return Question(
+        purpose="watch",
+        question="Errors rise after reopening. Freeze again?",
+        body=text,
+        choices=(
+            Choice(key="freeze", label="Freeze again", style="danger", starts="freeze"),
+            Choice(key="stay", label="Stay open", rejects=True),
+        ),
+        step=Step.REOPEN,
+        tone=Tone.BAD,
+    )
+
+
+def _ended(work: SiteWork, args: dict[str, Any]) -> Telling:
+    minutes = work.settings.intervals.watch / 60
+    errors = int(args["errors"])
+    quiet = errors == 0
+    text = f"The watch of the log has ended after {duration_words(minutes * 60)}: {errors} new error(s)."
+    data = {
+        "minutes": minutes,
+        "new_errors": errors,
+        "quiet": quiet,
+        "shortened_from_minutes": RUNBOOK_WATCH_MINUTES if minutes < RUNBOOK_WATCH_MINUTES else None,
+    }
+    close = Choice(
+        key="close",
+        label="Close the incident",
+        style="primary",
+        starts="close",
+        args={"outcome": "recovered" if args["restored"] else "reopened"},
+    )
+    question = Question(
+        purpose="close",
+        question="Close the incident?",
+        body=f"{text} The post-mortem is written from the timeline.",
+        choices=(
+            close,
+            Choice(key="freeze", label="Freeze again", starts="freeze"),
+            Choice(key="wait", label="Not yet", rejects=True),
+        ),
+        step=Step.REPORT,
+        tone=Tone.GOOD if quiet else Tone.WARNING,
+    )
+    return Telling(
+        entries=[NewEntry(kind=Kind.WATCH_ENDED, text=text, data=data), done_entry(Step.REOPEN, text)],
+        messages=[
+            step_message(
+                Step.REOPEN, text, Tone.GOOD if quiet else Tone.WARNING, next_steps=("/incident close",)
+            )
+        ],
+        questions=[question],
+    )

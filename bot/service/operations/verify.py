@@ -1,0 +1,350 @@
+"""Steps 8 and 9: the data against the backup, the site's own checks, the application behind the bypass, its log."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from bot.laravel.caches import CacheDecision, cache_decisions, clear_command
+from bot.laravel.facts import AppFacts
+from bot.laravel.git import changed_files_command, head_command, parse_changed_files, parse_commit
+from bot.laravel.guarded import Refused, Target, parse_guarded_artisan
+from bot.laravel.log_records import (
+    LogPosition,
+    count_records,
+    finish_records,
+    fold_records,
+    parse_log_piece,
+    read_log_command,
+)
+from bot.laravel.maintenance import down_command, down_refusal, parse_maintenance_change
+from bot.model.codec import from_json, to_json
+from bot.model.database import CheckResult, Loss
+from bot.model.decision import Choice
+from bot.model.errors import FailedError, ProbeError
+from bot.model.event import Kind, NewEntry
+from bot.model.incident import Incident
+from bot.model.message import Message, Table, Tone
+from bot.model.plan import Plan
+from bot.model.secret import Secret
+from bot.model.step import Step
+from bot.ports.database import Database
+from bot.ports.probe import Answer
+from bot.runbook.wording import loss_table
+from bot.service.desk import Question
+from bot.service.engine import OperationContext
+from bot.service.parts import Parts
+from bot.service.site_work import SiteWork, Telling, counts, done_entry, failed_entry, step_message
+
+CHECK_LIMIT_S = 60
+OK_STATUS = 200
+
+
+async def check(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Verify the data (step 8), then test the application behind the bypass (step 9). *Changes*: the bypass secret only."""
+    work = SiteWork(ctx, parts)
+    await work.began(
+        Step.VERIFY_DATA, "Comparing with the backup, looking for orphans, asking the site's own checks."
+    )
+    incident = await work.incident()
+    facts = await work.app_facts()
+    database = work.database(facts)
+    if not await _verify_data(work, incident, facts, database):
+        return {"passed": False, "step": int(Step.VERIFY_DATA)}
+    await work.began(Step.TEST_APP, "Visiting the application behind the maintenance bypass.")
+    passed = await _test_app(work, facts)
+    return {"passed": passed, "step": int(Step.TEST_APP)}
+
+
+# -- step 8
+
+
+async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, database: Database) -> bool:
+    folders = await work.folders()
+    live = facts.database.database
+    baseline = str((incident.assessment or {})["baseline"])
+    loss = await work.work(
+        "compare", database.compare(baseline, live, [], folders.lists), root=folders.scratch_jobs
+    )
+    orphans = await work.ask(database.orphans(live, CHECK_LIMIT_S))
+    wanted = [c.model_dump() for c in work.settings.checks]
+    results = await work.ask(database.checks(live, wanted, CHECK_LIMIT_S)) if wanted else ()
+    rows = (await work.ask(database.facts(live))).rows
+    runtime = {
+        t.table: rows[t.table] for t in facts.runtime_tables if t.in_default_database and t.table in rows
+    }
+    reasons = _data_reasons(incident, facts, loss, orphans, results)
+    await work.tell("verified", _verified(loss, orphans, results, runtime, reasons))
+    return not reasons
+
+
+def _data_reasons(
+    incident: Incident, facts: AppFacts, loss: Loss, orphans: dict[str, int], results: tuple[CheckResult, ...]
+) -> list[str]:
+    """Return what stands against the data: values lost, rows gone that nobody decided on, orphans, failed checks."""
+    reasons = []
+    if loss.values_lost:
+        reasons.append(f"{loss.values_lost:,} values of the backup are not in the live database")
+    runtime = {t.table for t in facts.runtime_tables}
+    reasons += [
+        f"{t.missing:,} rows of {t.table} are gone, and nobody decided so"
+        for t in loss.tables
+        if t.missing and t.table not in runtime and not _explained(incident, t.table, t.missing)
+    ]
+    reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
+    reasons += [
+        f"check “{r.name}”: {r.value if r.error is None else r.error}, expected {r.expected}"
+        for r in results
+        if not r.passed
+    ]
+    return reasons
+
+
+def _explained(incident: Incident, table: str, missing: int) -> bool:
+    """Return whether rows that are gone were left deleted by decision, or went with a parent that was."""
+    details = (incident.rehearsal or {}).get("details", {})
+    gone = 0
+    for name in ("left_deleted", "parent_gone"):
+        part = details.get(name, {})
+        gone += int(part.get(table, 0)) if isinstance(part, dict) else 0
+    return incident.table_decisions.get(table) == "leave" or missing <= gone
+
+
+def _verified(
+    loss: Loss,
+    orphans: dict[str, int],
+    results: tuple[CheckResult, ...],
+    runtime: dict[str, int],
+    reasons: list[str],
+) -> Telling:
+    data = {
+        "passed": not reasons,
+        "reasons": reasons,
+        "checks": [to_json(r) for r in results],
+        "loss_totals": {
+            "rows_lost": loss.rows_lost,
+            "values_lost": loss.values_lost,
+            "values_moved": loss.values_moved,
+            "rows_new": loss.rows_new,
+        },
+        "foreign_key_violations": sum(orphans.values()),
+        "runtime_tables": runtime,
+    }
+    facts = (
+        ("values lost", f"{loss.values_lost:,}"),
+        ("values moved", f"{loss.values_moved:,}"),
+        ("orphans", f"{sum(orphans.values()):,}"),
+        ("site's checks", f"{sum(r.passed for r in results)} of {len(results)} passed"),
+        ("jobs, sessions, caches (current rows kept)", counts(runtime)),
+    )
+    if reasons:
+        text = f"The data are NOT good: {'; '.join(reasons)}."
+        message = step_message(
+            Step.VERIFY_DATA,
+            text,
+            Tone.BAD,
+            facts=facts,
+            table=loss_table(loss),
+            next_steps=("/restore undo", "/incident escalate"),
+        )
+        return Telling(
+            entries=[
+                NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data),
+                failed_entry(Step.VERIFY_DATA, text),
+            ],
+            messages=[message],
+        )
+    text = "The data are good: every value of the backup is there, no orphans, every check passed."
+    message = step_message(Step.VERIFY_DATA, text, Tone.GOOD, facts=facts, table=loss_table(loss))
+    return Telling(
+        entries=[NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data), done_entry(Step.VERIFY_DATA, text)],
+        messages=[message],
+    )
+
+
+# -- step 9
+
+
+async def _test_app(work: SiteWork, facts: AppFacts) -> bool:
+    settings = work.settings
+    log = facts.log_files[0].path if facts.log_files else None
+    before = await _log_size(work, log)
+    secret = await _enter(work, facts)
+    try:
+        pages = await work.parts.probe.behind_bypass(settings.url, secret, settings.smoke_paths)
+    except ProbeError as error:
+        raise FailedError(
+            f"the application of {work.site_name} cannot be visited: {error} Next: /app check"
+        ) from error
+    errors = await _new_errors(work, log, before)
+    needed = [d for d in await _caches(work, facts) if d.needed]
+    reasons = [f"{p.path} answers HTTP {p.status}" for p in pages if p.status != OK_STATUS]
+    if errors:
+        reasons.append(f"{errors} new errors in the log")
+    await work.tell("tested", _tested(work, pages, errors, needed, reasons))
+    return not reasons
+
+
+async def _enter(work: SiteWork, facts: AppFacts) -> Secret:
+    """Put a fresh bypass secret into the maintenance flag and return it; the site stays down all the while."""
+    folders = await work.folders()
+    secret = Secret(secrets.token_urlsafe(24))
+    command = down_command(
+        app_path=work.settings.app_path,
+        version=facts.laravel,
+        secret=secret,
+        retry=timedelta(seconds=work.settings.retry_after_s),
+    )
+    step = (
+        f"bypass-{work.operation.fence}"  # a secret lives in one process: after a restart a fresh one is set
+    )
+    output = await work.job(
+        step,
+        command,
+        "php: set a fresh maintenance bypass (by standard input)",
+        root=folders.change_jobs,
+        allow=(0, 1),
+    )
+    if reason := down_refusal(parse_maintenance_change(output)):
+        raise FailedError(
+            f"{work.site_name} cannot be entered behind the bypass: {reason}. Nothing else was changed."
+        )
+    return secret
+
+
+async def _log_size(work: SiteWork, path: str | None) -> tuple[int, int]:
+    if path is None:
+        return 0, 0
+    piece = parse_log_piece(
+        await work.look_ok(read_log_command(path, 0, limit=1), f"read the size of {path}")
+    )
+    return piece.inode, piece.size if piece.exists else 0
+
+
+async def _new_errors(work: SiteWork, path: str | None, before: tuple[int, int]) -> int:
+    if path is None:
+        return 0
+    piece = parse_log_piece(
+        await work.look_ok(read_log_command(path, before[1]), f"read new records of {path}")
+    )
+    if not piece.exists or not piece.data:
+        return 0
+    records, after = fold_records(LogPosition(path=path, inode=piece.inode, offset=before[1]), piece)
+    return count_records((*records, *finish_records(after))).alarms
+
+
+async def _caches(work: SiteWork, facts: AppFacts) -> tuple[CacheDecision, ...]:
+    incident = await work.incident()
+    plan = from_json(Plan, incident.plan) if incident.plan else None
+    changed: list[str] = []
+    if plan is not None and plan.code_commit is not None:
+        path = work.settings.app_path
+        head = parse_commit(await work.look_ok(head_command(path), "git: read the checked-out commit"))
+        if head != plan.code_commit:
+            command = changed_files_command(path, plan.code_commit, head)
+            changed = [
+                c.path for c in parse_changed_files(await work.look_ok(command, "git: list changed files"))
+            ]
+    return cache_decisions(facts, changed, database_replaced=True)
+
+
+def _tested(
+    work: SiteWork, pages: list[Answer], errors: int, needed: list[CacheDecision], reasons: list[str]
+) -> Telling:
+    items = list(work.settings.manual_checks)
+    data = {
+        "passed": not reasons,
+        "reasons": reasons,
+        "pages": [{"path": p.path, "status": p.status} for p in pages],
+        "log_errors": errors,
+        "manual_items": items,
+        "caches_needed": [d.clear.value for d in needed],
+    }
+    table = Table(
+        columns=("page", "HTTP", "seconds"),
+        rows=tuple((p.path, str(p.status), f"{p.duration_s:.2f}") for p in pages),
+        numeric=(1, 2),
+    )
+    caches = ", ".join(f"{d.clear.value} ({d.reason})" for d in needed) or "none"
+    facts = (("new errors in the log", str(errors)), ("caches to clear", caches))
+    entry_text = (
+        "The application works behind the bypass."
+        if not reasons
+        else f"The application does NOT work: {'; '.join(reasons)}."
+    )
+    tone = Tone.GOOD if not reasons else Tone.BAD
+    steps = (
+        ("/app caches", "/app check", "/restore undo")
+        if reasons
+        else (("/app caches",) if needed else ()) + ("/app reopen",)
+    )
+    step_entry = failed_entry(Step.TEST_APP, entry_text) if reasons else done_entry(Step.TEST_APP, entry_text)
+    questions = [] if reasons else [_manual(item) for item in items]
+    return Telling(
+        entries=[NewEntry(kind=Kind.APP_TESTED, text=entry_text, data=data), step_entry],
+        messages=[step_message(Step.TEST_APP, entry_text, tone, facts=facts, table=table, next_steps=steps)],
+        questions=questions,
+    )
+
+
+def _manual(item: str) -> Question:
+    return Question(
+        purpose=f"manual:{item}",
+        question=f"Looked at by a person: {item}?",
+        body="Visit the site behind the bypass and look. Reopening waits for every item of this list.",
+        choices=(
+            Choice(key="ok", label="Works", style="primary"),
+            Choice(key="bad", label="Does not work", style="danger", rejects=True),
+        ),
+        step=Step.TEST_APP,
+        tone=Tone.NEUTRAL,
+    )
+
+
+async def clear_caches(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Clear the caches that need it, each with its reason. *Changes*: those caches."""
+    work = SiteWork(ctx, parts)
+    await ctx.take_site()
+    facts = await work.app_facts()
+    folders = await work.folders()
+    decisions = await _caches(work, facts)
+    target = Target(
+        driver=facts.database.driver,
+        database=facts.database.database,
+        inode=facts.database.inode,
+        is_scratch=False,
+    )
+    rows = []
+    for decision in decisions:
+        result = "left"
+        if decision.needed:
+            command = clear_command(app_path=work.settings.app_path, target=target, clear=decision.clear)
+            step = f"clear-{decision.clear.name.lower()}"
+            run = parse_guarded_artisan(
+                await work.job(
+                    step,
+                    command,
+                    f"php artisan {decision.clear.value}",
+                    root=folders.change_jobs,
+                    allow=(0, 1, 3),
+                )
+            )
+            result = (
+                run.reason if isinstance(run, Refused) else ("cleared" if run.exit_code == 0 else "FAILED")
+            )
+        rows.append((decision.clear.value, result, decision.reason))
+    table = Table(columns=("cache", "", "why"), rows=tuple(rows))
+    text = f"{sum(r[1] == 'cleared' for r in rows)} cache(s) cleared, by need."
+    message = Message(
+        slot="caches",
+        title="Caches",
+        tone=Tone.GOOD,
+        step=int(Step.TEST_APP),
+        body=text,
+        table=table,
+        next_steps=("/app check",),
+    )
+    entry = NewEntry(kind=Kind.NOTE, text=text, data={"caches": [list(r) for r in rows]})
+    await work.tell("cleared", Telling(entries=[entry], messages=[message]))
+    return {"cleared": [r[0] for r in rows if r[1] == "cleared"]}

@@ -1,0 +1,72 @@
+"""Deadlines: rows in the store, looked at when the alarm clock rings; each has one effect however often it rings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+
+from bot.model.decision import DecisionState
+from bot.model.errors import StoreUnavailableError
+from bot.model.operation import Operation
+from bot.ports.alarms import Alarms
+from bot.ports.store import Deadline, Transaction
+from bot.service.desk import void
+from bot.service.operations.escalate import page
+from bot.service.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+LOOK_AGAIN = timedelta(seconds=1)
+"""How long at most until a deadline that was set meanwhile is noticed."""
+
+
+class Timers:
+    """Looks at the deadlines of the store. A deadline won here becomes an operation, a voided decision, or a call."""
+
+    def __init__(self, parts: Parts, alarms: Alarms) -> None:
+        self._parts = parts
+        self._alarms = alarms
+
+    async def start(self) -> None:
+        """Begin to look; what fell due while nothing ran is handled first."""
+        self._alarms.start()
+        await self.look()
+
+    async def look(self) -> None:
+        """Handle what is due, and set the alarm for the next look."""
+        try:
+            await self._parts.store.transact(self._handle_due)
+            self._parts.wake()
+        except StoreUnavailableError as error:
+            log.warning("deadlines not looked at", error=str(error))
+        self._alarms.ring_at("deadlines", self._parts.clock.now() + LOOK_AGAIN, self.look)
+
+    async def _handle_due(self, tx: Transaction) -> None:
+        for deadline in await tx.win_due():
+            await self._handle(tx, deadline)
+
+    async def _handle(self, tx: Transaction, deadline: Deadline) -> None:
+        incident_id, args = deadline.incident_id, deadline.args
+        if incident_id is None:
+            return
+        if deadline.kind == "expire":
+            decision = await tx.decision(args["decision_id"])
+            if decision is not None and decision.state is DecisionState.OPEN:
+                await void(tx, decision, "Nobody decided in time.")
+        elif deadline.kind == "page":
+            await page(tx, self._parts, incident_id, args["site"], int(args["attempt"]))
+        elif deadline.kind == "watch":
+            await tx.add_operation(_watch(deadline, incident_id))
+
+
+def _watch(deadline: Deadline, incident_id: str) -> Operation:
+    args = deadline.args
+    return Operation(
+        id=f"cron:watch:{incident_id}:{args['since']}:{args['round']}",
+        kind="watch",
+        incident_id=incident_id,
+        site=args["site"],
+        person="backout",
+        args=args,
+    )

@@ -1,0 +1,158 @@
+"""The grammar of a slash command: words, a usage line, and the nearest right word for a wrong one."""
+
+from __future__ import annotations
+
+import difflib
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.model.message import Reply
+from bot.model.person import Permission
+from bot.service.parts import Call, Parts
+
+Run = Callable[[Parts, Call, dict[str, str]], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argument:
+    """One word of a command. `rest` takes all that is left; `flag` is written `--name` and has no value."""
+
+    name: str
+    required: bool = False
+    rest: bool = False
+    flag: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def usage(self) -> str:
+        """Return it as it stands in a usage line."""
+        if self.flag:
+            return f"[--{self.name}]"
+        shown = "|".join(self.choices) if self.choices else self.name
+        return f"<{shown}>" if self.required else f"[{shown}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One subcommand. `changes` says in words what it may change on production; None for one that only reads."""
+
+    word: str
+    sub: str
+    summary: str
+    run: Run
+    permission: Permission
+    arguments: tuple[Argument, ...] = ()
+    needs_incident: bool = True
+    names_site: bool = False
+    changes: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the whole name, such as `/incident start`."""
+        return f"{self.word} {self.sub}"
+
+    @property
+    def usage(self) -> str:
+        """Return the usage line."""
+        return " ".join([self.name, *(a.usage for a in self.arguments)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A command line that could be read. `site` is the value of `--site`."""
+
+    command: Command
+    values: dict[str, str] = field(default_factory=dict)
+    site: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """A line that could not be read: what is wrong, and lines that would be right."""
+
+    text: str
+    suggestions: tuple[str, ...] = ()
+
+
+def parse(text: str, catalogue: Sequence[Command]) -> Parsed | Wrong:
+    """Return the command and its arguments, or what is wrong with the line."""
+    words = split(text)
+    if not words:
+        return Wrong(text="Type a command. All of them: help", suggestions=("help",))
+    first = words[0] if words[0].startswith("/") else f"/{words[0]}"
+    subs = [c for c in catalogue if c.word == first]
+    if not subs:
+        known = sorted({c.word for c in catalogue})
+        near = difflib.get_close_matches(first, known, n=1, cutoff=0.4)
+        return Wrong(
+            text=f"There is no command {first}. There are: {', '.join(known)}, and help.",
+            suggestions=tuple(near),
+        )
+    if len(words) == 1 or words[1] in ("help", "--help"):
+        return Wrong(
+            text="\n".join(f"{c.usage}   {c.summary}" for c in subs), suggestions=tuple(c.name for c in subs)
+        )
+    command = next((c for c in subs if c.sub == words[1]), None)
+    if command is None:
+        near = difflib.get_close_matches(words[1], [c.sub for c in subs], n=1, cutoff=0.4)
+        return Wrong(
+            text=f"{first} knows no {words[1]!r}. It knows: {', '.join(c.sub for c in subs)}.",
+            suggestions=tuple(f"{first} {sub}" for sub in near),
+        )
+    return _values(command, words[2:])
+
+
+def split(text: str) -> list[str]:
+    """Return the words of a line; quotes keep spaces together, and a lone quote mark is an ordinary letter."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def _values(command: Command, words: list[str]) -> Parsed | Wrong:
+    if "--help" in words:
+        return Wrong(text=f"{command.usage}\n{command.summary}", suggestions=(command.name,))
+    values: dict[str, str] = {}
+    site: str | None = None
+    flags = {a.name for a in command.arguments if a.flag}
+    plain: list[str] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        if word == "--site" and queue:
+            site = queue.pop(0)
+        elif word.startswith("--") and word[2:] in flags:
+            values[word[2:]] = "yes"
+        elif word.startswith("--") and not any(a.rest for a in command.arguments):
+            return _wrong(command, f"{command.name} knows no option {word}.")
+        else:
+            plain.append(word)
+    for argument in (a for a in command.arguments if not a.flag):
+        if argument.rest:
+            if plain:
+                values[argument.name] = " ".join(plain)
+            plain = []
+        elif plain:
+            values[argument.name] = plain.pop(0)
+        fault = _fault(argument, values.get(argument.name))
+        if fault:
+            return _wrong(command, fault)
+    if plain:
+        return _wrong(command, f"{command.name} does not take {plain[0]!r}.")
+    return Parsed(command=command, values=values, site=site)
+
+
+def _fault(argument: Argument, value: str | None) -> str | None:
+    if value is None:
+        return f"<{argument.name}> is missing." if argument.required else None
+    if argument.choices and value not in argument.choices:
+        near = difflib.get_close_matches(value, argument.choices, n=1, cutoff=0.3)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return f"{argument.name} cannot be {value!r}; it is one of {', '.join(argument.choices)}.{hint}"
+    return None
+
+
+def _wrong(command: Command, fault: str) -> Wrong:
+    return Wrong(text=f"{fault}\nUsage: {command.usage}\nNothing was changed.", suggestions=(command.usage,))

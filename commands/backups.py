@@ -1,0 +1,73 @@
+"""`/backups`: what there is, what each is worth, and a proven copy of the present state."""
+
+from __future__ import annotations
+
+from bot.model.message import Reply
+from bot.model.person import Permission
+from bot.model.step import Step
+from bot.runbook import guards
+from bot.service.desk import begin
+from bot.service.parts import Call, Parts
+from commands.arguments import Argument, Command
+
+WORD = "/backups"
+
+
+async def _list(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    text = "Looking at every backup; verdicts come into the channel."
+    return await begin(
+        parts, call, kind="backups", guard=guards.refuse_backups, started=text, step=Step.CHOOSE_BACKUP
+    )
+
+
+async def _inspect(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    args = {"path": values["file"], "load": "load" in values}
+    text = f"Inspecting {values['file']}; the verdict comes into the channel."
+    return await begin(
+        parts,
+        call,
+        kind="inspect",
+        guard=guards.refuse_backups,
+        started=text,
+        step=Step.CHOOSE_BACKUP,
+        args=args,
+    )
+
+
+async def _create(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    text = "Taking a safety backup of the database as it is now, and proving it."
+    return await begin(
+        parts,
+        call,
+        kind="safety",
+        guard=guards.refuse_safety_backup,
+        started=text,
+        step=Step.SAFETY_BACKUP,
+        changes_site=True,
+    )
+
+
+COMMANDS = (
+    Command(
+        word=WORD,
+        sub="list",
+        summary="every backup with its verdict, and which one to take",
+        run=_list,
+        permission=Permission.RESPOND,
+    ),
+    Command(
+        word=WORD,
+        sub="inspect",
+        summary="look into one backup; --load proves one that has no end marker by loading it",
+        run=_inspect,
+        permission=Permission.RESPOND,
+        arguments=(Argument(name="file", required=True), Argument(name="load", flag=True)),
+    ),
+    Command(
+        word=WORD,
+        sub="create",
+        summary="take the safety backup of the present state (step 4)",
+        run=_create,
+        permission=Permission.RESPOND,
+    ),
+)

@@ -1,0 +1,88 @@
+"""All slash commands, and how a typed line becomes a request; the same for every platform."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from bot.model.message import Reply
+from bot.model.person import Permission
+from bot.service.parts import Call, Parts, refused
+from commands import app, backups, incident, restore
+from commands.arguments import Command, Parsed, Wrong, parse, split
+
+CATALOGUE: tuple[Command, ...] = (*incident.COMMANDS, *backups.COMMANDS, *restore.COMMANDS, *app.COMMANDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandRequest:
+    """A line that was read, ready for the dispatcher."""
+
+    parsed: Parsed
+
+    @property
+    def permission(self) -> Permission:
+        """Return what the command asks of the person."""
+        return self.parsed.command.permission
+
+    @property
+    def needs_incident(self) -> bool:
+        """Return whether the command acts on an incident."""
+        return self.parsed.command.needs_incident
+
+    @property
+    def site(self) -> str | None:
+        """Return the site that was named, by `--site` or as the command's own argument."""
+        return self.parsed.site or (
+            self.parsed.values.get("site") if self.parsed.command.names_site else None
+        )
+
+    async def run(self, parts: Parts, call: Call) -> Reply:
+        """Carry the command out."""
+        return await self.parsed.command.run(parts, call, self.parsed.values)
+
+
+def read(text: str) -> CommandRequest | Reply:
+    """Return the request of a typed line, or the reply to `help` or to a line that is wrong."""
+    words = split(text)
+    if words and words[0].lstrip("/") == "help":
+        return help_reply(words[1] if len(words) > 1 else None)
+    result = parse(text, CATALOGUE)
+    if isinstance(result, Wrong):
+        is_help = len(words) == 2 and words[1] in ("help", "--help")
+        return Reply(text=result.text, ok=is_help, suggestions=result.suggestions)
+    return CommandRequest(parsed=result)
+
+
+def help_reply(word: str | None) -> Reply:
+    """Return what there is to type, of all commands or of one word."""
+    wanted = f"/{word.lstrip('/')}" if word else None
+    shown = [c for c in CATALOGUE if wanted in (None, c.word)]
+    if not shown:
+        known = sorted({c.word for c in CATALOGUE})
+        near = difflib.get_close_matches(wanted or "", known, n=1)
+        return refused(f"There is no command {wanted}. There are: {', '.join(known)}.", *near)
+    width = max(len(c.usage) for c in shown)
+    lines = [
+        f"{c.usage:<{width}}  {c.summary}{f' (changes: {c.changes})' if c.changes else ''}" for c in shown
+    ]
+    return Reply(text="\n".join(lines))
+
+
+def completions(text: str, sites: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return lines that a half-typed one could become: `text` and `summary`, at most ten."""
+    typed = text.lstrip()
+    found = [
+        {"text": c.name + (" " if c.arguments else ""), "summary": f"{c.usage} — {c.summary}"}
+        for c in CATALOGUE
+        if c.name.startswith(typed) and c.name != typed.rstrip()
+    ]
+    for command in CATALOGUE:
+        head = f"{command.name} "
+        if command.names_site and typed.startswith(head) and " " not in typed[len(head) :]:
+            found += [
+                {"text": f"{head}{site} ", "summary": command.summary}
+                for site in sites
+                if site.startswith(typed[len(head) :])
+            ]
+    return found[:10]

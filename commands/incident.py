@@ -1,0 +1,172 @@
+"""`/incident`: open, follow, escalate, close."""
+
+from __future__ import annotations
+
+from bot.model.message import Reply
+from bot.model.person import Permission
+from bot.model.step import Step
+from bot.runbook import guards
+from bot.service import incidents
+from bot.service.desk import begin
+from bot.service.parts import Call, Parts
+from commands.arguments import Argument, Command
+
+WORD = "/incident"
+
+
+async def _start(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    return await incidents.start(parts, call, values["site"], values.get("what happened", ""))
+
+
+async def _assess(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    text = "Finding out what was lost; the result comes into the channel."
+    return await begin(parts, call, kind="assess", guard=guards.refuse_assess, started=text, step=Step.ASSESS)
+
+
+async def _status(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await incidents.status(parts, call)
+
+
+async def _timeline(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await incidents.timeline(parts, call)
+
+
+async def _note(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    return await incidents.note(parts, call, values["text"])
+
+
+async def _escalate(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    args = {"reason": values.get("reason") or f"asked for by {call.person.name}"}
+    text = "Calling the first contact."
+    return await begin(
+        parts, call, kind="escalate", guard=guards.refuse_assess, started=text, step=Step.ASSESS, args=args
+    )
+
+
+async def _ack(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    text = "Thank you; the calls stop."
+    return await begin(
+        parts, call, kind="acknowledge", guard=guards.refuse_ack, started=text, step=Step.ASSESS
+    )
+
+
+async def _contacts(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return incidents.contacts(parts, call)
+
+
+async def _cancel(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await incidents.cancel(parts, call)
+
+
+async def _release(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await incidents.release(parts, call)
+
+
+async def _close(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    return await incidents.close(parts, call, values.get("outcome", ""), now="now" in values)
+
+
+async def _report(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await incidents.report(parts, call)
+
+
+async def _list(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await incidents.list_all(parts, call)
+
+
+COMMANDS = (
+    Command(
+        word=WORD,
+        sub="start",
+        summary="open an incident for a site and find out what was lost",
+        run=_start,
+        permission=Permission.RESPOND,
+        arguments=(Argument(name="site", required=True), Argument(name="what happened", rest=True)),
+        needs_incident=False,
+        names_site=True,
+    ),
+    Command(
+        word=WORD,
+        sub="assess",
+        summary="find out again what was lost",
+        run=_assess,
+        permission=Permission.RESPOND,
+    ),
+    Command(
+        word=WORD,
+        sub="status",
+        summary="what is known, and what comes next",
+        run=_status,
+        permission=Permission.READ,
+    ),
+    Command(
+        word=WORD,
+        sub="timeline",
+        summary="the last entries of the timeline",
+        run=_timeline,
+        permission=Permission.READ,
+    ),
+    Command(
+        word=WORD,
+        sub="note",
+        summary="write something into the timeline",
+        run=_note,
+        permission=Permission.RESPOND,
+        arguments=(Argument(name="text", required=True, rest=True),),
+    ),
+    Command(
+        word=WORD,
+        sub="escalate",
+        summary="call the DBA, again and again until someone answers",
+        run=_escalate,
+        permission=Permission.RESPOND,
+        arguments=(Argument(name="reason", rest=True),),
+    ),
+    Command(
+        word=WORD,
+        sub="ack",
+        summary="say that you have it; the calls stop",
+        run=_ack,
+        permission=Permission.READ,
+    ),
+    Command(word=WORD, sub="contacts", summary="whom to call", run=_contacts, permission=Permission.READ),
+    Command(
+        word=WORD,
+        sub="cancel",
+        summary="stop what is running, on the host first",
+        run=_cancel,
+        permission=Permission.RESPOND,
+        changes="stops a running operation",
+    ),
+    Command(
+        word=WORD,
+        sub="release",
+        summary="free the site that a failed operation keeps",
+        run=_release,
+        permission=Permission.APPROVE,
+        changes="lets the next operation change the site",
+    ),
+    Command(
+        word=WORD,
+        sub="close",
+        summary="end the incident and write the report",
+        run=_close,
+        permission=Permission.RESPOND,
+        arguments=(Argument(name="now", flag=True), Argument(name="outcome", rest=True)),
+    ),
+    Command(
+        word=WORD,
+        sub="report",
+        summary="the post-mortem as it stands now",
+        run=_report,
+        permission=Permission.READ,
+    ),
+    Command(
+        word=WORD,
+        sub="list",
+        summary="your incidents",
+        run=_list,
+        permission=Permission.READ,
+        needs_incident=False,
+    ),
+)

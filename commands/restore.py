@@ -1,0 +1,75 @@
+"""`/restore`: plan, approve, look, undo (step 5)."""
+
+from __future__ import annotations
+
+from bot.model.message import Reply
+from bot.model.person import Permission
+from bot.model.step import Step
+from bot.runbook import guards
+from bot.service import restores
+from bot.service.desk import begin
+from bot.service.parts import Call, Parts
+from commands.arguments import Argument, Command
+
+WORD = "/restore"
+
+
+async def _plan(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    args = {"strategy": "swap" if "swap" in values else "repair"}
+    if "file" in values:
+        args["path"] = values["file"]
+    text = "Rehearsing the recovery on a copy. Production is only read; the plan comes into the channel."
+    return await begin(
+        parts, call, kind="plan", guard=guards.refuse_plan, started=text, step=Step.RESTORE, args=args
+    )
+
+
+async def _confirm(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    return await restores.confirm(parts, call, values.get("site name"))
+
+
+async def _status(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await restores.status(parts, call)
+
+
+async def _undo(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    text = "Looking at what was written since the cut-over; then you are asked."
+    return await begin(
+        parts, call, kind="propose_undo", guard=guards.refuse_undo, started=text, step=Step.RESTORE
+    )
+
+
+COMMANDS = (
+    Command(
+        word=WORD,
+        sub="plan",
+        summary="rehearse the recovery on a copy and propose it; --swap takes the backup as it is",
+        run=_plan,
+        permission=Permission.RESPOND,
+        arguments=(Argument(name="file"), Argument(name="swap", flag=True)),
+    ),
+    Command(
+        word=WORD,
+        sub="confirm",
+        summary="approve the plan last shown in this channel; type the site's name along",
+        run=_confirm,
+        permission=Permission.APPROVE,
+        arguments=(Argument(name="site name"),),
+        changes="replaces production's data, once, with an undo",
+    ),
+    Command(
+        word=WORD,
+        sub="status",
+        summary="the plan, its proof, and what is so now",
+        run=_status,
+        permission=Permission.READ,
+    ),
+    Command(
+        word=WORD,
+        sub="undo",
+        summary="go back to the state before the cut-over, database and code",
+        run=_undo,
+        permission=Permission.APPROVE,
+        changes="replaces production's data by the safety backup, after a question",
+    ),
+)

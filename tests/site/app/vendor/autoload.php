@@ -1,0 +1,13 @@
+<?php
+
+// Debian's framework is on PHP's include path; there is no composer on this host.
+require_once 'Illuminate/autoload.php';
+
+spl_autoload_register(static function (string $class): void {
+    if (strncmp($class, 'App\\', 4) === 0) {
+        $file = dirname(__DIR__).'/app/'.str_replace('\\', '/', substr($class, 4)).'.php';
+        if (is_file($file)) {
+            require $file;
+        }
+    }
+});

@@ -1,0 +1,299 @@
+"""The program that runs on the host: find, inspect, scripts, the packed file, its answers and its progress."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.host_reader.__main__ import VERBS, main
+from adapters.host_reader.answers import Refusal, progress
+from adapters.host_reader.files import find
+from adapters.host_reader.inspect import exit_status, inspect, inspect_file
+from adapters.host_reader.scripts import scripts
+from adapters.host_reader_pack import pack_reader
+from bot.dumps.render import render_inspection
+from tests.zoo.make import BAD, EARLIER, make_database, sqlite_program
+
+DUMP = b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t(x);\nINSERT INTO t VALUES('secret value');\n"
+DUMP += b"CREATE TABLE migrations(id, migration, batch);\nINSERT INTO migrations VALUES(1,'2024_01_01_000000_a',1);\nCOMMIT;\n"
+
+
+def asked(verb: str, request: object) -> tuple[int, dict[str, Any]]:
+    out = io.StringIO()
+    old_mask = os.umask(0)
+    os.umask(old_mask)
+    try:
+        status = main([verb], io.StringIO(json.dumps(request)), out)
+    finally:
+        os.umask(old_mask)
+    return status, json.loads(out.getvalue())
+
+
+def test_find_tells_files_by_content(tmp_path: Path) -> None:
+    """Backups are found whatever their names, plain or packed; other files and Laravel's schema dumps are not."""
+    for folder in ("vendor", "database/schema", "public", "storage/framework"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "x.sql").write_bytes(DUMP)
+    (tmp_path / "noname").write_bytes(DUMP)
+    (tmp_path / "packed.bin").write_bytes(gzip.compress(DUMP))
+    (tmp_path / "empty.sql").write_bytes(b"")
+    (tmp_path / "readme.sql").write_bytes(b"not a dump\n")
+
+    answer = find({"roots": [str(tmp_path)], "web_root": str(tmp_path / "public")})
+
+    found = {Path(entry["path"]).relative_to(tmp_path).as_posix(): entry for entry in answer["files"]}
+    assert set(found) == {"noname", "packed.bin", "public/x.sql", "empty.sql"}
+    assert (found["packed.bin"]["format"], found["packed.bin"]["compression"]) == ("sqlite_dump", "gzip")
+    assert [name for name, entry in found.items() if entry["under_web_root"]] == ["public/x.sql"]
+    assert answer["complete"] is True
+
+
+def test_find_leaves_out_the_live_database(tmp_path: Path) -> None:
+    """The live database and what SQLite keeps beside it are no backups, also under another name for the same file."""
+    live = tmp_path / "database.sqlite"
+    make_database(live, EARLIER)
+    (tmp_path / "link.sqlite").symlink_to(live)
+    os.link(live, tmp_path / "copy.sqlite.wal")
+
+    answer = find({"roots": [str(tmp_path)], "live": str(live)})
+
+    assert [Path(entry["path"]).name for entry in answer["files"]] == ["copy.sqlite.wal"]
+
+
+def test_find_says_where_it_stopped(tmp_path: Path) -> None:
+    """A walk that ends at a limit says that it is not complete, and why."""
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    for number in range(5):
+        (tmp_path / f"{number}.sql").write_bytes(DUMP)
+
+    few = find({"roots": [str(tmp_path)], "limit": 2})
+    shallow = find({"roots": [str(tmp_path)], "max_depth": 1})
+    missing = find({"roots": [str(tmp_path / "none")]})
+
+    assert (len(few["files"]), few["complete"], few["skipped"][-1]["reason"]) == (
+        2,
+        False,
+        "enough files were found",
+    )
+    assert (shallow["complete"], "deeper than 1" in shallow["skipped"][0]["reason"]) == (False, True)
+    assert missing["skipped"] == [
+        {"path": str(tmp_path / "none"), "reason": "it is not there or not allowed to be read"}
+    ]
+
+
+def test_inspect_answers_without_any_row(tmp_path: Path) -> None:
+    """An inspection holds counts, names and the file's hash, and no value of any row."""
+    path = tmp_path / "d.sql"
+    path.write_bytes(DUMP)
+
+    status, answer = asked("inspect", {"path": str(path), "before": BAD})
+
+    assert (status, answer["ok"], answer["verdict"]["word"]) == (0, True, "VERIFIED")
+    assert answer["manifest"]["tables"]["t"] == {"columns": ["x"], "rows": 1, "bytes": 37}
+    assert answer["manifest"]["sha256"] == hashlib.sha256(DUMP).hexdigest()
+    assert "secret value" not in json.dumps(answer)
+
+
+def test_inspect_compares_hashes(tmp_path: Path) -> None:
+    """A file that differs from the hash beside it, or from the one known before, is refused."""
+    path = tmp_path / "d.sql"
+    path.write_bytes(DUMP)
+    right, wrong = hashlib.sha256(DUMP).hexdigest(), "0" * 64
+
+    (tmp_path / "d.sql.sha256").write_text(f"{right}  d.sql\n")
+    assert inspect({"path": str(path), "sha256_known": right})["verdict"]["word"] == "VERIFIED"
+    assert inspect({"path": str(path), "sha256_known": wrong})["hazards"][0]["code"] == "changed_since"
+    (tmp_path / "d.sql.sha256").write_text(f"{wrong}  d.sql\n")
+    assert inspect({"path": str(path)})["verdict"]["word"] == "REFUSED"
+
+
+def test_inspect_leaves_a_sqlite_file_as_it_was(tmp_path: Path) -> None:
+    """Looking at a SQLite file in WAL mode changes no byte and leaves nothing beside it."""
+    path = tmp_path / "b.sqlite"
+    make_database(path, EARLIER)
+    sqlite_program(path, "pragma journal_mode=wal")
+    before = (path.read_bytes(), sorted(tmp_path.iterdir()))
+
+    answer = inspect_file(str(path), BAD)
+
+    assert answer["verdict"]["word"] == "VERIFIED"
+    assert [found["code"] for found in answer["hazards"]] == ["wal_mode"]
+    assert (path.read_bytes(), sorted(tmp_path.iterdir())) == before
+
+
+def test_inspect_without_zstd_could_not_verify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the host has no zstd program the verdict says so and what would help."""
+    path = tmp_path / "d.sql.zst"
+    path.write_bytes(subprocess.run(["zstd", "-qc"], input=DUMP, check=True, capture_output=True).stdout)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    verdict = inspect_file(str(path))["verdict"]
+
+    assert (verdict["word"], exit_status(verdict)) == ("COULD NOT VERIFY", 2)
+    assert "install zstd" in verdict["reasons"][0]
+
+
+def test_scripts_tell_the_folder_and_no_line(tmp_path: Path) -> None:
+    """A deploy script's backup folder and pattern come back with variables filled in; the password on its line does not."""
+    script = tmp_path / "deploy.sh"
+    script.write_text(
+        '#!/bin/sh\nBACKUPS="$HOME/backups"\n# php artisan migrate\nNAME=album-$(date +%F)\n'
+        'mysqldump -u album -pTopSecret1 album \\\n  > "$BACKUPS/$NAME.sql"\nphp artisan migrate --force\n'
+    )
+
+    answer = scripts({"paths": [str(script), "missing.sh"], "app_path": str(tmp_path)})
+
+    home = str(Path.home())
+    assert answer["scripts"][0] == {
+        "path": str(script),
+        "backs_up_before_migrate": True,
+        "migrate_lines": [7],
+        "backup_lines": [5],
+        "targets": [{"folder": f"{home}/backups", "pattern": "album-*.sql"}],
+    }
+    assert answer["scripts"][1]["error"] == "No such file or directory"
+    assert "TopSecret1" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "pattern"),
+    [
+        ("pg_dump -Fc album -f /backups/a.dump", "/backups", "a.dump"),
+        ("mysqldump album | gzip > ~/backups/a-`date +%s`.sql.gz", "HOME/backups", "a-*.sql.gz"),
+        ("sqlite3 database/database.sqlite \".backup '/backups/x.sqlite'\"", "/backups", "x.sqlite"),
+        ("cp database/database.sqlite /backups/x-$STAMP.sqlite", "/backups", "x-*.sqlite"),
+        ("mysqldump --result-file=/b/x.sql album 2>/dev/null", "/b", "x.sql"),
+    ],
+)
+def test_scripts_know_the_usual_ways_to_back_up(tmp_path: Path, line: str, folder: str, pattern: str) -> None:
+    """The target of each usual backup command is found."""
+    script = tmp_path / "deploy.sh"
+    script.write_text(f"{line}\nphp artisan migrate --force\n")
+
+    facts = scripts({"paths": [str(script)], "app_path": ""})["scripts"][0]
+
+    assert facts["backs_up_before_migrate"] is True
+    assert facts["targets"] == [{"folder": folder.replace("HOME", str(Path.home())), "pattern": pattern}]
+
+
+def test_a_script_that_backs_up_too_late_is_told(tmp_path: Path) -> None:
+    """A backup behind the migration is no backup before it."""
+    script = tmp_path / "deploy.sh"
+    script.write_text("php artisan migrate --force\nmysqldump album > /b/x.sql\n")
+
+    assert scripts({"paths": [str(script)]})["scripts"][0]["backs_up_before_migrate"] is False
+
+
+@pytest.mark.parametrize(
+    ("verb", "request_", "kind"),
+    [
+        ("nothing", {}, "bad_request"),
+        ("inspect", {}, "bad_request"),
+        ("inspect", [], "bad_request"),
+        ("inspect", {"path": "/none/such"}, "not_found"),
+        ("inspect", {"path": "/"}, "unreadable"),
+        ("find", {"roots": []}, "bad_request"),
+        ("find", {"roots": ["/none"], "limit": "x"}, "internal"),
+    ],
+)
+def test_every_no_is_one_json_answer(verb: str, request_: object, kind: str) -> None:
+    """Whatever goes wrong, the answer is one JSON object with a kind and a message, and the exit status is 1."""
+    status, answer = asked(verb, request_)
+
+    assert (status, answer["ok"], answer["error"]["kind"]) == (1, False, kind)
+    assert answer["error"]["message"]
+
+
+def test_the_packed_reader_runs_alone(tmp_path: Path) -> None:
+    """The packed file is the same for the same sources and runs in an empty folder without this tree."""
+    sha256 = pack_reader(tmp_path / "reader.pyz")
+    assert pack_reader(tmp_path / "again.pyz") == sha256
+    (tmp_path / "d.sql").write_bytes(DUMP)
+
+    done = subprocess.run(
+        [sys.executable, "-I", str(tmp_path / "reader.pyz"), "inspect"],
+        input=json.dumps({"path": str(tmp_path / "d.sql")}),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["verdict"]["word"] == "VERIFIED"
+
+
+def test_each_verb_of_dumps_is_there() -> None:
+    """The verbs of this part are in the table beside those of SQLite's rows."""
+    assert {"find", "inspect", "scripts", "sqlite_facts", "sqlite_cutover", "sqlite_swap_prepare"} <= set(
+        VERBS
+    )
+
+
+def test_progress_is_written_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The progress file holds the last word of a piece of work, and no file is needed."""
+    progress("reading", 1, 2, "bytes")
+    monkeypatch.setenv("BACKOUT_PROGRESS", str(tmp_path / "progress"))
+    progress("reading", 1, 9, "bytes")
+    progress("reading", 9, 9, "bytes")
+
+    assert json.loads((tmp_path / "progress").read_text()) == {
+        "what": "reading",
+        "done": 9,
+        "total": 9,
+        "unit": "bytes",
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["progress"]
+
+
+def test_a_file_that_grows_is_not_judged(tmp_path: Path) -> None:
+    """A file that is still being written is refused as changed, not judged by what was there."""
+    path = tmp_path / "d.sql"
+    path.write_bytes(DUMP + b"-- filler\n" * 300_000)
+    begun, over = threading.Event(), threading.Event()
+
+    def write_on() -> None:
+        with path.open("ab", buffering=0) as file:
+            while not over.wait(0.0005):
+                file.write(b"-- more\n")
+                begun.set()
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    begun.wait()
+    try:
+        with pytest.raises(Refusal, match="may still be written"):
+            inspect({"path": str(path)})
+    finally:
+        over.set()
+        writer.join()
+
+
+def test_what_is_no_plain_file_is_refused(tmp_path: Path) -> None:
+    """A pipe is refused at once instead of being waited for."""
+    os.mkfifo(tmp_path / "pipe.sql")
+
+    with pytest.raises(Refusal, match="is no file"):
+        inspect({"path": str(tmp_path / "pipe.sql")})
+
+
+def test_an_inspection_reads_calmly(tmp_path: Path) -> None:
+    """The text shows the verdict first, aligned facts, and hostile names without their line ends."""
+    make_database(tmp_path / "b.sqlite", EARLIER)
+
+    text = render_inspection(inspect_file(str(tmp_path / "b.sqlite"), BAD))
+
+    assert text.startswith(f"VERIFIED  {tmp_path / 'b.sqlite'}\n  read to its last byte: 5 tables")
+    assert "  format      SQLite database file\n" in text
+    assert "name\\nof (two) lines" in text
+    assert f"    {EARLIER[-1]}\n" in text

@@ -1,0 +1,157 @@
+"""What the scanner says of whole and hostile dumps in the layouts of each tool."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.dumps.manifest import ABSENT, FAILED, IMPOSSIBLE, PRESENT, Reading
+from bot.dumps.scanner import DumpScanner
+from tests.zoo import texts
+
+
+def read(text: bytes, dump_format: str, block_bytes: int = 64) -> Reading:
+    scanner = DumpScanner(dump_format)
+    for place in range(0, len(text), block_bytes):
+        scanner.feed(text[place : place + block_bytes])
+    return scanner.finish()
+
+
+@pytest.mark.parametrize("block_bytes", [1, 17, 1 << 20])
+def test_a_mariadb_dump_tells_all_it_holds(block_bytes: int) -> None:
+    """Tables, rows, columns, versions, database, objects and end time are read from a MariaDB dump."""
+    manifest = read(texts.mariadb_dump(), "mariadb_dump", block_bytes).manifest
+
+    assert {name: entry.rows for name, entry in manifest.tables.items()} == {
+        "albums": 2,
+        "migrations": 3,
+        "pictures": 3,
+    }
+    assert manifest.tables["albums"].columns == ["id", "name"]
+    assert (manifest.database, manifest.completed) == ("album", "2026-11-22 15:53:01")
+    assert manifest.tool_version == "MariaDB dump 10.19  Distrib 10.11.19-MariaDB"
+    assert manifest.server_version == "10.11.19-MariaDB"
+    assert manifest.schema_objects == {"triggers": 1, "views": 0, "indexes": 1, "routines": 0, "events": 0}
+    assert [row["name"] for row in manifest.migrations or []][-1] == "2025_02_01_000000_add_notes"
+    assert manifest.end_marker == PRESENT
+
+
+def test_a_mariadb_dump_names_its_hazards() -> None:
+    """The sandbox line and a DEFINER are found, and neither blocks."""
+    hazards = read(texts.mariadb_dump(), "mariadb_dump").hazards
+
+    assert {(hazard.code, hazard.severity) for hazard in hazards} == {
+        ("sandbox_line", "note"),
+        ("definer", "note"),
+    }
+
+
+@pytest.mark.parametrize("block_bytes", [1, 17, 1 << 20])
+def test_a_postgresql_dump_tells_all_it_holds(block_bytes: int) -> None:
+    """COPY rows, columns and versions are read from pg_dump's plain text; a function's body is no statement."""
+    reading = read(texts.pg_dump(), "pg_plain", block_bytes)
+
+    assert {name: entry.rows for name, entry in reading.manifest.tables.items()} == {
+        "albums": 3,
+        "migrations": 3,
+        "pictures": 1,
+    }
+    assert reading.manifest.tool_version == "pg_dump version 15.18"
+    assert reading.manifest.schema_objects["indexes"] == 1
+    assert [row["batch"] for row in reading.manifest.migrations or []] == [1, 1, 1]
+    assert {hazard.code for hazard in reading.hazards} == {"restrict", "owner_to"}
+
+
+def test_a_marker_within_a_value_is_no_marker() -> None:
+    """A dump cut right behind the end marker's text inside a value is cut."""
+    dump = texts.mysql_dump()
+    cut = dump[: dump.index(b"-- Dump completed on 2026-11-22 15:53:01") + 40]
+
+    assert read(cut, "mysql_dump").manifest.end_marker == ABSENT
+
+
+@pytest.mark.parametrize(
+    ("tail", "marker"),
+    [
+        (b"COMMIT;\n", PRESENT),
+        (b"COMMIT;", PRESENT),
+        (b"COMMIT", ABSENT),
+        (b"", ABSENT),
+        (b"ROLLBACK; -- due to errors\n", FAILED),
+        (b"COMMIT;\nCREATE TABLE u(x);\n", ABSENT),
+        (b"COMMIT;\nCREATE TABLE u('", ABSENT),
+    ],
+)
+def test_a_sqlite_dump_ends_with_its_commit(tail: bytes, marker: str) -> None:
+    """Only COMMIT as the last statement is the end of a SQLite dump; ROLLBACK is a failed one."""
+    text = (
+        b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE t(x);\nINSERT INTO t VALUES(1);\n" + tail
+    )
+
+    assert read(text, "sqlite_dump").manifest.end_marker == marker
+
+
+def test_a_dump_without_comments_can_have_no_marker() -> None:
+    """A dump made with --compact has no end marker, and is not called cut."""
+    assert (
+        read(
+            b"CREATE TABLE `t` (\n  `a` int\n);\nINSERT INTO `t` VALUES (1);\n", "mysql_dump"
+        ).manifest.end_marker
+        == IMPOSSIBLE
+    )
+
+
+@pytest.mark.parametrize(
+    ("dump_format", "statement", "code"),
+    [
+        ("mysql_dump", b"USE `album`;\n", "use_database"),
+        ("mysql_dump", b"CREATE DATABASE /*!32312 IF NOT EXISTS*/ `album`;\n", "create_database"),
+        ("mysql_dump", b"/*!40000 DROP DATABASE IF EXISTS `album`*/;\n", "create_database"),
+        ("mysql_dump", b"system touch x;\n", "client_command"),
+        ("pg_plain", b"\\connect album\n", "use_database"),
+        ("pg_plain", b"\\! touch x\n", "client_command"),
+        ("pg_plain", b"CREATE DATABASE album;\n", "create_database"),
+        ("sqlite_dump", b"ATTACH 'x' AS y;\n", "attach_database"),
+        ("sqlite_dump", b".shell touch x\n", "client_command"),
+        ("sqlite_dump", b"SELECT load_extension('x');\n", "load_extension"),
+        ("sqlite_dump", b"CREATE TABLE t(x);\nCREATE TABLE t(x);\n", "table_twice"),
+    ],
+)
+def test_what_leaves_the_scratch_database_blocks(dump_format: str, statement: bytes, code: str) -> None:
+    """A dump that names a database, runs programs or holds two dumps is blocked, by name."""
+    reading = read(b"-- a comment\n" + statement + b"CREATE TABLE u(x int);\n", dump_format)
+
+    assert [(hazard.code, hazard.severity) for hazard in reading.hazards] == [(code, "block")]
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        (b"SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '';\n", "gtid_purged"),
+        (b"SET @@SESSION.SQL_LOG_BIN= 0;\n", "sql_log_bin"),
+        (b"CREATE TABLE `t` (`a` int) COLLATE=utf8mb4_0900_ai_ci;\n", "collation"),
+        (b"CREATE TABLE `t` (`a` int) COLLATE=utf8mb4_uca1400_ai_ci;\n", "collation"),
+    ],
+)
+def test_what_another_server_may_not_know_is_noted(statement: bytes, code: str) -> None:
+    """Rights and collations that another server may lack are named, and do not block."""
+    assert [(found.code, found.severity) for found in read(statement, "mysql_dump").hazards] == [
+        (code, "note")
+    ]
+
+
+def test_hazard_words_inside_values_are_values() -> None:
+    """A value that reads like USE, ATTACH or load_extension is no hazard."""
+    text = b"BEGIN TRANSACTION;\nCREATE TABLE t(x);\nINSERT INTO t VALUES('\nATTACH y;\n.shell x\nload_extension(');\nCOMMIT;\n"
+
+    reading = read(text, "sqlite_dump")
+
+    assert reading.hazards == []
+    assert reading.manifest.tables["t"].rows == 1
+
+
+def test_damage_is_carried_into_the_manifest() -> None:
+    """The reason for which a stream ended early stands in the manifest."""
+    scanner = DumpScanner("sqlite_dump")
+    scanner.feed(b"BEGIN TRANSACTION;\n")
+
+    assert scanner.finish("the gzip stream is cut short").manifest.damage == "the gzip stream is cut short"
