@@ -7,7 +7,7 @@ import stat
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, List, Optional
+from typing import Any, Dict, FrozenSet, List, Optional, Set, Tuple
 
 from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.opening import ProgramMissingError, content_head
@@ -54,7 +54,7 @@ class _Walk:
         self._ends_at = time.monotonic() + float(request.get("time_limit_s", 20))
         self._web_root = _real(request.get("web_root"))
         self._live = _live_files(request.get("live"))
-        self._seen: "set[tuple[int, int]]" = set()
+        self._seen: Set[Tuple[int, int]] = set()
         self._looked_at = 0
 
     def search(self, root: Path) -> None:
@@ -110,7 +110,7 @@ class _Walk:
         try:
             status = path.stat()
             identity = (status.st_dev, status.st_ino)
-            if not stat.S_ISREG(status.st_mode) or identity in self._seen or _real(path) in self._live:
+            if not stat.S_ISREG(status.st_mode) or identity in self._seen or identity in self._live:
                 return
             self._seen.add(identity)
             entry = _entry(path, status)
@@ -170,10 +170,17 @@ def _real(path: Any) -> Optional[str]:
     return os.path.realpath(os.path.expanduser(str(path))) if path else None  # noqa: PTH111
 
 
-def _live_files(live: Any) -> FrozenSet[str]:
-    """Return the live SQLite database and the files SQLite keeps beside it."""
+def _live_files(live: Any) -> FrozenSet[Tuple[int, int]]:
+    """Return the live SQLite database and the files SQLite keeps beside it, by device and inode."""
+    found: Set[Tuple[int, int]] = set()
     real = _real(live)
-    return frozenset(real + ending for ending in ("", "-wal", "-shm", "-journal")) if real else frozenset()
+    for ending in ("", "-wal", "-shm", "-journal") if real else ():
+        try:
+            status = os.stat(f"{real}{ending}")  # noqa: PTH116 - the name may be no valid UTF-8
+        except OSError:
+            continue
+        found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 def _shown(path: Path) -> str:

@@ -215,7 +215,5 @@ def _verdict(
     if status.st_size == 0:
         return replace(verdict, reasons=["it is empty (0 bytes)"])
     if not (manifest.completed or manifest.started) and manifest.format:
-        return replace(
-            verdict, notes=[*verdict.notes, "it says no time of its own; the file's time is used"]
-        )
+        return replace(verdict, notes=[*verdict.notes, "it says no time of its own; the file's time is used"])
     return verdict

@@ -79,6 +79,10 @@ class KeyedAccount:
         self._account = Account()
         self._suspects: Dict[str, Dict[str, int]] = {}
         self._defaults = {name: self._default(name) for name in self._lost_columns()}
+        self._kept_columns = [] if live is None else _compared(live, copy)
+        self._back_columns = _compared(base, copy)
+        self._base_columns = {} if live is None else dict(_compared(base, live))
+        self._times = {id(table): _times(base, table) for table in (live, copy) if table is not None}
 
     def _lost_columns(self) -> List[str]:
         if self._live is None:
@@ -124,7 +128,7 @@ class KeyedAccount:
                 self._judge_surviving(base, live, copy)
             else:
                 self._account.rows["key_reused"] += 1
-                self._judge_live_row(live, copy, None)
+                self._judge_newcomer(live, copy)
             return
         if copy is not None and self._same_thing(base, copy, self._copy):
             self._judge_brought_back(base, copy)
@@ -134,18 +138,14 @@ class KeyedAccount:
             self._account.rows[self._why_absent(base)] += 1
 
     def _same_thing(self, one: Row, other: Row, table: Table) -> bool:
-        times = identity_columns(self._base, table)
-        born = [name for name in times if name.lower() == "created_at"]
-        if born and (one[born[0].lower()] is not None or other[born[0].lower()] is not None):
-            return self._agree(born[0], one, other, table)
-        rest = [name for name in times if name.lower() != "created_at"]
-        set_in_both = [
-            name for name in rest if one[name.lower()] is not None and other[name.lower()] is not None
-        ]
-        return all(self._agree(name, one, other, table) for name in set_in_both)
-
-    def _agree(self, name: str, one: Row, other: Row, table: Table) -> bool:
-        return same_value(one[name.lower()], other[name.lower()], _converted(name, self._base, table))
+        """Return whether two rows of one key are one thing: `created_at` decides where one of them has it."""
+        born, rest = self._times[id(table)]
+        if born and (one[born[0]] is not None or other[born[0]] is not None):
+            return same_value(one[born[0]], other[born[0]], born[1])
+        return all(
+            one[name] is None or other[name] is None or same_value(one[name], other[name], loose)
+            for name, loose in rest
+        )
 
     def _judge_surviving(self, base: Row, live: Row, copy: Optional[Row]) -> None:
         if copy is None or not self._same_thing(base, copy, self._copy):
@@ -163,37 +163,37 @@ class KeyedAccount:
             return False
         self._account.live["kept"] += 1
         unchanged = True
-        for name in self._live.common(self._copy):
-            column = name.lower()
-            if base is not None and column in base:
-                table = self._base if self._base.column(name) else self._live
-                unchanged &= same_value(base[column], live[column], _converted(name, table, self._live))
-            if not same_value(live[column], copy[column], _converted(name, self._live, self._copy)):
-                self._judge_other_value(name, live[column], copy[column], base)
-            elif base is not None and column in base:
-                self._suspect(name, not same_value(base[column], live[column]), False)
+        for name, loose in self._kept_columns:
+            value = live[name]
+            if base is not None and name in self._base_columns:
+                same = same_value(base[name], value, self._base_columns[name])
+                unchanged &= same
+                self._suspect(name, not same)
+            if not same_value(value, copy[name], loose):
+                self._judge_other_value(name, value, copy[name], base)
         return unchanged
 
     def _judge_other_value(self, name: str, live: Any, copy: Any, base: Optional[Row]) -> None:
-        """Judge a value that is another in live: legal if the rollback filled a NULL, or converted the column back."""
-        before = base.get(name.lower()) if base is not None else None
-        if live is None and (same_value(before, copy) or typed(copy) in self._books.moved):
+        """Judge a value that is another in live: legal where it came from the new shape, or by decision, and where the
+        rollback converted the column as a whole back to what the backup has.
+        """
+        before = base.get(name) if base is not None else None
+        as_before = base is not None and name in self._base_columns and same_value(before, copy)
+        if live is None and (typed(copy) in self._books.moved or (as_before and self._to_be_filled(name))):
             return
-        if self._restored_by_decision(name) and live is None and same_value(before, copy):
-            return
-        if base is not None and same_value(before, copy) and not same_value(before, live):
-            self._suspect(name, True, True)
+        if as_before:
+            self._suspects[name]["back"] += 1
             return
         self._account.values["lost"] += 1
 
-    def _restored_by_decision(self, name: str) -> bool:
-        return bool(self._books.decisions.get(f"{self._base.name}.{name}") == "restore")
+    def _to_be_filled(self, name: str) -> bool:
+        decided = {str(each).lower(): answer for each, answer in self._books.decisions.items()}
+        return decided.get(f"{self._base.name}.{name}".lower()) == "restore"
 
-    def _suspect(self, name: str, changed: bool, back: bool) -> None:
+    def _suspect(self, name: str, changed: bool) -> None:
         counts = self._suspects.setdefault(name, {"rows": 0, "changed": 0, "back": 0})
         counts["rows"] += 1
         counts["changed"] += changed
-        counts["back"] += back
 
     def _judge_suspects(self) -> None:
         for counts in self._suspects.values():
@@ -231,8 +231,8 @@ class KeyedAccount:
             self._account.rows["left_deleted"] += 1
             return
         self._account.rows["restored"] += 1
-        for name in self._base.common(self._copy):
-            if not self._agree(name, base, copy, self._copy):
+        for name, loose in self._back_columns:
+            if not same_value(base[name], copy[name], loose):
                 self._account.values["lost"] += 1
 
     def _why_absent(self, base: Row) -> str:
@@ -275,21 +275,37 @@ class KeyedAccount:
         select, parts = _side_by_side(
             [("live", table), ("main", self._copy), ("base", self._base)], self._key
         )
-        for row in self._books.connection.execute(select):
-            live, copy, base = _split(row, parts)
-            if base is None and live is not None:
-                self._judge_live_row(live, copy, None)
-                if copy is not None:
-                    for name in self._defaults:
-                        self._judge_lost_value(name, None, copy)
+        for row in self._books.connection.execute(f"{select} WHERE t2.{quoted(self._key[0])} IS NULL"):
+            live, copy, _ = _split(row, parts)
+            if live is not None:
+                self._judge_newcomer(live, copy)
+
+    def _judge_newcomer(self, live: Row, copy: Optional[Row]) -> None:
+        """Judge a live row that is none of the backup's; a value of another row's past must not stand in it."""
+        self._judge_live_row(live, copy, None)
+        if copy is not None:
+            for name in self._defaults:
+                self._judge_lost_value(name, None, copy)
 
     def _strangers(self) -> int:
         """Return how many rows of the copy are neither the backup's nor live's."""
         tables = [("main", self._copy), ("base", self._base), ("live", self._live)]
-        select, parts = _side_by_side(
-            [(schema, table) for schema, table in tables if table is not None], self._key
-        )
-        return sum(1 for row in self._books.connection.execute(select) if not any(_split(row, parts)[1:]))
+        there = [(schema, table) for schema, table in tables if table is not None]
+        select, _ = _side_by_side(there, self._key)
+        nowhere = [f"t{place}.{quoted(self._key[0])} IS NULL" for place in range(1, len(there))]
+        return self._count(f"({select} WHERE {' AND '.join(nowhere)})")
+
+
+def _compared(one: Table, other: Table) -> List[Tuple[str, bool]]:
+    """Return the lower-case names of the common columns, and whether the type was converted between the two."""
+    return [(name.lower(), _converted(name, one, other)) for name in one.common(other)]
+
+
+def _times(one: Table, other: Table) -> Tuple[Optional[Tuple[str, bool]], List[Tuple[str, bool]]]:
+    """Return the time of birth, or None, and the other times that say whether two rows are one thing."""
+    times = [(name.lower(), _converted(name, one, other)) for name in identity_columns(one, other)]
+    born = next((time for time in times if time[0] == "created_at"), None)
+    return born, [time for time in times if time[0] != "created_at"]
 
 
 def _converted(name: str, one: Table, other: Table) -> bool:

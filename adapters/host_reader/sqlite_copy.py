@@ -32,13 +32,14 @@ def sqlite_copy(request: Request) -> Answer:
 
 
 def _copy(request: Request, source: str, part: str, expected: str | None) -> Answer:
-    with reading(source) as connection:
+    busy_s = number(request, "busy_timeout_s", _BUSY_S)
+    with reading(source, busy_s=busy_s) as connection:
         size = pragma(connection, "page_count") * pragma(connection, "page_size")
         prove_space(str(Path(part).parent), size, number(request, "reserve_bytes", 0))
         version = pragma(connection, "data_version")
         before = fingerprint_of(connection)
         _refuse_unless(expected in (None, before["fingerprint"]), "changed", f"{source} is not as expected.")
-        copy_into_new_file(connection, part)
+        copy_into_new_file(connection, part, busy_s)
         with reading(part) as copied:
             _refuse_unless(quick_check(copied), "damaged", "The copy failed SQLite's quick check.")
             after = fingerprint_of(copied)
@@ -58,12 +59,12 @@ def _refuse_unless(holds: bool, kind: str, message: str) -> None:
         )
 
 
-def copy_into_new_file(source: sqlite3.Connection, part: str) -> None:
+def copy_into_new_file(source: sqlite3.Connection, part: str, busy_s: float = _BUSY_S) -> None:
     """Copy a whole database into a file that is not there yet, in one step. *Changes*: that file."""
     with told_plainly(part):
         target = sqlite3.connect(part, isolation_level=None)
         try:
-            back_up(source, target)
+            back_up(source, target, busy_s)
             target.execute("PRAGMA journal_mode=DELETE").fetchone()
         finally:
             target.close()

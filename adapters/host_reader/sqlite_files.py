@@ -48,12 +48,20 @@ def make_once(target: str, request: Request, build: Callable[[str], Answer]) -> 
             answer.update(
                 target=target, size_bytes=Path(part).stat().st_size, sha256=sha256_of(part), attached=False
             )
+            _forget_work_on(target)
             write_note(target + ".json", {"request": digest_of(request), "answer": answer})
             Path(part).rename(target)
             sync_folder(target)
         finally:
             remove_database(part)
     return answer
+
+
+def _forget_work_on(target: str) -> None:
+    """Remove the notes about work on an older file of this name. *Changes*: only these."""
+    for verb in ("repair", "swap"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{target}.{verb}.json").unlink()
 
 
 def _made_before(target: str, request: Request) -> Optional[Answer]:

@@ -50,13 +50,15 @@ def file_uri(path: str, mode: str) -> str:
 
 
 @contextlib.contextmanager
-def reading(path: str, time_limit_s: Optional[float] = None) -> Iterator[sqlite3.Connection]:
+def reading(
+    path: str, time_limit_s: Optional[float] = None, busy_s: float = BUSY_S
+) -> Iterator[sqlite3.Connection]:
     """Open a database for reading only; committed rows in a `-wal` are seen.
 
     *Raises* Refusal: not_found, damaged, busy, hot_journal (an interrupted write waits to be rolled back, which a
     reader may not do), time_limit.
     """
-    connection = _connect(file_uri(path, "ro"), path)
+    connection = _connect(file_uri(path, "ro"), path, busy_s)
     try:
         with told_plainly(path):
             connection.execute("PRAGMA query_only=ON")

@@ -90,8 +90,8 @@ def _by_key(connection: sqlite3.Connection, pair: Pair, lists: KeyLists) -> Dict
     selects = {
         "missing": _only_in("before", pair.before, "after", pair.after, pair.key),
         "new": _only_in("after", pair.after, "before", pair.before, pair.key),
-        "changed": f"SELECT {keys} FROM {pair.joined} WHERE {changed}",
-        "reused_keys": f"SELECT {keys} FROM {pair.joined} WHERE {pair.other_thing}",
+        "changed": f"SELECT {keys} FROM {pair.joined} WHERE {changed} ORDER BY {keys}",
+        "reused_keys": f"SELECT {keys} FROM {pair.joined} WHERE {pair.other_thing} ORDER BY {keys}",
     }
     found = {
         kind: lists.write(pair.before.name, kind, connection.execute(select))
@@ -112,6 +112,7 @@ def _only_in(one: str, first: Table, other: str, second: Table, key: List[str]) 
     return (
         f"SELECT {columns_of('x', key)} FROM {at(one, first.name)} AS x"
         f" WHERE NOT EXISTS (SELECT 1 FROM {at(other, second.name)} AS y WHERE {same_key('y', 'x', key)})"
+        f" ORDER BY {columns_of('x', key)}"
     )
 
 

@@ -299,10 +299,13 @@ def _cutover(answer: Json) -> CutoverMade:
 
 
 def _orphans(answer: Json) -> dict[str, int]:
-    found = answer["orphans"]
-    if isinstance(found, dict):
-        return {name: int(count) for name, count in found.items()}
-    return {f"{o['table']}({','.join(o['columns'])})": int(o["violations"]) for o in found}
+    keys = answer["foreign_keys"]
+    uncounted = [k for k in keys if k["violations"] is None]
+    if uncounted:
+        raise FailedError(
+            f"orphans of {uncounted[0]['table']} could not be counted in time. Nothing was changed. Try again."
+        )
+    return {f"{k['table']}({', '.join(k['columns'])}) -> {k['parent']}": int(k["violations"]) for k in keys}
 
 
 def _checks(answer: Json) -> tuple[CheckResult, ...]:

@@ -29,7 +29,7 @@ from bot.ports.host import Command, JobState, JobStatus
 
 _KEY = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
 _STREAMS = frozenset({"stdout", "stderr", "progress"})
-# The host waits up to 20 s for its lock, and `stop` up to 10 s for the processes to end.
+# The host waits up to 20 s for its lock, and `stop` up to 6 s for the processes to end.
 _ANSWER_LIMIT = timedelta(seconds=60)
 _ANSWER_BYTES = 65_536
 # One question to the host may sleep there this long; shorter than the patience of firewalls with a quiet channel.
@@ -95,6 +95,7 @@ class DetachedJobs:
         deadline = time.monotonic() + timeout.total_seconds()
         pause_s = _FIRST_PAUSE_S
         cause: Exception | None = None
+        last_seen = "the host told of no end"
         while (left_s := deadline - time.monotonic()) > 0:
             try:
                 status = await self._wait_there(root, key, left_s)
@@ -103,16 +104,16 @@ class DetachedJobs:
             except TimeoutError:
                 break
             except (NotStartedError, UnknownOutcomeError) as unreachable:
-                cause = unreachable
+                cause, last_seen = unreachable, str(unreachable)
                 await asyncio.sleep(min(pause_s, max(deadline - time.monotonic(), 0)))
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
                 continue
             if status.state is not JobState.RUNNING:
                 return status
-            cause, pause_s = None, _FIRST_PAUSE_S
+            cause, last_seen, pause_s = None, "it was running when last seen", _FIRST_PAUSE_S
         raise UnknownOutcomeError(
-            f"Job {key} in {root} on {self._link.place} was not seen to end within {timeout.total_seconds():g} s"
-            f"{f' ({cause})' if cause else '; it is still running'}. Nothing was stopped: look at the job again."
+            f"Job {key} in {root} on {self._link.place} was not seen to end within {timeout.total_seconds():g} s "
+            f"({last_seen}). Nothing was stopped: look at the job again."
         ) from cause
 
     async def _wait_there(self, root: str, key: str, left_s: float) -> JobStatus:
@@ -129,7 +130,7 @@ class DetachedJobs:
         answer = await self._ask(root, verb, key, arguments, b"")
         if answer.refusal is not None:
             raise FailedError(
-                f"{self._link.place} could not {verb} job {key} in {root}: {answer.refusal}. Nothing was changed."
+                f"{self._link.place} refused {verb!r} for job {key} in {root}: {answer.refusal}. Nothing was changed."
             )
         return _status_of(answer)
 

@@ -20,6 +20,7 @@
 # shellcheck disable=SC2015 # in `a && b || refuse` the last part never returns, and is meant for both
 set -u
 login_umask=$(umask)
+login_folder=$PWD
 umask 077
 LC_ALL=C
 export LC_ALL
@@ -92,7 +93,9 @@ lock() { # One at a time among all that start, stop or judge jobs of this root.
 
 receive() { # COMMAND_BYTES INPUT_BYTES: puts standard input into the folder $incoming.
     # A leftover of a start that was killed may hold a secret.
-    find . -maxdepth 1 -name 'incoming.*' -mmin +10 -exec rm -rf {} +
+    for leftover in incoming.*; do
+        [ ! -e "$leftover" ] || find "$leftover" -prune -mmin +10 -exec rm -rf {} +
+    done
     incoming=incoming.$$
     trap 'rm -rf "$incoming"' EXIT
     trap 'exit 70' HUP INT TERM PIPE
@@ -124,7 +127,7 @@ run_job() { # COMMAND_BYTES INPUT_BYTES NICE
     printf '%s\n' "$key" >current.part && mv current.part current || refuse "$root cannot be written; is the disk full?"
     # The leader says STARTED once its pid is on the disk, and then lets go of this pipe: no polling, no time limit.
     # The lock is open in the leader too until then, so it is held even if this process is killed right here.
-    said=$(setsid sh "$self" "$root" lead "$key" "$3" "$login_umask" 2>jobs/"$key"/stderr </dev/null &)
+    said=$(setsid sh "$self" "$root" lead "$key" "$3" "$login_umask" "$login_folder" 2>jobs/"$key"/stderr </dev/null &)
     [ "$said" = STARTED ] || refuse "the job could not write its own files below $root; is the disk full?"
     # It runs, or ran: the leader says so only after its pid is on the disk. How it goes on is for `stat` to say.
     state=RUNNING
@@ -133,7 +136,7 @@ run_job() { # COMMAND_BYTES INPUT_BYTES NICE
     tell STARTED
 }
 
-lead_job() { # NICE UMASK: the leader of the job's session; called by run_job only, with the lock open as descriptor 9.
+lead_job() { # NICE UMASK FOLDER: the leader of the job's session; called by run_job only, with the lock open as descriptor 9.
     folder=$root/jobs/$key
     cd "$folder" || exit 74
     exec <input && rm -f input || exit 74
@@ -150,11 +153,14 @@ lead_job() { # NICE UMASK: the leader of the job's session; called by run_job on
     uptime_s
     printf '%s %s %s %s\n' "$$" "$began_ticks" "$boot" "$now" >pid.part && mv pid.part pid || exit 74
     exec 9>&-
-    echo STARTED
+    # Where the one who started us was killed meanwhile, nobody hears this; the job goes on all the same.
+    trap '' PIPE
+    echo STARTED 2>stderr
+    trap - PIPE
     exec >stdout 2>stderr
     BACKOUT_PROGRESS=$folder/progress
     export BACKOUT_PROGRESS
-    cd "${HOME:-/}" || cd / || exit 74
+    cd "$3" || exit 74
     umask "$2"
     sh "$folder/cmd"
     status=$?
@@ -190,9 +196,9 @@ wait_job() { # SECONDS
     tell IS
 }
 
-signal_until_dead() { # SIGNAL FOLDER: asks every process of the session to end; gives them 5 seconds.
+signal_until_dead() { # SIGNAL FOLDER: asks every process of the session to end; gives them 3 seconds.
     tries=0
-    while [ $tries -lt 50 ] && session_lives "$2"; do
+    while [ $tries -lt 30 ] && session_lives "$2"; do
         # KILL is sent again each time, to catch what was forked while the list was read; TERM once is enough.
         if [ "$1" = KILL ] || [ $tries -eq 0 ]; then
             for member in $(members "$sid"); do

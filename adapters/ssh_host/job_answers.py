@@ -23,10 +23,11 @@ def parse_job_answer(key: str, printed: str) -> JobAnswer | None:
 
     *Source*: the head of adapters/ssh_host/job.sh.
     """
-    lines = [line for line in printed.splitlines() if line.startswith(_MARK)]
-    if len(lines) != 1:
+    lines = [line for line in printed.splitlines(keepends=True) if line.startswith(_MARK)]
+    # Without its end of line the last number may be cut short.
+    if len(lines) != 1 or not lines[0].endswith("\n"):
         return None
-    word, _, rest = lines[0].removeprefix(_MARK).partition(" ")
+    word, _, rest = lines[0].rstrip("\n").removeprefix(_MARK).partition(" ")
     if word == "REFUSED":
         return JobAnswer(refusal=rest)
     if word == "BUSY":

@@ -31,7 +31,6 @@ class RowReader:
         self._link = link
         self._program: ShippedProgram = reader_program(settings.work_folder, content_path, sha256)
         self._python: str | None = None
-        self._sent = False
 
     async def ask(self, verb: str, request: dict[str, object], timeout: timedelta) -> dict[str, object]:
         """Run a read-only verb and return its answer; see `Host.reader`."""
@@ -47,15 +46,13 @@ class RowReader:
     async def job_command(self, verb: str, request: dict[str, object]) -> Command:
         """Return the command of a detached job that runs a verb, with the reader in place on the host."""
         python = await self._find_python()
-        await self._send_once()
+        await self._send_if_missing()
         return Command(argv=self._program.argv([python, "-I"], [verb]), stdin=json.dumps(request))
 
-    async def _send_once(self) -> None:
-        if self._sent:
-            return
+    async def _send_if_missing(self) -> None:
         line = framed_line(self._program.argv(["true"], []))
-        await run_shipped(self._link, self._program, line, b"", timedelta(seconds=30), GREETING_BYTES)
-        self._sent = True
+        ended = await run_shipped(self._link, self._program, line, b"", timedelta(seconds=30), GREETING_BYTES)
+        printed_by_program(self._link, ended)
 
     async def _find_python(self) -> str:
         if self._python is None:

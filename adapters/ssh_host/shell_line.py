@@ -35,7 +35,7 @@ def framed_line(argv: Sequence[str], cwd: str | None = None, env: dict[str, str]
 
 def fact_line(command: Command) -> str:
     """Return the shell line of a read-only command; the host itself ends it soon after its time limit."""
-    _program_words(command.argv)
+    _require_program(command.argv)
     limit_s = command.timeout.total_seconds() + _GRACE_S
     argv = ["timeout", "-k", str(_GRACE_S), f"{limit_s:.1f}", *command.argv]
     return framed_line(argv, command.cwd, command.env)
@@ -75,7 +75,11 @@ def _env_words(env: dict[str, str] | None) -> str:
 
 
 def _program_words(argv: Sequence[str]) -> str:
+    _require_program(argv)
+    return shell_words(argv)
+
+
+def _require_program(argv: Sequence[str]) -> None:
     # `env` would take such a first word for an option or a variable of its own.
     if not argv or not argv[0] or argv[0].startswith("-") or "=" in argv[0]:
         raise ValueError("a command begins with the name of a program, without '=' and not with '-'")
-    return shell_words(argv)

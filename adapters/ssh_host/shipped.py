@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from adapters.ssh_host.link import Ended, Link
 from adapters.ssh_host.shell_line import after_sign, framed_line, shell_words
-from bot.model.errors import FailedError, NotStartedError
+from bot.model.errors import NotStartedError
 
 # An exit status that no program of ours gives: the file is missing or is not the one that was sent.
 NOT_AS_SENT = 97
@@ -76,7 +76,7 @@ async def run_shipped(
 
 
 async def ship(link: Link, program: ShippedProgram) -> None:
-    """Send the program to the host, whatever lies there under its name. *Raises* FailedError when it does not arrive.
+    """Send the program to the host, whatever lies there under its name. *Raises* NotStartedError when it does not arrive.
 
     *Changes*: one file below the work folder, mode 0600, complete or not at all.
     """
@@ -90,7 +90,7 @@ async def ship(link: Link, program: ShippedProgram) -> None:
     line = framed_line(["sh", "-c", _RECEIVE, "sh", str(PurePosixPath(path).parent), path, program.sha256])
     ended = await link.execute(line, content, timedelta(seconds=60), 10_000)
     if ended.exit_status != 0 or after_sign(ended.stdout) is None:
-        raise FailedError(
+        raise NotStartedError(
             f"{path} could not be written on {link.place} (exit status {ended.exit_status}). Nothing was run with it. "
             f"Check that {link.user} may write below its home folder and that the disk is not full."
         )

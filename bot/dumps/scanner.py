@@ -31,6 +31,8 @@ DIALECTS = {
     formats.PG_PLAIN: PGSQL,
 }
 
+# Fewer do not tell a comment from a statement.
+SHORTEST_BYTES = 16
 # A statement that is not rows is read whole; the longest seen in real schemas are views of some 100 kB.
 LONGEST_STATEMENT_BYTES = 1 << 24
 # A head of an INSERT or COPY with 4096 columns of 64 bytes fits.
@@ -56,6 +58,7 @@ class DumpScanner:
         self._migrations_table = migrations_table
         self._data = b""
         self._begun = False
+        self._wanted_bytes = SHORTEST_BYTES
         self._place = 0
         self._tail = b""
         self._delimiter = b";"
@@ -153,8 +156,17 @@ class DumpScanner:
         return size > 0
 
     def _step_outside(self, last: bool) -> bool:
-        if not last and len(self._data) - self._place < 16:
-            return False  # Too little to tell a comment from a statement.
+        if not last and len(self._data) - self._place < self._wanted_bytes:
+            return False
+        self._wanted_bytes = SHORTEST_BYTES
+        moved = self._step_word(last)
+        if not moved:
+            # Twice as much before the next look: a long statement is then looked at a few times only.
+            self._wanted_bytes = 2 * (len(self._data) - self._place)
+        return moved
+
+    def _step_word(self, last: bool) -> bool:
+        """Take the comment, command, head of rows or statement that begins here; False where more bytes are needed."""
         if self._is_comment():
             return self._step_comment(last)
         command = self._step_command(last)
@@ -238,9 +250,9 @@ class DumpScanner:
             self._place = match.end()
             return True
         if not last and len(self._data) - self._place < LONGEST_HEAD_BYTES:
-            return (
-                False if statement_end(self._data, self._place, self._dialect, self._delimiter) < 0 else None
-            )
+            stop = statement_end(self._data, self._place, self._dialect, self._delimiter)
+            # A COPY is told by the line end behind its semicolon (two bytes at most), which may come in the next block.
+            return False if stop < 0 or len(self._data) - stop < 2 else None
         return None
 
     def _is_migrations(self, table: str) -> bool:

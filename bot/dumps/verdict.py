@@ -30,6 +30,10 @@ FRAMEWORK_TABLES = frozenset(
 _SHARE_OF_OWN_TABLES = 0.5
 
 
+# What takes the end marker's place in formats that have none.
+_WHOLE = {formats.SQLITE_FILE: "quick_check is ok", formats.PG_CUSTOM: "each of its data blocks is whole"}
+
+
 class Word(enum.Enum):
     """The three verdicts; the value is what a person reads."""
 
@@ -100,7 +104,7 @@ def judge(
     notes = [hazard.message for hazard in hazards if hazard.severity != BLOCK]
     if unread:
         return Verdict(Word.COULD_NOT_VERIFY, [unread], notes)
-    refusals = list(_refusals(manifest, hazards, before, expect))
+    refusals = list(dict.fromkeys(_refusals(manifest, hazards, before, expect)))
     if refusals:
         return Verdict(Word.REFUSED, refusals, notes)
     missing = missing_migrations(_names(manifest), before, expect.migrations)
@@ -118,11 +122,11 @@ def _refusals(
     manifest: Manifest, hazards: Sequence[Hazard], before: Optional[str], expect: Expectation
 ) -> Iterator[str]:
     """Yield every reason for which this backup must not be used."""
+    if manifest.damage:
+        yield f"it is damaged: {manifest.damage}"
     if manifest.format is None:
         yield "it is not a database backup in any form that Backout knows"
         return
-    if manifest.damage:
-        yield f"it is damaged: {manifest.damage}"
     if manifest.integrity == "failed":
         yield "it is damaged: SQLite's own quick_check found errors in it"
     if manifest.end_marker == FAILED:

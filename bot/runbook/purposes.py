@@ -10,6 +10,9 @@ CHANGES_SITE = frozenset(
 )
 """Operations that take the site's lock: at most one of them for each site."""
 
+ANY_TIME = frozenset({"assess", "backups", "inspect", "escalate", "acknowledge"})
+"""Operations that may run beside one that changes production: they only read it."""
+
 _GUARDS: dict[str, Guard] = {
     "freeze": guards.refuse_freeze,
     "cutover": guards.refuse_cut_over,

@@ -135,7 +135,7 @@ def _entries(decision: Decision, choice: Choice, voters: list[str]) -> list[NewE
 async def _start(
     tx: Transaction, decision: Decision, choice: Choice, person: Person, row: IncidentRow
 ) -> str | None:
-    if choice.starts is None:
+    if choice.starts is None or await _waits_for_others(tx, decision):
         return None
     operation = Operation(
         id=f"{decision.id}.{choice.key}",
@@ -148,3 +148,10 @@ async def _start(
     )
     await tx.add_operation(operation)
     return operation.id
+
+
+async def _waits_for_others(tx: Transaction, decision: Decision) -> bool:
+    """Return whether this is one of several questions about rows that are gone; the last answer starts the rehearsal."""
+    if not decision.purpose.startswith("missing:"):
+        return False
+    return any(d.purpose.startswith("missing:") for d in await tx.decisions(incident_id=decision.incident_id))

@@ -20,7 +20,7 @@ from bot.model.errors import FailedError, ProbeError
 from bot.model.message import Reply, Table
 from bot.ports.host import Command, Completed
 from bot.ports.store import Transaction
-from bot.service.host_entry import host_entry
+from bot.service.job_run import host_entry
 from bot.service.parts import Call, Parts
 
 Look = Callable[[Command, str], Awaitable[Completed]]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from bot.model.codec import digest
 from bot.model.decision import Choice, Decision, DecisionState
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident, fold
@@ -15,6 +17,7 @@ from bot.model.operation import Operation, OperationState
 from bot.model.person import Permission
 from bot.model.step import Step
 from bot.ports.store import Deadline, Transaction
+from bot.runbook.purposes import ANY_TIME
 from bot.service.parts import Call, Parts, refused
 
 Guard = Callable[[Incident], str | None]
@@ -70,9 +73,8 @@ async def begin(
     async def body(tx: Transaction) -> Reply:
         if reason := guard(await state_of(tx, call.incident_id)):
             return await refuse(tx, call, reason, step)
-        running = await _running(tx, call.incident_id, kind)
-        if running is not None:
-            return await refuse(tx, call, f"This is being done already, asked for by {running.person}.", step)
+        if reason := await _busy(tx, call.incident_id, kind):
+            return await refuse(tx, call, reason, step)
         operation = Operation(
             id=call.delivery_id,
             kind=kind,
@@ -91,9 +93,14 @@ async def begin(
     return reply
 
 
-async def _running(tx: Transaction, incident_id: str, kind: str) -> Operation | None:
-    operations = await tx.operations(incident_id=incident_id, state=OperationState.RUNNING)
-    return next((o for o in operations if o.kind == kind), None)
+async def _busy(tx: Transaction, incident_id: str, kind: str) -> str | None:
+    """Return why this kind has to wait: the same is running, or production is being changed beneath it."""
+    for operation in await tx.operations(incident_id=incident_id, state=OperationState.RUNNING):
+        if operation.kind == kind:
+            return f"This is being done already, asked for by {operation.person}."
+        if operation.changes_site and kind not in ANY_TIME:
+            return f"{operation.kind} is running, asked for by {operation.person}. Wait for it, or /incident cancel."
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +125,12 @@ def slot_of(purpose: str) -> str:
     return f"decision-{purpose}"
 
 
+def _plain_name(purpose: str) -> str:
+    """Return a purpose as part of an id: letters, digits, `._-`; with a part of its hash where anything was replaced."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", purpose)[:60]
+    return plain if plain == purpose else f"{plain}-{digest(purpose)[:6]}"
+
+
 async def open_question(tx: Transaction, incident_id: str, question: Question, asker: str) -> Decision:
     """Open a decision and its message; one that is open for the same purpose is voided by it.
 
@@ -133,7 +146,7 @@ async def open_question(tx: Transaction, incident_id: str, question: Question, a
             await void(tx, old, "A newer question took its place.")
     now = await tx.now()
     decision = Decision(
-        id=f"{incident_id}.{question.purpose.replace(':', '-')}.{len(purpose_before) + 1}",
+        id=f"{incident_id}.{_plain_name(question.purpose)}.{len(purpose_before) + 1}",
         incident_id=incident_id,
         purpose=question.purpose,
         question=question.question,

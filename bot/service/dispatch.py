@@ -24,9 +24,17 @@ STRANGER = (
 class Request(Protocol):
     """A command line that was read: what it needs, and how it is run."""
 
-    permission: Permission
-    needs_incident: bool
-    site: str | None
+    @property
+    def permission(self) -> Permission:
+        """Return what the command asks of the person."""
+
+    @property
+    def needs_incident(self) -> bool:
+        """Return whether the command acts on an incident."""
+
+    @property
+    def site(self) -> str | None:
+        """Return the site that was named, or None."""
 
     async def run(self, parts: Parts, call: Call) -> Reply:
         """Carry the command out."""
@@ -88,7 +96,7 @@ class Dispatcher:
         if isinstance(request, Reply):
             return request
         if not await self._first(command.delivery_id):
-            return Reply(text="This command was received already; it has one effect.")
+            return await self._again(command.delivery_id)
         found = await self._incident(person, request, command)
         if isinstance(found, Reply):
             return found
@@ -113,6 +121,15 @@ class Dispatcher:
             return await tx.first_delivery(delivery_id)
 
         return await self._parts.store.transact(body)
+
+    async def _again(self, delivery_id: str) -> Reply:
+        """Return the reply to a command that was delivered a second time: what the first one started."""
+        started = await self._parts.store.transact(lambda tx: tx.operation(delivery_id))
+        return Reply(
+            text="This command was received already; it has one effect.",
+            incident_id=started.incident_id if started else None,
+            operation_id=started.id if started else None,
+        )
 
     async def _incident(
         self, person: Person, request: Request, command: IncomingCommand

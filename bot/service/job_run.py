@@ -19,8 +19,6 @@ from bot.service.operation_context import OperationContext, append_if_known
 
 Watcher = Callable[[Progress], Awaitable[None]]
 
-# One wait on the host; the host answers at once when the job ends, so this bounds only how long a silence lasts.
-LOOK = timedelta(seconds=15)
 # Often enough for a person who watches, seldom enough for the host.
 PROGRESS_S = 0.5
 
@@ -41,7 +39,7 @@ class Job:
     @property
     def folder(self) -> str:
         """Return where the host keeps the job's output."""
-        return f"{self.root}/{self.key}"
+        return f"{self.root}/jobs/{self.key}"
 
     @property
     def place(self) -> str:
@@ -106,7 +104,7 @@ async def watch(ctx: OperationContext, job: Job, on_progress: Watcher | None, be
     pause, overdue_told = ctx.pace.first_retry, False
     while True:
         try:
-            status = await look(job, on_progress)
+            status = await look(job, ctx.pace.look, on_progress)
             if status.state is not JobState.RUNNING:
                 return status
             pause = ctx.pace.first_retry
@@ -122,12 +120,12 @@ async def watch(ctx: OperationContext, job: Job, on_progress: Watcher | None, be
             await tell_overdue(ctx, job)
 
 
-async def look(job: Job, on_progress: Watcher | None) -> JobStatus:
+async def look(job: Job, limit: timedelta, on_progress: Watcher | None) -> JobStatus:
     """Wait a while for the job's end, show its progress meanwhile, and return its status; reads only.
 
     *Raises* UnknownOutcomeError, NotStartedError or FailedError when the host does not tell.
     """
-    waiting = asyncio.create_task(job.host.wait_job(job.root, job.key, LOOK), name=f"wait for job {job.key}")
+    waiting = asyncio.create_task(job.host.wait_job(job.root, job.key, limit), name=f"wait for job {job.key}")
     try:
         while not (await asyncio.wait({waiting}, timeout=PROGRESS_S))[0]:
             if on_progress is not None:

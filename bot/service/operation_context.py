@@ -46,11 +46,13 @@ class Bell:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long things wait: between two looks, for a busy site, between two tries of an outcome that is unknown."""
+    """How long things wait. `look` is one wait for a job: the host answers at once when the job ends, so it bounds only
+    how long a silence lasts before it is told. The retries are those of an outcome that is unknown."""
 
     lease: timedelta = timedelta(seconds=20)
     poll: timedelta = timedelta(seconds=1)
     site_wait: timedelta = timedelta(minutes=30)
+    look: timedelta = timedelta(seconds=15)
     first_retry: timedelta = timedelta(seconds=1)
     longest_retry: timedelta = timedelta(seconds=60)
     abort_limit: timedelta = timedelta(seconds=120)

@@ -114,11 +114,12 @@ class SiteWork:
             return None
 
         async def record(tx: Transaction, _: None) -> None:
-            await self._record(tx, telling)
+            await self.record(tx, telling)
 
         await self.ctx.step(f"tell.{name}", nothing, record)
 
-    async def _record(self, tx: Transaction, telling: Telling) -> None:
+    async def record(self, tx: Transaction, telling: Telling) -> None:
+        """Write what a moment tells, as part of a transaction that records more."""
         await tx.append(self.incident_id, telling.entries)
         if telling.void:
             await void_all(tx, self.incident_id, telling.void, telling.void_reason)

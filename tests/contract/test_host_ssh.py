@@ -184,6 +184,28 @@ class TestReach:
         assert (await host.run(Command(argv=["echo", "back"]))).stdout == "back\n"
 
 
+class TestLogin:
+    """What an account's own start files do."""
+
+    @pytest.fixture
+    def start_file(self, sshd: PrivateSshd) -> Iterator[Path]:
+        path = sshd.home / ".bashrc"
+        yield path
+        path.unlink()
+
+    async def test_a_greeting_is_no_answer(self, host: ShellHost, start_file: Path, site_root: str) -> None:
+        """What start files print is not taken for output, of a fact or of a job's answer."""
+        start_file.write_text("echo backout-job BUSY nobody; printf 'Welcome!'\n")
+        assert (await host.run(Command(argv=["echo", "fact"]))).stdout == "fact\n"
+        assert (await host.job_status(site_root, "k")).state is JobState.NONE
+
+    async def test_a_login_that_ends_is_not_started(self, host: ShellHost, start_file: Path) -> None:
+        """An account whose login ends before our line runs nothing, whatever its exit status."""
+        start_file.write_text("echo 'This account is closed.' >&2; exit 0\n")
+        with pytest.raises(NotStartedError, match="This account is closed"):
+            await host.run(Command(argv=["true"]))
+
+
 class TestDroppedLinks:
     """HAZARDS D1, D2, D6: what is not known is called unknown, and jobs live on."""
 
@@ -198,15 +220,29 @@ class TestDroppedLinks:
             await running
         assert (await host.run(Command(argv=["echo", "again"]))).stdout == "again\n"
 
+    async def test_a_frozen_host_is_unknown(
+        self, settings: HostSettings, sshd: PrivateSshd, tmp_path: Path
+    ) -> None:
+        """A host that falls silent in the middle of a command is given up by the keep-alive, as unknown."""
+        host = host_of(dataclasses.replace(settings, keepalive_interval=timedelta(seconds=0.1)))
+        running = asyncio.create_task(host.run(shell("echo x >$1; sleep 5", str(tmp_path / "began"))))
+        await eventually_exists(tmp_path / "began")
+        sshd.freeze_links()
+        with pytest.raises(UnknownOutcomeError, match="dropped"):
+            await running
+        sshd.drop_links()
+        assert (await host.run(Command(argv=["echo", "again"]))).stdout == "again\n"
+        await host.close()
+
     async def test_a_job_outlives_the_link(
         self, host: ShellHost, sshd: PrivateSshd, site_root: str, tmp_path: Path
     ) -> None:
         """A job goes on while links drop, runs once, and whoever waits for it gets its end."""
-        command = shell("echo run >>$1; sleep 1.2; echo done", str(tmp_path / "log"))
+        command = shell("echo run >>$1; sleep 0.8; echo done", str(tmp_path / "log"))
         await host.start_job(site_root, "k", command)
         waiting = asyncio.create_task(host.wait_job(site_root, "k", timedelta(seconds=20)))
         for _ in range(3):
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.2)
             sshd.drop_links()
         assert (await host.start_job(site_root, "k", command)).attached
         assert (await waiting).state is JobState.DONE
@@ -221,7 +257,7 @@ class TestDroppedLinks:
         (script,) = work_folder.glob("bin/job-*.sh")
         cut = subprocess.run(
             ["sh", script, site_root, "run", "k", "100", "0", "no"],
-            input=b"rm -rf /tmp/x",
+            input=b"rm -rf half/a/pa",
             capture_output=True,
             check=True,
         )
@@ -239,9 +275,20 @@ class TestDroppedLinks:
             await asyncio.gather(*calls, return_exceptions=True)
         assert (await host.run(Command(argv=["echo", "free"]))).stdout == "free\n"
 
+    async def test_many_waiters_leave_room(self, host: ShellHost, site_root: str) -> None:
+        """Ten jobs that are waited for at once all end, and a fact does not wait for them."""
+        roots = [f"{site_root}{n}" for n in range(10)]
+        await asyncio.gather(*(host.start_job(root, "k", shell("sleep 0.6")) for root in roots))
+        waiting = [asyncio.create_task(ended(host, root, "k")) for root in roots]
+        await asyncio.sleep(0.1)
+        assert (
+            await host.run(Command(argv=["echo", "fact"], timeout=timedelta(seconds=1)))
+        ).stdout == "fact\n"
+        assert {status.state for status in await asyncio.gather(*waiting)} == {JobState.DONE}
+
     async def test_all_channels_taken(self, host: ShellHost) -> None:
         """A command that gets no channel in time was not started."""
-        slow = [asyncio.create_task(host.run(Command(argv=["sleep", "1"]))) for _ in range(8)]
+        slow = [asyncio.create_task(host.run(Command(argv=["sleep", "0.6"]))) for _ in range(8)]
         await asyncio.sleep(0.3)
         with pytest.raises(NotStartedError, match="no channel"):
             await host.run(Command(argv=["true"], timeout=timedelta(seconds=0.2)))
@@ -265,8 +312,9 @@ class TestDroppedLinks:
         assert (tmp_path / "parent").read_text().split("\0")[:4] == ["timeout", "-k", "5", "5.3"]
 
 
+@pytest.mark.long
 async def test_stop_is_stronger_than_an_ignored_term(host: ShellHost, site_root: str, tmp_path: Path) -> None:
-    """A process that ignores TERM gets five seconds, then KILL."""
+    """A process that ignores TERM gets three seconds, then KILL."""
     text = "trap '' TERM; echo $$ >$1; while :; do sleep 0.05; done"
     await host.start_job(site_root, "k", shell(text, str(tmp_path / "pid")))
     await eventually_exists(tmp_path / "pid")
@@ -275,7 +323,7 @@ async def test_stop_is_stronger_than_an_ignored_term(host: ShellHost, site_root:
 
 
 async def test_a_warm_start_is_quick(host: ShellHost, site_root: str) -> None:
-    """On a warm connection a job runs well before a person notices; the aim of 50 ms is measured by the benchmark."""
+    """On a warm connection a job runs before a person notices; the limit is wide, as the machine may be busy."""
     await host.start_job(site_root, "first", shell("true"))
     await ended(host, site_root, "first")
     began = time.monotonic()

@@ -11,6 +11,7 @@ import signal
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from adapters.ssh_host.host import ShellHost
 from adapters.ssh_host.link import BoundedOutput, Ended
@@ -52,9 +53,8 @@ class LocalLink:
         running.add_done_callback(lambda ended: self._running.pop(ended, None))
         self._in_flight.add(dropped)
         try:
-            await asyncio.wait(
-                {running, dropped}, timeout=timeout.total_seconds(), return_when=asyncio.FIRST_COMPLETED
-            )
+            either: set[asyncio.Future[Any]] = {running, dropped}
+            await asyncio.wait(either, timeout=timeout.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._in_flight.discard(dropped)
             dropped.cancel()

@@ -63,7 +63,7 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     baseline = await load_baseline(work, folders, database, live, backup)
     loss = await work.work(
         "compare",
-        database.compare(baseline, live.path, [], folders.lists),
+        database.compare(baseline, live.path, beside_the_data(facts), folders.lists),
         root=folders.scratch_jobs,
         title=step_message(
             Step.ASSESS, "Comparing the backup with the live database, row by row.", Tone.WORKING
@@ -74,6 +74,14 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     data |= {"loss": _loss_data(loss), "baseline": baseline, "migrations_since_backup": len(since)}
     await work.tell("assessed", await _assessed(work, data, loss, found, facts))
     return {"verdict": loss.verdict}
+
+
+def beside_the_data(facts: AppFacts) -> list[str]:
+    """Return the tables that are no one's data: jobs, sessions, caches, and Laravel's own list of migrations."""
+    return [
+        facts.migrations_table,
+        *(t.table for t in facts.runtime_tables if t.in_default_database and t.exists),
+    ]
 
 
 async def load_baseline(

@@ -17,6 +17,7 @@ from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.ports.database import Database, Work
 from bot.ports.store import Transaction
+from bot.service.desk import state_of
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
 from bot.service.operations.freeze import broken
@@ -38,8 +39,7 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         reason = await _refusal(work, plan, facts, database)
         if reason is not None:
             return await _not_begun(work, plan, reason)
-    await work.tell("intent", _intent(plan))
-    await ctx.step("cutover.intent", _nothing)
+    await _record_intent(work, plan)
     change = database.cut_over(
         source=plan.scratch_path,
         live=plan.database,
@@ -67,8 +67,25 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     )
 
 
-async def _nothing() -> None:
-    return None
+async def _record_intent(work: SiteWork, plan: Plan) -> None:
+    """Record that production is about to be changed, if the approved plan is the present one in that very moment."""
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        state = await state_of(tx, work.incident_id)
+        if (
+            (state.plan or {}).get("plan_hash") != plan.hash
+            or state.plan_void is not None
+            or not state.frozen
+        ):
+            raise FailedError(
+                "the plan or the freeze changed meanwhile. Production was not changed. Next: /restore plan"
+            )
+        await work.record(tx, _intent(plan))
+
+    await work.ctx.step("cutover.intent", nothing, record)
 
 
 async def run_change(work: SiteWork, change: Work[CutoverMade]) -> tuple[CutoverMade | None, str]:

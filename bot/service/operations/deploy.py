@@ -26,6 +26,7 @@ from bot.runbook.wording import findings_table, loss_sentence
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
+from bot.service.operations.assess import beside_the_data
 from bot.service.operations.freeze import broken
 from bot.service.parts import Parts
 from bot.service.site_work import Folders, SiteWork, Telling, done_entry, failed_entry, step_message
@@ -238,7 +239,7 @@ async def _rehearse(
             "scratch",
         )
         reasons, shrunk, loss = await _judge(
-            work, folders, database, run, approved, facts.database.database, copied.path, "scratch"
+            work, facts, folders, database, run, approved, facts.database.database, copied.path, "scratch"
         )
         return reasons, shrunk, approved, loss
     finally:
@@ -280,6 +281,7 @@ async def _migrate(
 
 async def _judge(
     work: SiteWork,
+    facts: AppFacts,
     folders: Folders,
     database: Database,
     run: ArtisanRun,
@@ -295,11 +297,11 @@ async def _judge(
     reasons += [f"{t} shrank from {b:,} to {a:,} rows" for t, (b, a) in shrunk.items()]
     loss = await work.work(
         f"compare-{where}",
-        database.compare(before, after, [], folders.lists),
+        database.compare(before, after, beside_the_data(facts), folders.lists),
         root=folders.scratch_jobs,
     )
     if loss.verdict != "none":
-        reasons.append(loss_sentence(loss).replace("**", ""))
+        reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
     orphans = await work.ask(database.orphans(after, 60))
     reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
     return reasons, shrunk, loss
@@ -431,7 +433,7 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             f"the migration on {work.site_name} ended without an answer. The site stays frozen. Next: /restore undo"
         ) from error
     reasons, shrunk, loss = await _judge(
-        work, folders, database, run, approved, plan.scratch_path, facts.database.database, "live"
+        work, facts, folders, database, run, approved, plan.scratch_path, facts.database.database, "live"
     )
     await work.tell("deployed", _deployed(commit, approved, run, reasons, shrunk, loss))
     return {"deployed": not reasons}

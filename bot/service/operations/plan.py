@@ -66,8 +66,6 @@ class Rehearsed:
 async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     """Rehearse the recovery and propose it. *Changes*: scratch files only; production is read."""
     work = SiteWork(ctx, parts)
-    if waiting := await _open_table_questions(work):
-        return {"waiting_for": sorted(waiting)}
     await work.began(Step.RESTORE, "Rehearsing the recovery on a copy. Production is only read.")
     ground = await _ground(work)
     undecided = _undecided(ground)
@@ -89,12 +87,6 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     proposed = await _proposal(work, ground, rehearsed)
     await work.tell("planned", _planned(work, ground, rehearsed, proposed))
     return {"proven": rehearsed.proof.proven, "plan_hash": proposed.hash}
-
-
-async def _open_table_questions(work: SiteWork) -> list[str]:
-    """Return the purposes of table questions nobody has answered yet; the last answer starts the rehearsal."""
-    decisions = await work.parts.store.transact(lambda tx: tx.decisions(incident_id=work.incident_id))
-    return [d.purpose for d in decisions if d.purpose.startswith("missing:")]
 
 
 async def _ground(work: SiteWork) -> Ground:
@@ -310,7 +302,8 @@ async def _swap(work: SiteWork, ground: Ground) -> Rehearsed:
         ground.database.compare(ground.baseline, loaded.path, ground.runtime_tables, None),
         root=ground.folders.scratch_jobs,
     )
-    lost = int(prepared["rows_would_be_lost"])
+    newer = prepared["rows_would_be_lost"]
+    lost = sum(int(counts["new"]) + int(counts["changed"]) for counts in newer.values())
     reasons = (
         ()
         if same.verdict == "none" and not same.rows_changed

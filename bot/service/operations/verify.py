@@ -34,6 +34,7 @@ from bot.ports.probe import Answer
 from bot.runbook.wording import loss_table
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
+from bot.service.operations.assess import beside_the_data
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, counts, done_entry, failed_entry, step_message
 
@@ -63,9 +64,12 @@ async def check(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, database: Database) -> bool:
     folders = await work.folders()
     live = facts.database.database
-    baseline = str((incident.assessment or {})["baseline"])
+    # What went live was accounted for against the backup, row by row, in the rehearsal; here nothing may be missing of it.
+    restored = from_json(Plan, incident.plan).scratch_path
     loss = await work.work(
-        "compare", database.compare(baseline, live, [], folders.lists), root=folders.scratch_jobs
+        "compare",
+        database.compare(restored, live, beside_the_data(facts), folders.lists),
+        root=folders.scratch_jobs,
     )
     orphans = await work.ask(database.orphans(live, CHECK_LIMIT_S))
     wanted = [c.model_dump() for c in work.settings.checks]
@@ -74,23 +78,18 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
     runtime = {
         t.table: rows[t.table] for t in facts.runtime_tables if t.in_default_database and t.table in rows
     }
-    reasons = _data_reasons(incident, facts, loss, orphans, results)
+    reasons = _data_reasons(loss, orphans, results)
     await work.tell("verified", _verified(loss, orphans, results, runtime, reasons))
     return not reasons
 
 
-def _data_reasons(
-    incident: Incident, facts: AppFacts, loss: Loss, orphans: dict[str, int], results: tuple[CheckResult, ...]
-) -> list[str]:
-    """Return what stands against the data: values lost, rows gone that nobody decided on, orphans, failed checks."""
+def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[CheckResult, ...]) -> list[str]:
+    """Return what stands against the data: values or rows of the restored state that are gone, orphans, failed checks."""
     reasons = []
     if loss.values_lost:
-        reasons.append(f"{loss.values_lost:,} values of the backup are not in the live database")
-    runtime = {t.table for t in facts.runtime_tables}
+        reasons.append(f"{loss.values_lost:,} values of the restored state are not in the live database")
     reasons += [
-        f"{t.missing:,} rows of {t.table} are gone, and nobody decided so"
-        for t in loss.tables
-        if t.missing and t.table not in runtime and not _explained(incident, t.table, t.missing)
+        f"{t.missing:,} rows of {t.table} are gone since the cut-over" for t in loss.tables if t.missing
     ]
     reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
     reasons += [
@@ -99,16 +98,6 @@ def _data_reasons(
         if not r.passed
     ]
     return reasons
-
-
-def _explained(incident: Incident, table: str, missing: int) -> bool:
-    """Return whether rows that are gone were left deleted by decision, or went with a parent that was."""
-    details = (incident.rehearsal or {}).get("details", {})
-    gone = 0
-    for name in ("left_deleted", "parent_gone"):
-        part = details.get(name, {})
-        gone += int(part.get(table, 0)) if isinstance(part, dict) else 0
-    return incident.table_decisions.get(table) == "leave" or missing <= gone
 
 
 def _verified(
@@ -155,7 +144,7 @@ def _verified(
             ],
             messages=[message],
         )
-    text = "The data are good: every value of the backup is there, no orphans, every check passed."
+    text = "The data are good: nothing of the restored state is missing, no orphans, every check passed."
     message = step_message(Step.VERIFY_DATA, text, Tone.GOOD, facts=facts, table=loss_table(loss))
     return Telling(
         entries=[NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data), done_entry(Step.VERIFY_DATA, text)],

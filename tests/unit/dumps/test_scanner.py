@@ -155,3 +155,15 @@ def test_damage_is_carried_into_the_manifest() -> None:
     scanner.feed(b"BEGIN TRANSACTION;\n")
 
     assert scanner.finish("the gzip stream is cut short").manifest.damage == "the gzip stream is cut short"
+
+
+def test_rows_of_copy_are_never_read_as_statements() -> None:
+    """Wherever a block ends, COPY's rows stay rows: a value that reads like a command is neither hazard nor table."""
+    rows = b"CREATE DATABASE x;\n\\\\! touch x\n\\\\.\nCREATE TABLE y(a int);\n"
+    text = b"--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.t (a text);\nCOPY public.t (a) FROM stdin;\n"
+    text += rows + b"\\.\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
+
+    for block_bytes in range(1, 60):
+        reading = read(text, "pg_plain", block_bytes)
+        assert {name: entry.rows for name, entry in reading.manifest.tables.items()} == {"t": 4}
+        assert (reading.hazards, reading.manifest.end_marker) == ([], PRESENT)

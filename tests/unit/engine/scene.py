@@ -18,6 +18,7 @@ T = TypeVar("T")
 LIMIT = timedelta(seconds=10)
 FAST = Pace(
     site_wait=timedelta(seconds=5),
+    look=timedelta(seconds=0.1),
     first_retry=timedelta(milliseconds=5),
     longest_retry=timedelta(milliseconds=20),
     abort_limit=timedelta(seconds=0.3),
@@ -108,7 +109,7 @@ class Scene:
 
     async def until_seen(self, look: Callable[[], Awaitable[object]]) -> None:
         async with asyncio.timeout(LIMIT.total_seconds()):
-            while not await look():
+            while not await look():  # noqa: ASYNC110 - the store rings nobody
                 await asyncio.sleep(0.005)
 
     async def end_crashed(self, name: str, times: int) -> None:

@@ -1,0 +1,228 @@
+"""The `backout` command: runs the bot, and speaks to a running one from a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import structlog
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bot.model.errors import BackoutError
+from bot.model.secret import Secret
+from bot.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Gets a Laravel application back after a migration lost data in production.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+timeline_app = typer.Typer(help="Backout's own record.", no_args_is_help=True)
+app.add_typer(timeline_app, name="timeline")
+
+SettingsOption = Annotated[
+    Path, typer.Option("--settings", envvar="BACKOUT_SETTINGS", help="the settings file")
+]
+UrlOption = Annotated[str, typer.Option(envvar="BACKOUT_URL", help="address of the running bot")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
+DEFAULT_SETTINGS = Path("backout.toml")
+DEFAULT_URL = "http://127.0.0.1:8765"
+
+FAILED = 1
+WRONG_USE = 2
+
+
+def main() -> None:
+    """Run the command line; what went wrong is told in words, with exit status 1."""
+    try:
+        app()
+    except BackoutError as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False)
+        sys.exit(FAILED)
+
+
+@app.command()
+def run(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
+    """Run the bot with its web console until it is stopped (Ctrl-C or SIGTERM)."""
+    _log_plainly()
+    asyncio.run(_run(load_settings(settings)))
+
+
+async def _run(settings: Settings) -> None:
+    from bot.wiring import build
+
+    bot = await build(settings)
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    try:
+        await bot.start()
+        typer.echo(f"Backout is running: {bot.console.url}")
+        sys.stdout.flush()
+        await stop.wait()
+    finally:
+        await bot.close()
+
+
+def _log_plainly() -> None:
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(),
+        ],
+    )
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="a person of the settings")],
+    settings: SettingsOption = DEFAULT_SETTINGS,
+) -> None:
+    """Make a console token for a person and print it, this once. A running bot learns it at its next start."""
+    from bot.tokens import make_token
+
+    typer.echo(make_token(load_settings(settings), name))
+
+
+@app.command()
+def do(
+    text: Annotated[str, typer.Argument(help='a slash command, such as "/incident start album"')],
+    channel: Annotated[str | None, typer.Option(help="the incident's channel")] = None,
+    url: UrlOption = DEFAULT_URL,
+    as_json: JsonOption = False,
+) -> None:
+    """Type a slash command to the running bot. The token comes from BACKOUT_TOKEN."""
+    _show(asyncio.run(_command(url, text, channel)), as_json)
+
+
+@app.command()
+def answer(
+    decision: Annotated[str, typer.Argument(help="the decision's id")],
+    choice: Annotated[str, typer.Argument(help="the key of the answer")],
+    typed: Annotated[str | None, typer.Option(help="the word to type along, where one is asked for")] = None,
+    url: UrlOption = DEFAULT_URL,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a decision of the running bot. The token comes from BACKOUT_TOKEN."""
+    _show(asyncio.run(_answer(url, decision, choice, typed)), as_json)
+
+
+async def _command(url: str, text: str, channel: str | None) -> dict[str, Any]:
+    from adapters.web_chat.client import ApiClient
+
+    async with ApiClient(url, _token()) as bot:
+        return await bot.command(text, channel)
+
+
+async def _answer(url: str, decision: str, choice: str, typed: str | None) -> dict[str, Any]:
+    from adapters.web_chat.client import ApiClient
+
+    async with ApiClient(url, _token()) as bot:
+        return await bot.answer(decision, choice, typed)
+
+
+def _token() -> Secret:
+    value = os.environ.get("BACKOUT_TOKEN")
+    if not value:
+        typer.echo(
+            "Set BACKOUT_TOKEN to your console token (made by: backout token NAME). Nothing was sent.",
+            err=True,
+        )
+        raise typer.Exit(WRONG_USE)
+    return Secret(value)
+
+
+def _show(reply: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(reply, indent=1, ensure_ascii=False))
+    else:
+        console = Console(highlight=False)
+        console.print(reply["text"], markup=False, style=None if reply["ok"] else "red")
+        for label, value in reply.get("facts") or ():
+            console.print(f"  {label}: {value}", markup=False)
+        if reply.get("table"):
+            table = Table(*reply["table"]["columns"], box=None, pad_edge=False)
+            for row in reply["table"]["rows"]:
+                table.add_row(*[str(cell).replace("[", r"\[") for cell in row])
+            console.print(table)
+        for line in reply.get("suggestions") or ():
+            console.print(f"  next: {line}", markup=False)
+    if not reply["ok"]:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="a dump or a SQLite file; plain, gzip, zstd, bzip2 or zip")],
+    before: Annotated[str | None, typer.Option(help="a migration that the backup must not hold")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge one backup, without a site. Exit status 0 VERIFIED, 1 REFUSED, 2 COULD NOT VERIFY."""
+    from adapters.host_reader.inspect import inspect_file
+    from bot.dumps.render import render_inspection
+    from bot.dumps.verdict import exit_status
+
+    result = inspect_file(str(file), before)
+    typer.echo(json.dumps(result, indent=1) if as_json else render_inspection(result))
+    raise typer.Exit(exit_status(result["verdict"]))
+
+
+@timeline_app.command("verify")
+def timeline_verify(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
+    """Check every timeline for edits, deletions and reorders; reads only. Exit status 1 when one is found."""
+    faults = asyncio.run(_verify(load_settings(settings)))
+    for fault in faults:
+        typer.echo(fault)
+    typer.echo("Every timeline is whole." if not faults else f"{len(faults)} fault(s) found.")
+    raise typer.Exit(FAILED if faults else 0)
+
+
+async def _verify(settings: Settings) -> list[str]:
+    from adapters.sql_store.store import SqlStore
+    from adapters.sql_store.verify import verify_timelines
+    from bot.wiring import store_url
+
+    store = await SqlStore.open(store_url(settings), read_only=True)
+    try:
+        return await verify_timelines(store)
+    finally:
+        await store.close()
+
+
+@app.command()
+def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
+    """Tell in plain words what each site still lacks, by connecting to it; reads only. Exit status 1 when one lacks something."""
+    from bot.check import check_sites
+    from bot.wiring import database_for, hosts_of
+
+    known = load_settings(settings)
+    results = asyncio.run(_checked(check_sites(known, hosts_of(known), database_for)))
+    for line, good in results:
+        typer.echo(f"{'ok  ' if good else 'MISS'} {line}")
+    raise typer.Exit(0 if all(good for _, good in results) else FAILED)
+
+
+async def _checked(work: Coroutine[Any, Any, T]) -> T:
+    return await work
+
+
+if __name__ == "__main__":
+    main()

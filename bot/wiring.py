@@ -1,0 +1,153 @@
+"""The composition root: the one place that sees every adapter."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from adapters.apscheduler_alarms.alarms import ApschedulerAlarms
+from adapters.host_reader_pack import pack_reader
+from adapters.http_probe.probe import HttpProbe
+from adapters.sql_store.store import SqlStore
+from adapters.sqlite_database.database import SqliteDatabase
+from adapters.ssh_host.hosts import SshHosts
+from adapters.ssh_host.settings import HostSettings
+from adapters.web_chat.console import WebConsole
+from bot.ports.database import Database
+from bot.service.dispatch import Dispatcher
+from bot.service.engine import Engine
+from bot.service.operations.kinds import aborts, handlers
+from bot.service.outbox import Outbox
+from bot.service.parts import Parts
+from bot.service.timers import Timers
+from bot.service.views import Views
+from bot.settings import Settings, SshSettings
+from bot.tokens import read_tokens
+from commands.catalog import completions, read
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """Return the present time, aware UTC."""
+        return datetime.now(UTC)
+
+
+class Bot:
+    """One running bot: everything wired, started and closed in order."""
+
+    def __init__(
+        self,
+        *,
+        parts: Parts,
+        engine: Engine,
+        timers: Timers,
+        outbox: Outbox,
+        console: WebConsole,
+        alarms: ApschedulerAlarms,
+    ) -> None:
+        self.parts = parts
+        self.console = console
+        self._engine = engine
+        self._timers = timers
+        self._outbox = outbox
+        self._alarms = alarms
+
+    async def start(self) -> None:
+        """Begin to work: what was running when the last process ended goes on at once."""
+        await self._engine.start(sole=True)
+        self._outbox.start()
+        await self._timers.start()
+        await self.console.start()
+
+    async def close(self) -> None:
+        """Stop in order; operations stay running in the store, jobs on the hosts."""
+        await self.console.close()
+        self._alarms.close()
+        await self._outbox.close()
+        await self._engine.close()
+        await self.parts.hosts.close()
+        await self.parts.store.close()
+
+
+def store_url(settings: Settings) -> str:
+    """Return the address of Backout's own database."""
+    return f"sqlite:///{settings.path(settings.store.path)}"
+
+
+def hosts_of(settings: Settings) -> SshHosts:
+    """Return the hosts of all sites. *Changes*: writes the packed row reader beside Backout's records."""
+    folder = settings.path(settings.store.path).parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    reader = folder / "reader.pyz"
+    sha256 = pack_reader(reader)
+    return SshHosts(
+        {name: host_settings(settings, site.ssh) for name, site in settings.sites.items()}, reader, sha256
+    )
+
+
+def host_settings(settings: Settings, ssh: SshSettings) -> HostSettings:
+    """Return the SSH adapter's settings of one host."""
+    return HostSettings(
+        address=ssh.address,
+        user=ssh.user,
+        port=ssh.port,
+        known_hosts_path=settings.path(ssh.known_hosts),
+        key_path=settings.path(ssh.key) if ssh.key else None,
+        jump=host_settings(settings, ssh.jump) if ssh.jump else None,
+    )
+
+
+def database_for(driver: str) -> Database | None:
+    """Return the adapter of an engine by Laravel's name for it, None where there is none."""
+    return SqliteDatabase() if driver == "sqlite" else None
+
+
+async def build(settings: Settings) -> Bot:
+    """Return a bot, wired and not yet started. *Changes*: opens (and migrates) Backout's own database.
+
+    *Raises* NotStartedError when another process uses that database.
+    """
+    hosts = await asyncio.to_thread(hosts_of, settings)
+    store = await SqlStore.open(store_url(settings))
+    wakers: list[Engine] = []
+
+    def wake() -> None:
+        for engine in wakers:
+            engine.wake()
+
+    parts = Parts(
+        settings=settings,
+        store=store,
+        hosts=hosts,
+        database_for=database_for,
+        probe=HttpProbe(),
+        clock=SystemClock(),
+        wake=wake,
+    )
+    owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+    engine = Engine(
+        store, owner, handlers(parts), aborts(parts), lease=timedelta(seconds=20), poll=timedelta(seconds=0.5)
+    )
+    wakers.append(engine)
+    views = Views(parts, completions)
+    console = WebConsole(
+        inbox=Dispatcher(parts, read),
+        window=views,
+        tokens=read_tokens(settings),
+        host=settings.web.host,
+        port=settings.web.port,
+        allowed_hosts=settings.web.allowed_hosts,
+    )
+    alarms = ApschedulerAlarms()
+    return Bot(
+        parts=parts,
+        engine=engine,
+        timers=Timers(parts, alarms),
+        outbox=Outbox(store, [console]),
+        console=console,
+        alarms=alarms,
+    )

@@ -1,0 +1,115 @@
+"""Writes the settings of a bot that looks after one production of this folder, with two people and a DBA."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.site.production import Production
+
+RESPONDER, APPROVER, READER = "Anna", "Boris", "Clara"
+
+_TEMPLATE = """\
+[store]
+path = "records/backout.db"
+
+[web]
+port = {port}
+tokens_file = "records/tokens.json"
+
+[[people]]
+name = "{responder}"
+ids = {{ web = "anna" }}
+sites = ["album"]
+may_respond = true
+may_approve = true
+
+[[people]]
+name = "{approver}"
+ids = {{ web = "boris" }}
+sites = ["album"]
+may_respond = true
+may_approve = true
+
+[[people]]
+name = "{reader}"
+ids = {{ web = "clara" }}
+sites = ["album"]
+
+[sites.album]
+app_path = "{p.app_path}"
+url = "{p.url}"
+backups = ["{p.backups_path}"]
+deploy_script = "{p.deploy_script}"
+branch = "{p.branch}"
+smoke_paths = ["/", "/photos/{first_photo}"]
+manual_checks = [{manual}]
+
+[sites.album.ssh]
+address = "{p.ssh_host}"
+port = {p.ssh_port}
+user = "{p.ssh_user}"
+key = "{p.user_key_path}"
+known_hosts = "{p.known_hosts_path}"
+
+# Captions typed since the migration stand in posts; they go back to the photo that hangs on the post.
+[[sites.album.mappings]]
+from_table = "posts"
+to_table = "photos"
+join = {{ post_id = "id" }}
+columns = {{ caption = "caption" }}
+derived = ["display_date", "created_at", "updated_at"]
+
+[[sites.album.checks]]
+name = "every photo hangs on a post"
+sql = "select count(*) from photos where post_id is null"
+expect = 0
+
+[[sites.album.checks]]
+name = "no post without a photo"
+sql = "select count(*) from posts where not exists (select 1 from photos where photos.post_id = posts.id)"
+expect = 0
+
+[[sites.album.contacts]]
+name = "Dora"
+role = "Database Administrator"
+phone = "+49 30 0000"
+email = "dora@example.org"
+
+[sites.album.intervals]
+freeze_samples = {samples}
+page_again = 300
+watch = {watch}
+watch_step = {watch_step}
+"""
+
+
+def write_settings(
+    production: Production,
+    folder: Path,
+    *,
+    port: int,
+    samples_s: float = 1.0,
+    watch_s: float = 4.0,
+    watch_step_s: float = 1.0,
+    manual: tuple[str, ...] = ("the newest photos are shown",),
+    first_photo: int | None = None,
+) -> Path:
+    """Write the settings file into `folder` and return its path. The watch is shortened, and the incident says so."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "backout.toml"
+    path.write_text(
+        _TEMPLATE.format(
+            p=production,
+            port=port,
+            samples=samples_s,
+            watch=watch_s,
+            watch_step=watch_step_s,
+            responder=RESPONDER,
+            approver=APPROVER,
+            reader=READER,
+            manual=", ".join(f'"{item}"' for item in manual),
+            first_photo=first_photo or 1,
+        ),
+        encoding="utf-8",
+    )
+    return path

@@ -1,0 +1,186 @@
+"""The demo: builds a production, starts the bot, and plays the incident when asked to.
+
+python -m tests.site.demo --folder FOLDER [--play] [--compare] [--photos 50000] [--fault NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.site import by_hand, faults, production
+from tests.site.bot_settings import APPROVER, RESPONDER, write_settings
+from tests.site.play import Player, PlayStoppedError, play
+from tests.site.production import Production
+from tests.site.running_bot import RunningBot
+from tests.site.servers import free_port
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    """Run the demo; exit status 0 only when the oracle agrees (with --play)."""
+    args = _arguments()
+    folder = args.folder.resolve()
+    if folder.exists():
+        _stop_old(folder)
+        shutil.rmtree(folder)
+    print(f"Building a production with {args.photos:,} photos below {folder}")
+    site = production.build(folder / "production", photos=args.photos)
+    compared = _by_hand(site) if args.compare else None
+    settings = write_settings(site, folder / "bot", port=args.port or free_port(), first_photo=_a_photo(site))
+    bot = RunningBot(settings, _port(settings))
+    tokens = {name: bot.token(name) for name in (RESPONDER, APPROVER)}
+    seconds = bot.start()
+    print(f"The bot started in {seconds:.1f} s. Console: {bot.url}")
+    for name, token in tokens.items():
+        print(f"  token of {name}: {token}")
+    try:
+        if args.play or args.compare:
+            return _play(bot, tokens[RESPONDER], site, args.fault, compared)
+        return _wait(bot)
+    finally:
+        bot.stop()
+        production.stop(site.folder)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=REPOSITORY / ".demo")
+    parser.add_argument("--photos", type=int, default=50_000)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--play", action="store_true", help="play the incident through the JSON API")
+    parser.add_argument("--compare", action="store_true", help="play the runbook by hand on a copy first")
+    parser.add_argument(
+        "--fault",
+        choices=sorted(faults.FAULTS),
+        help="put in one fault; the play must end with another exit status than 0",
+    )
+    return parser.parse_args()
+
+
+def _stop_old(folder: Path) -> None:
+    if (folder / "production" / "production.json").exists():
+        production.stop(folder / "production")
+
+
+def _port(settings: Path) -> int:
+    return int(tomllib.loads(settings.read_text())["web"]["port"])
+
+
+def _a_photo(site: Production) -> int:
+    connection = sqlite3.connect(f"file:{site.database_path}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("select min(id) from photos").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def _by_hand(site: Production) -> dict[str, Any]:
+    print("Playing the runbook by hand, word for word, on a copy of this production")
+    return by_hand.play_by_hand(site.folder)
+
+
+def _play(
+    bot: RunningBot, token: str, site: Production, fault: str | None, compared: dict[str, Any] | None
+) -> int:
+    began = time.monotonic()
+    hook: Callable[[str], None] = faults.hook(fault, site) if fault else lambda _: None
+    player = Player(bot.as_person(token), print)
+    stopped = ""
+    try:
+        play(player, commits=site.corrected_commits, before=hook)
+    except PlayStoppedError as error:
+        stopped = str(error)
+    agreed, verdict = _judged(site, "corrected", online=True)
+    print(f"\n{verdict}")
+    if stopped:
+        print(f"the play stopped: {stopped}")
+    state = player.state()
+    _totals(state)
+    if compared is not None:
+        _side_by_side(compared, agreed, site)
+    recovered = agreed and not stopped
+    print(f"took {time.monotonic() - began:.0f} s")
+    print(f"recovered: {'yes' if recovered else 'no'}")
+    print(f"report: {_report(bot, player)}")
+    faults.clean_up(site)
+    return 0 if recovered else 1
+
+
+def _judged(site: Production, final: str, *, online: bool) -> tuple[bool, str]:
+    """Return whether the oracle, run as a program apart, agrees, and its last line."""
+    command = [
+        sys.executable,
+        "-m",
+        "tests.site.oracle",
+        str(site.folder),
+        "--final",
+        final,
+        *(["--online"] if online else []),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return done.returncode == 0, lines[-1] if lines else "oracle: said nothing"
+
+
+def _totals(state: dict[str, Any]) -> None:
+    totals = (state.get("rehearsal") or {}).get("totals") or {}
+    for label, key in (
+        ("rows lost", "rows_lost"),
+        ("rows kept", "rows_kept"),
+        ("rows restored", "rows_restored"),
+        ("values restored", "values_restored"),
+        ("values mapped", "values_mapped"),
+        ("values lost", "values_lost"),
+        ("unaccounted", "unaccounted"),
+    ):
+        print(f"{label}: {totals.get(key, 'unknown')}")
+
+
+def _side_by_side(compared: dict[str, Any], agreed: bool, site: Production) -> None:
+    after = by_hand.Truth(site).now()
+    print(f"\n{'':<34}{'before':>10}{'by hand':>10}{'Backout':>10}")
+    for name, values in compared["really"].items():
+        print(f"{name:<34}{values['before']:>10,}{values['after']:>10,}{after[name]['after']:>10,}")
+    print(
+        f"{'own checks all green':<34}{'':>10}{'yes' if compared['all_checks_green'] else 'no':>10}{'yes' if agreed else 'no':>10}"
+    )
+
+
+def _report(bot: RunningBot, player: Player) -> str:
+    entries = player.api.get(f"/api/incidents/{player.incident}/timeline")
+    written = [
+        e
+        for e in (entries["entries"] if isinstance(entries, dict) else entries)
+        if e["kind"] == "report.written"
+    ]
+    return (
+        str(written[-1]["data"]["path"])
+        if written
+        else f"{bot.url}/api/incidents/{player.incident}/report.md"
+    )
+
+
+def _wait(bot: RunningBot) -> int:
+    print("Open the console, enter a token, and type: /incident start album captions are gone")
+    print("Ctrl-C ends the demo.")
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
