@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from adapters.apscheduler_alarms.alarms import ApschedulerAlarms
 from adapters.host_reader_pack import pack_reader
@@ -16,6 +18,8 @@ from adapters.ssh_host.hosts import SshHosts
 from adapters.ssh_host.settings import HostSettings
 from adapters.web_chat.console import WebConsole
 from bot.ports.database import Database
+from bot.ports.host import Hosts
+from bot.ports.store import Store
 from bot.service.dispatch import Dispatcher
 from bot.service.engine import Engine
 from bot.service.operations.kinds import aborts, handlers
@@ -26,6 +30,8 @@ from bot.service.views import Views
 from bot.settings import Settings, SshSettings
 from bot.tokens import read_tokens
 from commands.catalog import completions, read
+
+T = TypeVar("T")
 
 
 class SystemClock:
@@ -106,13 +112,24 @@ def database_for(driver: str) -> Database | None:
     return SqliteDatabase() if driver == "sqlite" else None
 
 
-async def build(settings: Settings) -> Bot:
+def as_it_is(port: T) -> T:
+    """Return a port unchanged."""
+    return port
+
+
+async def build(
+    settings: Settings,
+    *,
+    around_store: Callable[[Store], Store] = as_it_is,
+    around_hosts: Callable[[Hosts], Hosts] = as_it_is,
+) -> Bot:
     """Return a bot, wired and not yet started. *Changes*: opens (and migrates) Backout's own database.
 
+    `around_store` and `around_hosts` may put a decorator around a port (one that measures, or one that fails).
     *Raises* NotStartedError when another process uses that database.
     """
-    hosts = await asyncio.to_thread(hosts_of, settings)
-    store = await SqlStore.open(store_url(settings))
+    hosts = around_hosts(await asyncio.to_thread(hosts_of, settings))
+    store = around_store(await SqlStore.open(store_url(settings)))
     wakers: list[Engine] = []
 
     def wake() -> None:

@@ -17,7 +17,7 @@ from adapters.host_reader.sqlite_workbench import (
     Bench,
     change_once,
     open_schemas,
-    refuse_live_paths,
+    refuse_same_file,
     take_over_table,
 )
 
@@ -33,7 +33,7 @@ def sqlite_repair(request: Request) -> Answer:
     changed; then nothing was changed.
     """
     scratch, baseline, live = text(request, "scratch"), text(request, "baseline"), text(request, "live_copy")
-    refuse_live_paths(scratch, baseline, live)
+    refuse_same_file(scratch, baseline, live)
     others = {"base": baseline, "live": live}
     return change_once(scratch, "repair", request, others, lambda connection: _repair(connection, request))
 

@@ -13,7 +13,7 @@ from adapters.host_reader.sqlite_workbench import (
     Bench,
     change_once,
     open_schemas,
-    refuse_live_paths,
+    refuse_same_file,
     take_over_table,
 )
 
@@ -27,7 +27,7 @@ def sqlite_swap_prepare(request: Request) -> Answer:
     *Changes*: `scratch` and its note. *Raises* Refusal: changed, refused; then nothing was changed.
     """
     scratch, live = text(request, "scratch"), text(request, "live_copy")
-    refuse_live_paths(scratch, live)
+    refuse_same_file(scratch, live)
     return change_once(
         scratch, "swap", request, {"live": live}, lambda connection: _prepare(connection, request)
     )

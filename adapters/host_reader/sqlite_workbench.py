@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Set
@@ -11,7 +12,7 @@ from adapters.host_reader.answers import Refusal
 from adapters.host_reader.sqlite_files import digest_of, private_files, read_note, sync_file, write_note
 from adapters.host_reader.sqlite_fingerprint import fingerprint_of
 from adapters.host_reader.sqlite_lists import KeyLists
-from adapters.host_reader.sqlite_open import attach, quick_check, quoted, reading, writing
+from adapters.host_reader.sqlite_open import attach, existing_file, quick_check, quoted, writing
 from adapters.host_reader.sqlite_request import Answer, Request
 from adapters.host_reader.sqlite_rows import at, columns_of
 from adapters.host_reader.sqlite_schema import Schema, Table, read_schema
@@ -138,10 +139,8 @@ def take_over_table(bench: Bench, source: str, name: str) -> int:
     )
 
 
-def refuse_live_paths(scratch: str, *others: str) -> None:
+def refuse_same_file(scratch: str, *others: str) -> None:
     """Do nothing when scratch is a file of its own. *Raises* Refusal (bad_request) when a source is named as scratch."""
     for other in others:
-        with reading(scratch) as one, reading(other) as two:
-            paths = {each.execute("PRAGMA database_list").fetchone()[2] for each in (one, two)}
-        if len(paths) == 1:
+        if os.path.samefile(existing_file(scratch), existing_file(other)):
             raise Refusal("bad_request", "Scratch and a source are the same file. Nothing was changed.")

@@ -1,17 +1,14 @@
 """A Backout process in small, to be killed: a store in a file, an engine, and operations that run two jobs each.
 
-    python -m tests.faults.engine_process FOLDER [dies-before|dies-after K]
-
-`FOLDER` holds the store and is the home of a host of this machine, whose log has a line `SITE KEY began` and
-`SITE KEY ended` for each job. With `dies-…` the process ends itself at its K-th checkpoint, just before or after that
-checkpoint's transaction is committed.
+Its folder holds the store and is the home of a host of this machine, whose log has a line `SITE KEY began` and
+`SITE KEY ended` for each job. The process is a fork, so that its moments are moments of work and not of Python's start.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -36,13 +33,13 @@ class CountedTransaction:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self.checkpoints = 0
+        self.recorded = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transaction, name)
 
     async def add_checkpoint(self, operation_id: str, name: str, result: object) -> bool:
-        self.checkpoints += 1
+        self.recorded += 1
         return await self._transaction.add_checkpoint(operation_id, name, result)
 
 
@@ -58,8 +55,8 @@ class DyingStore:
         async def counted(tx: Transaction) -> T:
             transaction: Any = CountedTransaction(tx)
             result = await body(transaction)
-            self._left -= transaction.checkpoints
-            if self._left <= 0 and transaction.checkpoints and self._before_commit:
+            self._left -= transaction.recorded
+            if self._left <= 0 and transaction.recorded and self._before_commit:
                 os._exit(DIED)
             return result
 
@@ -137,17 +134,34 @@ async def carry_out(folder: Path, seconds: float, dying: tuple[str, int] | None 
     engine = engine_on(store, folder, seconds)
     await engine.start(sole=True)
     for operation in await opened.transact(lambda tx: tx.operations(state=OperationState.RUNNING)):
-        await engine.wait(operation.id, timedelta(seconds=60))
+        await engine.wait(operation.id, timedelta(seconds=20))
     ended = await opened.transact(lambda tx: tx.operations())
     await engine.close()
     await opened.close()
     return ended
 
 
-def main() -> None:
-    folder, *how = sys.argv[1:]
-    asyncio.run(carry_out(Path(folder), 0.05, (how[0], int(how[1])) if how else None))
+def forked(folder: Path, dying: tuple[str, int] | None = None) -> int:
+    """Start a process that takes up what is there, and return its pid. Call it where no event loop is running.
+
+    `dying` ("dies-before" or "dies-after", K): it ends itself at its K-th checkpoint, just before or after the commit.
+    """
+    pid = os.fork()
+    if pid == 0:
+        try:
+            asyncio.run(carry_out(folder, 0.05, dying))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return pid
 
 
-if __name__ == "__main__":
-    main()
+def exit_status(pid: int, limit_s: float) -> int | None:
+    """Return the process's exit status (negative: its signal), or None when it still runs after some seconds."""
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    return None

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from bot.ports.host import Command, JobState, JobStatus
 from bot.service.engine import Handler, OperationContext
 from bot.service.jobs import job_key, run_fact, run_job, run_reader_job, stop_jobs
 from tests.fakes.host import FakeHost
-from tests.unit.engine.scene import Scene
+from tests.unit.engine.scene import FAST, Scene
 
 
 class AnsweringHost(FakeHost):
@@ -164,7 +165,7 @@ async def test_a_refusal_keeps_its_output_on_the_host(scene: Scene, host: Answer
     ended = await run(scene, job(host, "echo 'INSERT a row' >&2; exit 1"))
     assert ended.state is OperationState.FAILED
     assert ended.error == (
-        f"load it on {host.name} ended with exit status 1. Its output stays there in {root_of(host)}/op.load."
+        f"load it on {host.name} ended with exit status 1. Its output stays there in {root_of(host)}/jobs/op.load."
     )
 
 
@@ -180,7 +181,7 @@ async def test_a_job_that_died_is_never_repeated(scene: Scene, host: AnsweringHo
     await scene.engine({"work": job(host, "sleep 30")})
     await scene.add("op")
     await scene.until(lambda: log_of(host) == ["launched"])
-    session = int((Path(root_of(host)) / "op.load" / "pid").read_text().split()[0])
+    session = int((Path(root_of(host)) / "jobs" / "op.load" / "pid").read_text().split()[0])
     os.killpg(session, signal.SIGKILL)
     ended = await scene.ended("op")
     assert ended.error is not None
@@ -244,7 +245,11 @@ async def test_progress_is_handed_on(scene: Scene, host: AnsweringHost) -> None:
 
     first = json.dumps({"what": "rows", "done": 1, "total": 2, "unit": "rows"})
     script = f"echo '{first}' > $BACKOUT_PROGRESS; printf '{{\"what\"' >> $BACKOUT_PROGRESS; sleep 0.9"
-    assert (await run(scene, job(host, script, on_progress=watch))).state is OperationState.DONE
+    await scene.engine(
+        {"work": job(host, script, on_progress=watch)}, pace=replace(FAST, look=timedelta(seconds=15))
+    )
+    await scene.add("op")
+    assert (await scene.ended("op")).state is OperationState.DONE
     assert set(seen) == {Progress(what="rows", done=1, total=2, unit="rows")}
 
 
