@@ -206,7 +206,8 @@ class KeyedAccount:
         before = base[name.lower()] if base is not None else None
         now = copy[name.lower()]
         newer = self._mapped(name, copy)
-        is_set = now is not None and not same_value(now, self._defaults[name])
+        # Laravel writes the default of a number as text ('0'), which the column's type turns into a number.
+        is_set = now is not None and not same_value(now, self._defaults[name], converted=True)
         if newer:
             self._account.values["mapped" if typed(now) in newer or len(newer) > 1 else "lost"] += 1
         elif same_value(before, now):

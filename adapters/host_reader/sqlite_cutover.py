@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
 import time
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Iterator, Tuple
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.sqlite_copy import back_up
@@ -57,9 +58,10 @@ def sqlite_cutover(request: Request) -> Answer:
             _refuse_changed(found, text(request, "expect_target_fingerprint"), target)
             _refuse_changed(version, pragma(live, "data_version"), target)
             back_up(new, live, busy_s)
-        _restore_marks(live, kept)
-        answer = _proven(live, wanted, target)
-        _unlock(live, kept[0])
+        with _told_as_written(target):
+            _restore_marks(live, kept)
+            answer = _proven(live, wanted)
+            _unlock(live, kept[0])
     after = _identity(target)
     answer.update(already=already, inode_kept=after == before, duration_s=round(time.monotonic() - began, 3))
     if after != before:
@@ -67,6 +69,20 @@ def sqlite_cutover(request: Request) -> Answer:
             "damaged", f"{target} has the new content, but its inode, owner or rights are others now."
         )
     return answer
+
+
+@contextlib.contextmanager
+def _told_as_written(target: str) -> Iterator[None]:
+    """Say of any failure from here on that the live file has been written."""
+    try:
+        with told_plainly(target):
+            yield
+    except Refusal as refusal:
+        raise Refusal(
+            "damaged",
+            f"{target} was written, and then this failed: {refusal.kind}. Keep the site frozen, look at the"
+            " fingerprint, and call the DBA; the safety backup is untouched.",
+        ) from None
 
 
 def _identity(path: str) -> Tuple[int, int, int, int, int]:
@@ -100,11 +116,11 @@ def _lock(live: sqlite3.Connection, target: str) -> None:
 
 
 def _unlock(live: sqlite3.Connection, mode: str) -> None:
-    with told_plainly("the live file"):
-        live.execute("PRAGMA locking_mode=NORMAL").fetchone()
-        live.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if mode == "wal":
-            live.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    live.execute("PRAGMA locking_mode=NORMAL").fetchone()
+    live.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if mode == "wal":
+        # A passive checkpoint takes what no reader needs and waits for nobody.
+        live.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _refuse_other_layout(new: sqlite3.Connection, live: sqlite3.Connection) -> None:
@@ -149,14 +165,10 @@ def _restore_marks(live: sqlite3.Connection, kept: Tuple[str, Dict[str, int]]) -
         live.execute(f"PRAGMA journal_mode={mode}").fetchone()
 
 
-def _proven(live: sqlite3.Connection, wanted: str, target: str) -> Answer:
+def _proven(live: sqlite3.Connection, wanted: str) -> Answer:
     found = fingerprint_of(live)["fingerprint"]
     if found != wanted or not quick_check(live):
-        raise Refusal(
-            "damaged",
-            f"{target} was written, but does not prove equal to the copy. Keep the site frozen and call the DBA;"
-            " the safety backup is untouched.",
-        )
+        raise Refusal("not proven equal to the copy", "")
     return {
         "fingerprint": found,
         "journal_mode": journal_mode(live),

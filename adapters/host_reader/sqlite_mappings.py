@@ -10,7 +10,7 @@ from adapters.host_reader.sqlite_fills import lost_columns, mapped_row, unset
 from adapters.host_reader.sqlite_open import quoted
 from adapters.host_reader.sqlite_request import Request, mapping, names, objects, text
 from adapters.host_reader.sqlite_rows import all_of, at, columns_of, matching_key, same_key
-from adapters.host_reader.sqlite_schema import Table
+from adapters.host_reader.sqlite_schema import Schema, Table
 from adapters.host_reader.sqlite_workbench import Bench
 
 _OFTEN_NEW = {"created_at", "updated_at"}
@@ -30,9 +30,12 @@ class Mapping:
     derived: List[str]
 
 
-def read_mappings(request: Request) -> List[Mapping]:
-    """Return the request's rules. *Raises* Refusal (bad_request) where one is not complete."""
-    return [
+def read_mappings(request: Request, live: Schema) -> List[Mapping]:
+    """Return the request's rules whose source the broken state has; the others have nothing to say in this incident.
+
+    *Raises* Refusal (bad_request) where a rule is not complete.
+    """
+    rules = [
         Mapping(
             text(rule, "from_table"),
             text(rule, "target_table"),
@@ -42,6 +45,7 @@ def read_mappings(request: Request) -> List[Mapping]:
         )
         for rule in objects(request, "mappings")
     ]
+    return [rule for rule in rules if live.table(rule.source) is not None]
 
 
 def apply_mappings(bench: Bench, rules: List[Mapping]) -> Dict[str, Any]:

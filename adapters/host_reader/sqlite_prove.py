@@ -50,7 +50,7 @@ class _Proof:
         self._migrations = str(request.get("migrations_table") or "migrations")
         self._aside = [*self._runtime, self._migrations]
         self._schemas = {name: read_schema(connection, name) for name in ("main", "base", "live")}
-        self._rules = read_mappings(request)
+        self._rules = read_mappings(request, self._schemas["live"])
         self._books = Books(
             connection,
             self._schemas,

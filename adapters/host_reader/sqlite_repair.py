@@ -47,7 +47,7 @@ def _repair(connection: sqlite3.Connection, request: Request) -> Answer:
         KeyLists(optional_text(request, "lists_folder"), "repair"),
         {name.lower() for name in [*runtime, migrations]},
     )
-    decisions, rules = mapping(request, "decisions"), read_mappings(request)
+    decisions, rules = mapping(request, "decisions"), read_mappings(request, bench.schemas["live"])
     for name in runtime:
         take_over_table(bench, "live", name)
     answer = _from_live(bench)
@@ -59,6 +59,7 @@ def _repair(connection: sqlite3.Connection, request: Request) -> Answer:
     answer["asked"].update(mapped["asked"])
     progress("repairing", 3, 4, "parts")
     answer.update(restore_rows(bench, decisions))
+    answer["mappings_used"] = len(rules)
     answer["unmapped"] = count_unmapped(bench, rules)
     answer["sequences_raised"] = raise_sequences(connection, bench.schemas)
     answer["not_in_scratch"] = _not_in_scratch(bench)

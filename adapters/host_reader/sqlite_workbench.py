@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Set
 
 from adapters.host_reader.answers import Refusal
@@ -142,5 +142,5 @@ def take_over_table(bench: Bench, source: str, name: str) -> int:
 def refuse_same_file(scratch: str, *others: str) -> None:
     """Do nothing when scratch is a file of its own. *Raises* Refusal (bad_request) when a source is named as scratch."""
     for other in others:
-        if os.path.samefile(existing_file(scratch), existing_file(other)):
+        if Path(existing_file(scratch)).samefile(existing_file(other)):
             raise Refusal("bad_request", "Scratch and a source are the same file. Nothing was changed.")

@@ -153,7 +153,10 @@ class OperationRows(Rows):
     async def request_cancel(self, operation_id: str) -> bool:
         """Ask a running operation to stop; False when it is not running."""
         running = sa.update(operations).where(operations.c.id == operation_id, operations.c.state == RUNNING)
-        return bool((await self._connection.execute(running.values(cancel_requested=True))).rowcount)
+        asked = bool((await self._connection.execute(running.values(cancel_requested=True))).rowcount)
+        if asked:
+            await self._touch_operation(operation_id)
+        return asked
 
     async def revive_operation(self, operation_id: str) -> bool:
         """Set a failed or cancelled operation to running again (checkpoints kept); False when it is neither."""

@@ -51,5 +51,6 @@ class Rows:
         )
 
     def _touch(self, incident_id: str) -> None:
-        if incident_id not in self.touched:
+        # A scheduled operation has no incident, and nobody looks at one.
+        if incident_id and incident_id not in self.touched:
             self.touched.append(incident_id)

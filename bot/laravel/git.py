@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bot.model.errors import FailedError
@@ -139,6 +139,22 @@ def parse_commit(stdout: str) -> str:
     if not _COMMIT.fullmatch(text):
         raise FailedError("git named no commit; nothing was changed")
     return text
+
+
+def deployed_at_command(app_path: str) -> Command:
+    """Return the command that tells when the checked-out commit came onto the host, by git's own log of it. Reads only."""
+    return _git(
+        app_path, "reflog", "show", "--max-count=1", "--date=iso-strict", "--format=%gd", "HEAD", "--"
+    )
+
+
+def parse_deployed_at(stdout: str) -> datetime | None:
+    """Return the time (aware UTC) at which the code was deployed, None where git keeps no such log.
+
+    *Source*: git-reflog(1); the line reads `HEAD@{2026-11-22T18:55:50+00:00}`.
+    """
+    found = re.fullmatch(r"HEAD@\{(\d{4}-\d\d-\d\dT[0-9:]+(?:Z|[+-]\d\d:?\d\d))\}\n?", stdout)
+    return datetime.fromisoformat(found.group(1)).astimezone(UTC) if found else None
 
 
 def counts_command(app_path: str, deployed: str, offered: str) -> Command:

@@ -184,7 +184,7 @@ class Store(Protocol):
         """
 
     def on_change(self, callback: Callable[[str], None]) -> None:
-        """Call back with an incident id after each commit that changed its timeline, decisions or messages."""
+        """Call back with an incident id after each commit that changed its timeline, decisions, messages or operations."""
 
     async def close(self) -> None:
         """Close all connections."""

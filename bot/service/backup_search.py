@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from bot.dumps.rank import rank
@@ -116,6 +116,7 @@ def _unreadable(path: str, file: dict[str, Any], reason: str) -> dict[str, Any]:
         "migrations": [],
         "under_web_root": bool(file.get("under_web_root")),
         "recommended": False,
+        "older_by": 0,
     }
 
 
@@ -138,6 +139,7 @@ def _line(answer: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
         "rows": {name: table["rows"] for name, table in manifest["tables"].items()},
         "migrations": [_migration(m) for m in manifest["migrations"] or ()],
         "under_web_root": bool(file.get("under_web_root")),
+        "older_by": int(verdict.get("older_by") or 0),
     }
 
 
@@ -166,15 +168,6 @@ async def deploy_script_facts(work: SiteWork) -> dict[str, Any] | None:
         return None
     scripts = answer.get("scripts") or []
     return scripts[0] if scripts else None
-
-
-def age_against(migrated_at: datetime | None, completed: datetime | None) -> str:
-    """Return how long before (or after) the migration a backup was finished, in words."""
-    if migrated_at is None or completed is None:
-        return "unknown"
-    seconds = (migrated_at - completed).total_seconds()
-    words = duration_words(abs(seconds))
-    return f"{words} before the migration" if seconds >= 0 else f"{words} AFTER the migration"
 
 
 def duration_words(seconds: float) -> str:

@@ -149,6 +149,8 @@ def play(player: Player, *, commits: tuple[str, ...], before: Hook) -> dict[str,
         player.api.answer(decision["id"], "ok")
     player.type("/app reopen")
     player.choose("reopen", "reopen")
+    player.decision("close")
+    player.type("/incident note Root cause: the migration dropped the column before it copied the captions")
     player.choose("close", "close")
     player.until("close", lambda s: s["closed_at"] and s["operation"] is None)
     return player.state()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from bot.laravel.facts import AppFacts
+from bot.laravel.git import deployed_at_command, parse_deployed_at
+from bot.laravel.review import review_migration
 from bot.model.codec import to_json
 from bot.model.database import DatabaseFacts, Loss
 from bot.model.decision import Choice
@@ -14,6 +15,7 @@ from bot.model.event import Kind, NewEntry
 from bot.model.message import Tone
 from bot.model.step import Step
 from bot.ports.database import Database
+from bot.ports.host import Command
 from bot.runbook.wording import backup_table, bytes_words, loss_sentence, loss_table
 from bot.service.backup_search import Found, bad_migration_of, deploy_script_facts, search
 from bot.service.desk import Question
@@ -21,8 +23,6 @@ from bot.service.engine import OperationContext
 from bot.service.operations.escalate import escalation_entries
 from bot.service.parts import Parts
 from bot.service.site_work import Folders, SiteWork, Telling, done_entry, step_message
-
-COMPARE_LIMIT = timedelta(minutes=30)
 
 
 async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -36,6 +36,13 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     bad = bad_migration_of(facts)
     await work.show(_first_words(facts, live, bad))
     script = await deploy_script_facts(work)
+    deployed_at = parse_deployed_at(
+        (
+            await work.look(
+                deployed_at_command(work.settings.app_path), "git: read when the code was deployed"
+            )
+        ).stdout
+    )
     found = await search(work, facts, bad, sorted(live.rows))
     backup = next((b for b in found.backups if b["recommended"]), None)
     data: dict[str, Any] = {
@@ -51,6 +58,8 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "size_bytes": live.size_bytes,
         "rows": live.rows,
         "bad_migration": bad,
+        "findings": await review_of(work, facts, live, bad),
+        "migrated_at": deployed_at.isoformat() if deployed_at else None,
         "deploy_script": work.settings.deploy_script,
         "backs_up_before_migrating": (script or {}).get("backs_up_before_migrating"),
         "backup": backup["path"] if backup else None,
@@ -74,6 +83,23 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     data |= {"loss": _loss_data(loss), "baseline": baseline, "migrations_since_backup": len(since)}
     await work.tell("assessed", await _assessed(work, data, loss, found, facts))
     return {"verdict": loss.verdict}
+
+
+async def review_of(work: SiteWork, facts: AppFacts, live: DatabaseFacts, name: str) -> list[dict[str, Any]]:
+    """Return what the source of a deployed migration shows; empty where its file is gone. Reads only."""
+    file = next((f for f in facts.migration_files if f.name == name), None)
+    if file is None:
+        return []
+    source = await work.look(Command(argv=["cat", "--", file.path]), f"read {file.path}")
+    if source.exit_status != 0:
+        return []
+    children = {parent: list(names) for parent, names in live.cascading_children.items()}
+    found = review_migration(
+        source.stdout, driver=facts.database.driver, version=facts.laravel, cascading_children=children
+    )
+    return [
+        {"code": f.code, "severity": f.severity.value, "line": f.line, "message": f.message} for f in found
+    ]
 
 
 def beside_the_data(facts: AppFacts) -> list[str]:
@@ -122,6 +148,10 @@ def _where(facts: AppFacts, live: DatabaseFacts) -> tuple[tuple[str, str], ...]:
 
 def _loss_data(loss: Loss) -> dict[str, Any]:
     plain: dict[str, Any] = to_json(loss)
+    for table in plain["tables"]:
+        table["columns"] = [
+            c for c in table["columns"] if c["status"] == "dropped" or c["values_lost"] or c["values_moved"]
+        ]
     plain["totals"] = {
         "rows_lost": loss.rows_lost,
         "values_lost": loss.values_lost,
@@ -256,8 +286,3 @@ def listed(found: Found) -> Telling:
         entries=[_listed(found), done_entry(Step.CHOOSE_BACKUP, found.advice)],
         messages=[_backups_message(found)],
     )
-
-
-def migrated_time(text: str | None) -> datetime | None:
-    """Return an ISO time from an entry as aware UTC, None where there is none."""
-    return datetime.fromisoformat(text) if text else None

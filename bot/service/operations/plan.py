@@ -101,6 +101,12 @@ async def _ground(work: SiteWork) -> Ground:
     if backup is None:
         named = f"{path} is not a VERIFIED backup" if path else "no backup is VERIFIED"
         raise FailedError(f"{named}, so no plan can stand on it. Nothing was changed. See: /backups list")
+    if not path and backup.get("older_by"):
+        raise FailedError(
+            f"the only verified backup, {backup['path']}, lacks {backup['older_by']} migration(s) from before the bad one: what was "
+            "written in between is in neither. Nothing was changed. Look why the others were refused: /backups list. "
+            f"To plan with it all the same, name it: /restore plan {backup['path'].rsplit('/', 1)[-1]}"
+        )
     facts = await work.app_facts()
     database = work.database(facts)
     live = await work.ask(database.facts(facts.database.database))

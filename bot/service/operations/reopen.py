@@ -229,7 +229,8 @@ def _ended(work: SiteWork, args: dict[str, Any]) -> Telling:
     question = Question(
         purpose="close",
         question="Close the incident?",
-        body=f"{text} The post-mortem is written from the timeline.",
+        body=f"{text} The post-mortem is written from the timeline. What was the root cause? Say it first: "
+        "`/incident note Root cause: …`",
         choices=(
             close,
             Choice(key="freeze", label="Freeze again", starts="freeze"),

@@ -39,7 +39,7 @@ def test_a_count_is_compared(path: Path, expect: object, passed: bool) -> None:
     [
         "DELETE FROM pictures",
         "PRAGMA user_version=3",
-        "ATTACH '/tmp/x' AS x",
+        "ATTACH 'other.sqlite' AS x",
         "CREATE TABLE x (a)",
         "SELECT load_extension('x')",
         "SELECT 1; DELETE FROM users",

@@ -88,6 +88,19 @@ def test_content_changes_and_nothing_else(tmp_path: Path, mode: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_the_sources_own_journal_mode_is_not_taken_over(tmp_path: Path, mode: str) -> None:
+    """A source in the other mode gives its content and not its mode, with the application's connection open."""
+    live, source = tmp_path / "live", tmp_path / "source"
+    build(live, "old", mode)
+    build(source, "new", "WAL" if mode == "DELETE" else "DELETE")
+    with closing(sqlite3.connect(live)) as application:
+        application.execute("SELECT count(*) FROM t").fetchone()
+        answer = sqlite_cutover(request(source, live))
+        assert application.execute("SELECT count(*) FROM t WHERE v LIKE 'new%'").fetchone() == (500,)
+    assert (answer["journal_mode"], value(live, "PRAGMA journal_mode")) == (mode.lower(), mode.lower())
+
+
 def test_undo_is_the_same_way_back(tmp_path: Path) -> None:
     """From the safety copy the live file has its content of before."""
     live, source, safe = tmp_path / "live", tmp_path / "source", tmp_path / "safe"

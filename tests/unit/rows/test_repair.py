@@ -145,6 +145,25 @@ def test_a_default_of_the_column_added_again_is_no_value(tmp_path: Path) -> None
     assert sqlite_prove(case.request())["proven"]
 
 
+def test_a_number_whose_default_is_written_as_text_is_filled_and_proven(case: Case) -> None:
+    """Laravel writes `default '0'` for numbers; rows since keep it, old rows get the backup's value."""
+    run(
+        case.baseline,
+        "ALTER TABLE pictures ADD COLUMN rank INTEGER NOT NULL DEFAULT '0'; UPDATE pictures SET rank = id;",
+    )
+    run(case.scratch, "ALTER TABLE pictures ADD COLUMN rank INTEGER NOT NULL DEFAULT '0';")
+    assert sqlite_repair(case.request())["filled"]["pictures.rank"] == 59
+    assert value(case.scratch, "SELECT rank FROM pictures WHERE id = 90001") == 0
+    assert sqlite_prove(case.request())["proven"]
+
+
+def test_a_mapping_of_another_migration_is_not_used(case: Case) -> None:
+    """A rule whose source table is not there has nothing to say, and does not stop the repair."""
+    rules = [*case.request()["mappings"], {**case.request()["mappings"][0], "from_table": "elsewhere"}]
+    assert sqlite_repair(case.request(mappings=rules))["mappings_used"] == 1
+    assert sqlite_prove(case.request(mappings=rules))["proven"]
+
+
 def test_what_no_mapping_covers_is_counted(case: Case) -> None:
     """Notes written in the new shape and not mapped are said, per column."""
     request = case.request(mappings=[])
