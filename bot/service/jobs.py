@@ -146,7 +146,7 @@ async def stop_jobs(ctx: OperationContext, *, host: Host) -> None:
     recorded = ctx.recorded()
     for name, intent in recorded.items():
         step = name.removesuffix(".intent")
-        if step != name and not {step, f"{step}.stopped"} & recorded.keys():
+        if step != name and step not in recorded:
             await stop_job(ctx, host, step, intent)
 
 
@@ -173,7 +173,9 @@ async def stop_job(ctx: OperationContext, host: Host, step: str, intent: dict[st
     async def stopped() -> str:
         return status.state.value
 
-    await ctx.step(f"{step}.stopped", stopped, lambda tx, _: append_if_known(tx, ctx.operation, entry))
+    # By claim: an operation that is tried again after a cancel may start the job then, and be cancelled again.
+    name = f"{step}.stopped.{ctx.operation.fence}"
+    await ctx.step(name, stopped, lambda tx, _: append_if_known(tx, ctx.operation, entry))
 
 
 def answer_of(job: Job, exit_status: int, text: str) -> dict[str, Any]:

@@ -225,6 +225,32 @@ async def test_a_cancel_stops_the_job_before_the_end(scene: Scene, host: Answeri
     assert (entry.data["command"], entry.data["outcome"]) == ("stop: load it", "stopped")
 
 
+async def test_a_second_cancel_stops_what_a_retry_started(scene: Scene, host: AnsweringHost) -> None:
+    """An operation cancelled before its job ran, tried again and cancelled again, leaves no job running."""
+
+    class Unclear(AnsweringHost):
+        clear = False
+
+        async def start_job(self, root: str, key: str, command: Command) -> JobStatus:
+            if not self.clear:
+                raise UnknownOutcomeError("the link was lost on the way")
+            return await super().start_job(root, key, command)
+
+    unclear = Unclear(host.link.home)
+    engine = await scene.engine({"work": job(unclear, "sleep 30")}, {"work": stop_all(unclear)})
+    await scene.add("op")
+    await scene.until_seen(lambda: scene.entries(Kind.STEP_UNKNOWN))
+    await engine.cancel("op")
+    assert (await scene.ended("op")).state is OperationState.CANCELLED
+    unclear.clear = True
+    await engine.retry("op")
+    await scene.until(lambda: log_of(host) == ["launched"])
+    await engine.cancel("op")
+    assert (await scene.ended("op")).state is OperationState.CANCELLED
+    assert (await host.job_status(root_of(host), "op.load")).state is JobState.STOPPED
+    await unclear.close()
+
+
 async def test_a_stop_by_another_hand_is_told(scene: Scene, host: AnsweringHost) -> None:
     """A job that someone stopped on the host fails the operation and says that its changes stay."""
     await scene.engine({"work": job(host, "sleep 30")})
