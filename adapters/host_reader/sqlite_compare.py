@@ -143,6 +143,14 @@ def _suspect_nulls(column: Dict[str, Any]) -> bool:
     return nulled >= _SUSPECT_VALUES and nulled >= _SUSPECT_SHARE * column["values_before"]
 
 
+def _suspect_changes(column: Dict[str, Any], name: str) -> bool:
+    """Return whether so many values of a column are others now that a migration may have rewritten them in place."""
+    if name.lower() == "updated_at":
+        return False
+    changed = int(column["changed"])
+    return changed >= _SUSPECT_VALUES and changed >= _SUSPECT_SHARE * column["values_before"]
+
+
 def _all_told_moved(table: Table, columns: Dict[str, Any]) -> bool:
     """Return whether each column that says something (no key, no time) was found again in full."""
     telling = [
@@ -186,6 +194,12 @@ def _totals(tables: Dict[str, Any]) -> Dict[str, Any]:
         "rows_changed": sum(entry["changed"] for entry in tables.values()),
         "values_lost": sum(column["values_lost"] for column in columns),
         "values_moved": sum(column["values_moved"] for column in columns),
+        "columns_rewritten": [
+            f"{name}.{column}"
+            for name, entry in tables.items()
+            for column, counts in entry["columns"].items()
+            if counts["status"] == "both" and _suspect_changes(counts, column)
+        ],
         "tables_shrunk": [
             name
             for name, entry in tables.items()
@@ -197,4 +211,6 @@ def _totals(tables: Dict[str, Any]) -> Dict[str, Any]:
 def _loss(totals: Dict[str, Any]) -> str:
     if totals["values_lost"] or totals["rows_lost"]:
         return "loss"
-    return "missing_rows" if totals["rows_missing"] or totals["rows_reused"] else "none"
+    if totals["rows_missing"] or totals["rows_reused"]:
+        return "missing_rows"
+    return "rewritten" if totals["columns_rewritten"] else "none"

@@ -126,6 +126,13 @@ class OperationRows(Rows):
         given_back = {"owner": None, "lease_until": None, "unreturned_claims": returned}
         await self._connection.execute(held.where(operations.c.owner == owner).values(given_back))
 
+    async def forgive_claims(self, operation_id: str) -> None:
+        """Count the operation's earlier claims as no crashes of its own: it got further, or was only waiting."""
+        crashed = sa.update(operations).where(
+            operations.c.id == operation_id, operations.c.unreturned_claims > 1
+        )
+        await self._connection.execute(crashed.values(unreturned_claims=1))
+
     async def checkpoints(self, operation_id: str) -> dict[str, Any]:
         """Return the recorded results by checkpoint name, oldest first."""
         query = (
@@ -137,9 +144,12 @@ class OperationRows(Rows):
 
     async def add_checkpoint(self, operation_id: str, name: str, result: Any) -> bool:
         """Record a checkpoint once; False when one of this name was there (it keeps its first result)."""
-        return await self._insert_once(
+        recorded = await self._insert_once(
             checkpoints, operation_id=operation_id, name=name, result=result, at=await self.now()
         )
+        if recorded:
+            await self.forgive_claims(operation_id)
+        return recorded
 
     async def finish_operation(
         self, operation_id: str, state: OperationState, *, result: Any = None, error: str | None = None

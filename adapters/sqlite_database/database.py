@@ -45,13 +45,11 @@ class SqliteDatabase:
         """A token that changes with every committed write; reads only, cheap."""
         return _work("sqlite_sample", {"path": database}, f"sample {database}", lambda a: str(a["sample"]))
 
-    def fingerprint(self, database: str) -> Work[str]:
-        """A hash of the whole content; reads only."""
+    def fingerprint(self, database: str, *, settle: bool = False) -> Work[str]:
+        """A hash of the whole content; reads only, but for the roll-back of a killed writer with `settle`."""
+        request = {"path": database, "settle": settle}
         return _work(
-            "sqlite_fingerprint",
-            {"path": database},
-            f"fingerprint {database}",
-            lambda a: str(a["fingerprint"]),
+            "sqlite_fingerprint", request, f"fingerprint {database}", lambda a: str(a["fingerprint"])
         )
 
     def writers(self, database: str, app_path: str) -> Work[tuple[Writer, ...]]:
@@ -222,10 +220,12 @@ def _cascades(tables: Json) -> dict[str, tuple[str, ...]]:
 
 
 def _writers(answer: Json) -> tuple[Writer, ...]:
-    return tuple(
-        Writer(pid=p["pid"], command=p["command"], kind=p["kind"], has_open=p["has_open"])
+    cron = [Writer(pid=0, command=str(place), kind="cron", writes=False) for place in answer["cron"]]
+    processes = [
+        Writer(pid=p["pid"], command=p["command"], kind=p["kind"], writes=p["writer"])
         for p in answer["processes"]
-    )
+    ]
+    return (*processes, *cron)
 
 
 def _rows(tables: Json) -> dict[str, int]:
@@ -269,6 +269,7 @@ def _loss(answer: Json) -> Loss:
         rows_new=totals["rows_new"],
         rows_changed=totals["rows_changed"],
         tables_shrunk=tuple(totals["tables_shrunk"]),
+        columns_rewritten=tuple(totals["columns_rewritten"]),
     )
 
 

@@ -34,12 +34,15 @@ class DatabaseFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Writer:
-    """A process of the site's own user that can write to the database while the application is down."""
+    """A process of the site's own user, or a place that starts one (`kind` cron, pid 0).
+
+    `writes`: it can write to the database while the application is down. `command` has secrets masked.
+    """
 
     pid: int
     command: str
     kind: str
-    has_open: bool
+    writes: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +103,11 @@ class TableLoss:
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """The loss table between a backup and the live database. `verdict`: none, loss or missing_rows."""
+    """The loss table between a backup and the live database.
+
+    `verdict`: `none`, `loss`, `missing_rows` (few rows are gone: people may have deleted them) or `rewritten` (most
+    values of a column, in `columns_rewritten`, are others now: whether that is a loss only a person can tell).
+    """
 
     verdict: str
     tables: tuple[TableLoss, ...]
@@ -111,6 +118,7 @@ class Loss:
     rows_new: int
     rows_changed: int
     tables_shrunk: tuple[str, ...] = ()
+    columns_rewritten: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

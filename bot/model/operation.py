@@ -21,8 +21,8 @@ class OperationState(enum.StrEnum):
 class Operation:
     """A row of work. `id` is the idempotency key. `fence` counts claims; `changes_site` takes the site's lock.
 
-    `unreturned_claims` counts the claims, the present one included, whose process did not give its lease back: more
-    than one means that a process ended in the middle of this operation.
+    `unreturned_claims` counts the claims since its last progress, the present one included, whose process did not give
+    its lease back: more than one means that a process ended in the middle of this operation.
     """
 
     id: str

@@ -38,8 +38,11 @@ class Database(Protocol):
     def sample(self, database: str) -> Work[str]:
         """A token that changes with every committed write; reads only, cheap."""
 
-    def fingerprint(self, database: str) -> Work[str]:
-        """A hash of the whole content, whatever its layout on disk; reads only."""
+    def fingerprint(self, database: str, *, settle: bool = False) -> Work[str]:
+        """A hash of the whole content, whatever its layout on disk; reads only.
+
+        `settle` lets the engine first roll back what a killed writer left half done, as its next start would.
+        """
 
     def writers(self, database: str, app_path: str) -> Work[tuple[Writer, ...]]:
         """The processes that could write while the application is down; reads only."""

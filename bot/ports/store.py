@@ -133,11 +133,17 @@ class Transaction(Protocol):
         Leases given back by their own owner do not count as claims that ended in a crash.
         """
 
+    async def forgive_claims(self, operation_id: str) -> None:
+        """Count the operation's earlier claims as no crashes of its own: it got further, or was only waiting."""
+
     async def checkpoints(self, operation_id: str) -> dict[str, Any]:
         """Return the recorded results by checkpoint name."""
 
     async def add_checkpoint(self, operation_id: str, name: str, result: Any) -> bool:
-        """Record a checkpoint once; False when one of this name was there (it keeps its first result)."""
+        """Record a checkpoint once; False when one of this name was there (it keeps its first result).
+
+        A new one forgives earlier claims (see `forgive_claims`).
+        """
 
     async def finish_operation(
         self, operation_id: str, state: OperationState, *, result: Any = None, error: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
 
 
@@ -43,3 +44,16 @@ def escalations(incident: Incident, *, size_limit_bytes: int) -> list[Escalation
             EscalationRule(rule="several-migrations", reason="more than one migration ran since the backup")
         )
     return found
+
+
+def new_escalations(incident: Incident, *, size_limit_bytes: int) -> list[NewEntry]:
+    """Return an entry for the rules that apply now and were not told before in this incident; empty when there is none."""
+    told = list((incident.escalation or {}).get("rules", ()))
+    fired = [
+        rule for rule in escalations(incident, size_limit_bytes=size_limit_bytes) if rule.rule not in told
+    ]
+    if not fired or not incident.open:
+        return []
+    reasons = "; ".join(rule.reason for rule in fired)
+    data = {"reason": reasons, "rule": fired[0].rule, "rules": [*told, *(rule.rule for rule in fired)]}
+    return [NewEntry(kind=Kind.ESCALATED, text=f"The DBA is needed: {reasons}.", data=data)]

@@ -68,6 +68,7 @@ def _before(state: Incident) -> str:
         "none": "No data were lost.",
         "loss": "Data were lost; nothing is restored yet.",
         "missing_rows": "Only deleted rows were found.",
+        "rewritten": "Values were rewritten; a person must look at them.",
     }
     return said.get(str(verdict), "What was lost cannot be counted: no backup is verified.")
 

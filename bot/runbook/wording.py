@@ -29,6 +29,9 @@ def loss_sentence(loss: Loss) -> str:
             f"**No column was lost**, but {loss.rows_missing:,} rows of the backup are gone from tables that are otherwise whole. "
             "People may have deleted them since."
         )
+    if loss.verdict == "rewritten":
+        columns = ", ".join(f"`{name}`" for name in loss.columns_rewritten)
+        return f"**No row and no value is gone**, but most values of {columns} are others than in the backup. Look at them."
     parts = []
     for table in loss.tables:
         parts += [

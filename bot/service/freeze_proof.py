@@ -13,12 +13,14 @@ from bot.ports.database import Database
 from bot.service.site_work import SiteWork
 
 DOWN_STATUS = 503
-_WRITER_KINDS = ("queue_worker", "scheduler")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FreezeProof:
-    """What was seen. `why` names everything that stands against the proof; empty: proven."""
+    """What was seen. `why` names everything that stands against the proof; empty: proven.
+
+    `except_paths` are answered although the site is down; `cron` are places that start the scheduler each minute.
+    """
 
     http_status: int | None
     is_down: bool | None
@@ -27,6 +29,8 @@ class FreezeProof:
     samples_agree: bool
     seconds_between: float
     why: tuple[str, ...]
+    except_paths: tuple[str, ...] = ()
+    cron: tuple[str, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -48,7 +52,7 @@ async def prove_freeze(work: SiteWork, facts: AppFacts, database: Database) -> F
     pause = work.settings.intervals.freeze_samples
     await asyncio.sleep(pause)
     agree = first == await work.ask(database.sample(live))
-    writers = tuple(w for w in found if w.has_open or w.kind in _WRITER_KINDS)
+    writers = tuple(w for w in found if w.writes)
     return FreezeProof(
         http_status=status,
         is_down=state.is_down,
@@ -57,6 +61,8 @@ async def prove_freeze(work: SiteWork, facts: AppFacts, database: Database) -> F
         samples_agree=agree,
         seconds_between=pause,
         why=_against(status, state.is_down, writers, agree, pause),
+        except_paths=state.except_paths,
+        cron=tuple(w.command for w in found if w.kind == "cron"),
     )
 
 

@@ -74,7 +74,8 @@ class OperationRun:
             return
         if not self.operation.cancel_requested:
             try:
-                await self._go_on()
+                await self._context.load()
+                await self._handle()
             except asyncio.CancelledError:
                 if self._letting_go or self._cancelled_at is None:
                     raise
@@ -84,16 +85,12 @@ class OperationRun:
         forget_cancels()
         await self._stop()
 
-    async def _go_on(self) -> None:
-        await self._context.load()
-        if self.operation.fence > 1:
-            await self._context.note(resumed_entry(self.operation, list(self._context.recorded())))
-        await self._handle()
-
     async def _handle(self) -> None:
         try:
             if self.operation.changes_site:
                 await self._context.take_site()
+            if self.operation.fence > 1:
+                await self._context.note(resumed_entry(self.operation, list(self._context.recorded())))
             result = json.loads(canonical(await self._until_known()))
         except (LeaseLostError, StoreUnavailableError):
             raise

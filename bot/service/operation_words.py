@@ -49,8 +49,8 @@ def resumed_entry(operation: Operation, recorded: Sequence[str]) -> NewEntry:
 def too_many_claims_text(operation: Operation, limit: int) -> str:
     """Return why an operation that ended Backout's process again and again is not tried any more."""
     return (
-        f"Backout's process ended {limit} times in the middle of {operation.kind} on {operation.site}, so it is not tried "
-        "again by itself. Jobs that it started may still run on the host. Look there and at Backout's log before you go on."
+        f"Backout's process ended {limit} times in the middle of {operation.kind} on {operation.site} without its getting "
+        "any further, so it is not tried again by itself. Jobs that it started may still run on the host. Look there and at Backout's log before you go on."
     )
 
 

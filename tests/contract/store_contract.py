@@ -324,6 +324,19 @@ class StoreContract:
         await store.transact(lambda tx: tx.release_leases(None))
         assert [(one.fence, one.unreturned_claims) for one in await claim(store, "three")] == [(3, 2)]
 
+    async def test_progress_forgives_earlier_claims(self, store: Store) -> None:
+        """Claims that ended in a crash are counted until the operation records a new checkpoint, or is forgiven."""
+        await add(store, "op-1")
+        for count in (1, 2, 3):
+            assert [one.unreturned_claims for one in await claim(store, "one", lease=LAPSED)] == [count]
+        for forgiving in (True, False):
+            await store.transact(lambda tx: tx.add_checkpoint("op-1", "a", 1))
+            if not forgiving:
+                await store.transact(lambda tx: tx.forgive_claims("op-1"))
+            assert [one.unreturned_claims for one in await claim(store, "one", lease=LAPSED)] == [2]
+        await store.transact(lambda tx: tx.add_checkpoint("op-1", "a", 2))
+        assert [one.unreturned_claims for one in await claim(store, "one", lease=LAPSED)] == [3]
+
     async def test_checkpoints_keep_their_first_result(self, store: Store) -> None:
         """A checkpoint is recorded once; None is a result like any other."""
         await add(store, "op-1")

@@ -134,7 +134,7 @@ async def carry_out(folder: Path, seconds: float, dying: tuple[str, int] | None 
     engine = engine_on(store, folder, seconds)
     await engine.start(sole=True)
     for operation in await opened.transact(lambda tx: tx.operations(state=OperationState.RUNNING)):
-        await engine.wait(operation.id, timedelta(seconds=20))
+        await engine.wait(operation.id, timedelta(seconds=60))
     ended = await opened.transact(lambda tx: tx.operations())
     await engine.close()
     await opened.close()

@@ -20,7 +20,6 @@ from bot.runbook.wording import backup_table, bytes_words, loss_sentence, loss_t
 from bot.service.backup_search import Found, bad_migration_of, deploy_script_facts, search
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
-from bot.service.operations.escalate import escalation_entries
 from bot.service.parts import Parts
 from bot.service.site_work import Folders, SiteWork, Telling, done_entry, step_message
 
@@ -81,7 +80,7 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     known = set(backup["migrations"])
     since = [row.migration for row in facts.migration_rows or () if row.migration not in known]
     data |= {"loss": _loss_data(loss), "baseline": baseline, "migrations_since_backup": len(since)}
-    await work.tell("assessed", await _assessed(work, data, loss, found, facts))
+    await work.tell("assessed", _assessed(data, loss, found, facts))
     return {"verdict": loss.verdict}
 
 
@@ -161,11 +160,11 @@ def _loss_data(loss: Loss) -> dict[str, Any]:
     return plain
 
 
-async def _assessed(
-    work: SiteWork, data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts
-) -> Telling:
+def _assessed(data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts) -> Telling:
     sentence = loss_sentence(loss)
-    tone = {"none": Tone.GOOD, "missing_rows": Tone.WARNING}.get(loss.verdict, Tone.BAD)
+    tone = {"none": Tone.GOOD, "missing_rows": Tone.WARNING, "rewritten": Tone.WARNING}.get(
+        loss.verdict, Tone.BAD
+    )
     entry = NewEntry(kind=Kind.ASSESSED, text=_plain(sentence), data=data)
     message = step_message(
         Step.ASSESS,
@@ -179,13 +178,18 @@ async def _assessed(
         ),
         table=loss_table(loss),
     )
-    state = replace(await work.incident(), assessment=data, backups=found.backups, backups_listed=True)
-    pages = escalation_entries(state, work.settings)
     return Telling(
-        entries=[_listed(found), entry, done_entry(Step.ASSESS, _plain(sentence)), *pages],
+        entries=[_listed(found), entry, done_entry(Step.ASSESS, _plain(sentence))],
         messages=[message, _backups_message(found)],
         questions=[_what_now(loss)],
     )
+
+
+_CLOSE_QUESTIONS = {
+    "none": "No loss was found. Close the incident?",
+    "missing_rows": "Only deleted rows were found. Did people delete them?",
+    "rewritten": "Most values of a column are others now. Is that meant?",
+}
 
 
 def _what_now(loss: Loss) -> Question:
@@ -212,9 +216,7 @@ def _what_now(loss: Loss) -> Question:
     )
     return Question(
         purpose="assessed",
-        question="No loss was found. Close the incident?"
-        if loss.verdict == "none"
-        else "Only deleted rows were found. Close?",
+        question=_CLOSE_QUESTIONS[loss.verdict],
         body="Nothing was changed on production.",
         choices=(close, replace(freeze, style="default"), dba, wait),
         step=Step.ASSESS,

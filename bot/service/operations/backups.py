@@ -36,7 +36,7 @@ async def inspect_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     facts = await work.app_facts()
     known = (await work.incident()).assessment or {}
     bad = known.get("bad_migration") or bad_migration_of(facts)
-    line = await inspect(work, facts, bad, ctx.args["path"])
+    line = await inspect(work, facts, bad, await _full_path(work, str(ctx.args["path"])))
     if ctx.args.get("load") and line["word"] == "COULD NOT VERIFY" and line["sha256"]:
         line = await _verify_by_load(work, line, bad)
     line["recommended"] = False
@@ -56,6 +56,12 @@ async def inspect_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     entry = NewEntry(kind=Kind.BACKUP_INSPECTED, text=f"{line['path']}: {line['word']}", data=line)
     await work.tell("inspected", Telling(entries=[entry], messages=[message]))
     return {"word": line["word"]}
+
+
+async def _full_path(work: SiteWork, name: str) -> str:
+    """Return the path of a listed backup that was named by its file name alone; any other name as it is."""
+    listed_paths = [str(b["path"]) for b in (await work.incident()).backups]
+    return next((path for path in listed_paths if path.rsplit("/", 1)[-1] == name), name)
 
 
 async def _verify_by_load(work: SiteWork, line: dict[str, Any], bad: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         journal_mode=(await work.once("journal", str, lambda: _journal(work, database, plan))),
     )
     made, why = await run_change(work, change)
-    now = await work.ask(database.fingerprint(plan.database), limit=FINGERPRINT_LIMIT)
+    now = await work.ask(database.fingerprint(plan.database, settle=True), limit=FINGERPRINT_LIMIT)
     if now == plan.scratch_fingerprint:
         await work.tell("done", _done(plan, made, now))
         return {"cut_over": True}

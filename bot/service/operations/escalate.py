@@ -7,34 +7,16 @@ from typing import Any
 
 from bot.model.decision import Choice
 from bot.model.event import Kind, NewEntry
-from bot.model.incident import Incident
 from bot.model.message import Message, Tone
 from bot.model.person import Contact
 from bot.ports.store import Deadline, Transaction
-from bot.runbook.escalation import escalations
 from bot.service.desk import Question, open_question, state_of
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
-from bot.settings import SiteSettings
 
 SLOT = "escalation"
 TRIES_EACH = 2
 """How often one contact is called before the next one is called too."""
-
-
-def escalation_entries(incident: Incident, settings: SiteSettings) -> list[NewEntry]:
-    """Return an entry for each escalation rule that fired and was not told before."""
-    told = set((incident.escalation or {}).get("rules", ()))
-    fired = [
-        rule
-        for rule in escalations(incident, size_limit_bytes=settings.size_limit_bytes)
-        if rule.rule not in told
-    ]
-    if not fired:
-        return []
-    reasons = "; ".join(rule.reason for rule in fired)
-    data = {"reason": reasons, "rule": fired[0].rule, "rules": [*told, *(rule.rule for rule in fired)]}
-    return [NewEntry(kind=Kind.ESCALATED, text=f"The DBA is needed: {reasons}.", data=data)]
 
 
 async def escalate(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -45,11 +27,12 @@ async def escalate(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         return None
 
     async def record(tx: Transaction, _: None) -> None:
+        told = ((await state_of(tx, ctx.operation.incident_id)).escalation or {}).get("rules", [])
         entry = NewEntry(
             kind=Kind.ESCALATED,
             actor=ctx.operation.person,
             text=f"The DBA is needed: {reason}.",
-            data={"reason": reason, "rule": "asked", "rules": ["asked"]},
+            data={"reason": reason, "rule": "asked", "rules": [*told, "asked"]},
         )
         await tx.append(ctx.operation.incident_id, [entry])
         await page(tx, parts, ctx.operation.incident_id, ctx.operation.site, 0)

@@ -8,7 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 from bot.laravel.facts import AppFacts
-from bot.laravel.maintenance import down_command, down_refusal, flag_hazard, parse_maintenance_change
+from bot.laravel.maintenance import (
+    down_command,
+    down_refusal,
+    excepted_words,
+    flag_hazard,
+    parse_maintenance_change,
+)
 from bot.model.decision import Choice
 from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
@@ -32,9 +38,23 @@ async def freeze(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     before = (await work.incident()).down_since
     await _take_down(work, facts)
     down_at = before.isoformat() if before else await work.once("down_at", str, lambda: _now(parts))
+    await work.tell("down", _down(down_at))
     proof = await prove_freeze(work, facts, work.database(facts))
     await work.tell("frozen", frozen(proof, down_at, facts))
     return {"proven": proof.proven}
+
+
+def _down(down_at: str) -> Telling:
+    why = "the standstill is being proven"
+    entry = NewEntry(
+        kind=Kind.FROZEN,
+        text="The maintenance mode is on.",
+        data={"proven": False, "down_at": down_at, "why": why},
+    )
+    return Telling(
+        entries=[entry],
+        messages=[step_message(Step.FREEZE, f"The maintenance mode is on; {why}.", Tone.WORKING)],
+    )
 
 
 async def _now(parts: Parts) -> str:
@@ -69,7 +89,7 @@ def frozen(proof: FreezeProof, down_at: str, facts: AppFacts) -> Telling:
         "seconds_between": proof.seconds_between,
         "why": "; ".join(proof.why),
     }
-    facts_shown = (
+    facts_shown: tuple[tuple[str, str], ...] = (
         ("from outside", f"HTTP {proof.http_status}" if proof.http_status else "no answer"),
         ("maintenance flag", proof.flag),
         ("own-user writers", ", ".join(w.command for w in proof.writers) or "none"),
@@ -78,9 +98,13 @@ def frozen(proof: FreezeProof, down_at: str, facts: AppFacts) -> Telling:
             f"{'did not change' if proof.samples_agree else 'CHANGED'} within {proof.seconds_between:g} s",
         ),
     )
-    hazard = flag_hazard(facts)
+    notes = [n for n in (flag_hazard(facts), excepted_words(proof.except_paths)) if n]
+    notes += [
+        f"{place} runs artisan schedule:run; tasks marked evenInMaintenanceMode go on" for place in proof.cron
+    ]
+    facts_shown += tuple(("note", note) for note in notes)
     if proof.proven:
-        text = "Frozen, and proven: nothing writes any more." + (f" Note: {hazard}." if hazard else "")
+        text = "Frozen, and proven: nothing writes any more."
         message = step_message(
             Step.FREEZE, text, Tone.GOOD, facts=facts_shown, next_steps=("/backups create", "/backups list")
         )

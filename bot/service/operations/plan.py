@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -61,6 +61,7 @@ class Rehearsed:
     notes: tuple[str, ...]
     commands: tuple[str, ...]
     rows_lost_by_choice: int = 0
+    unmapped: dict[str, int] = field(default_factory=dict)
 
 
 async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -240,6 +241,13 @@ async def _repair(work: SiteWork, ground: Ground) -> Rehearsed:
         for table, (before, after) in shrunk.items()
         if table in run.tables_after
     ]
+    unmapped = {str(name): int(count) for name, count in repaired["unmapped"].items()}
+    notes += [
+        f"{count:,} values of {name} have no place in the old shape; they stay in the safety backup"
+        for name, count in unmapped.items()
+    ]
+    if int(repaired["mappings_used"]) < len(mappings):
+        notes.append("a mapping in the settings names a table that is not there: look at sites.mappings")
     return Rehearsed(
         strategy=Strategy.REPAIR,
         path=copied.path,
@@ -251,6 +259,7 @@ async def _repair(work: SiteWork, ground: Ground) -> Rehearsed:
             f"put back from {ground.backup['path']} what is missing; account for every row",
             "cut over: write the scratch copy into the live database in one step",
         ),
+        unmapped=unmapped,
     )
 
 
@@ -353,7 +362,8 @@ async def _proposal(work: SiteWork, ground: Ground, rehearsed: Rehearsed) -> Pla
     tree = parse_work_tree(
         await work.look_ok(work_tree_command(work.settings.app_path), "git: read the deployed commit")
     )
-    approvals = max(work.settings.approvals, 2 if rehearsed.rows_lost_by_choice else 1)
+    loses = rehearsed.rows_lost_by_choice or rehearsed.unmapped
+    approvals = max(work.settings.approvals, 2 if loses else 1)
     return Plan(
         site=work.site_name,
         host=host.address,
@@ -382,6 +392,7 @@ async def _proposal(work: SiteWork, ground: Ground, rehearsed: Rehearsed) -> Pla
 def _planned(work: SiteWork, ground: Ground, rehearsed: Rehearsed, proposed: Plan) -> Telling:
     proof = rehearsed.proof
     totals = {k: v for k, v in to_json(proof).items() if k not in ("proven", "reasons", "details")}
+    totals["values_lost"] += sum(rehearsed.unmapped.values())
     plan_data = {**to_json(proposed), "plan_hash": proposed.hash, "decisions": dict(proposed.table_decisions)}
     rehearsal = {
         "plan_hash": proposed.hash,

@@ -51,9 +51,10 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         raise FailedError(
             f"{work.site_name} is still closed: {reason}. Next: /app reopen, or look on the host"
         )
-    status = await _seen_open(work)
+    status, seen = await _seen_from_outside(work)
+    good = status == OK_STATUS
     seconds = work.settings.intervals.watch
-    text = f"Open again: visitors get HTTP {status}. The log is watched for {duration_words(seconds)}."
+    text = f"Open again: visitors get {seen}. The log is watched for {duration_words(seconds)}."
     if seconds < RUNBOOK_WATCH_MINUTES * 60:
         text += f" (The runbook says {RUNBOOK_WATCH_MINUTES} minutes; the settings of this site shorten it.)"
     now = parts.clock.now()
@@ -65,10 +66,12 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
     async def record(tx: Transaction, _: None) -> None:
         await tx.append(work.incident_id, [entry])
+        tone = Tone.GOOD if good else Tone.BAD
         await tx.put_message(
-            work.incident_id,
-            step_message(Step.REOPEN, text, Tone.GOOD, next_steps=("/app logs", "/app freeze")),
+            work.incident_id, step_message(Step.REOPEN, text, tone, next_steps=("/app logs", "/app freeze"))
         )
+        if not good:
+            await open_question(tx, work.incident_id, _alarm(f"Visitors get {seen}."), "backout")
         args = {
             "site": work.site_name,
             "path": log,
@@ -104,19 +107,14 @@ async def _log_end(work: SiteWork, path: str) -> list[int]:
     return [piece.inode, piece.size if piece.exists else 0]
 
 
-async def _seen_open(work: SiteWork) -> int:
+async def _seen_from_outside(work: SiteWork) -> tuple[int | None, str]:
+    """Return the HTTP status that a visitor gets (None: no answer), and the same in words."""
     path = work.settings.smoke_paths[0] if work.settings.smoke_paths else "/"
     try:
         status = (await work.parts.probe.status(work.settings.url + path)).status
     except ProbeError as error:
-        raise FailedError(
-            f"the application says it is up, but {error} Next: look at the web front, then /app status"
-        ) from error
-    if status != OK_STATUS:
-        raise FailedError(
-            f"{work.site_name} was opened, but visitors get HTTP {status}. Next: /app freeze or /app logs"
-        )
-    return status
+        return None, f"no answer ({error})"
+    return status, f"HTTP {status}"
 
 
 async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -197,7 +195,7 @@ def _watching(args: dict[str, Any], spent: float, total: float) -> Any:
 def _alarm(text: str) -> Question:
     return Question(
         purpose="watch",
-        question="Errors rise after reopening. Freeze again?",
+        question="Something is wrong after reopening. Freeze again?",
         body=text,
         choices=(
             Choice(key="freeze", label="Freeze again", style="danger", starts="freeze"),

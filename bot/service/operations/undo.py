@@ -117,7 +117,7 @@ async def undo(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         journal_mode=journal,
     )
     _, why = await run_change(work, change)
-    now = await work.ask(database.fingerprint(plan.database), limit=FINGERPRINT_LIMIT)
+    now = await work.ask(database.fingerprint(plan.database, settle=True), limit=FINGERPRINT_LIMIT)
     if now == plan.live_fingerprint:
         await _code_back(work, plan)
         await work.tell("undone", _undone(plan))

@@ -237,7 +237,8 @@ async def test_a_second_cancel_stops_what_a_retry_started(scene: Scene, host: An
             return await super().start_job(root, key, command)
 
     unclear = Unclear(host.link.home)
-    engine = await scene.engine({"work": job(unclear, "sleep 30")}, {"work": stop_all(unclear)})
+    pace = replace(FAST, abort_limit=timedelta(seconds=10))
+    engine = await scene.engine({"work": job(unclear, "sleep 30")}, {"work": stop_all(unclear)}, pace=pace)
     await scene.add("op")
     await scene.until_seen(lambda: scene.entries(Kind.STEP_UNKNOWN))
     await engine.cancel("op")

@@ -1,0 +1,47 @@
+#!/bin/sh
+# The checks of this repository. Debian 12, as root or with sudo: packages that are missing are installed.
+#
+#   sh deploy/test.sh         style, types, and the suite on small data; at most 10 minutes on 2 cores
+#   sh deploy/test.sh long    also the full demos and every test; at most 60 minutes
+#
+# The last line is pytest's own. Exit status 0 only when nothing failed. With CI=true a skipped test is a failure.
+set -eu
+repo=$(cd -- "$(dirname -- "$0")/.." && pwd -P)
+case "$# ${1:-}" in
+'0 ') chosen='not long' ;;
+'1 long') chosen='long or not long' ;;
+*)
+    sed -n '2,/^set -eu$/ { /^set -eu$/!s/^# \{0,1\}//p; }' "$0"
+    exit 2
+    ;;
+esac
+. "$repo/deploy/prepare.sh"
+# shellcheck disable=SC2086,SC2154 # one word for each package; the names come from prepare.sh
+need_packages $test_packages
+need_venv
+cd "$repo"
+
+step() { # COMMAND…: shows the command, and runs it.
+    printf '== %s\n' "$*"
+    "$@"
+}
+
+demo() { # NAME OPTION…: runs a demo, and shows the end of what it said.
+    name=$1 log=.demo/long/$1.log
+    shift
+    printf '== demo %s\n' "$*"
+    mkdir -p .demo/long
+    "$python" -m tests.site.demo --folder ".demo/long/$name" "$@" >"$log" 2>&1 </dev/null || failed=$?
+    tail -n 30 "$log"
+    [ -z "${failed:-}" ] || exit "$failed"
+}
+
+step "$python" -m ruff check .
+step "$python" -m ruff format --check .
+step "$python" -m mypy
+find deploy adapters tests .ci \( -name '*.sh' -o -path .ci/run \) -type f -exec shellcheck -x {} +
+if [ "$chosen" != 'not long' ]; then
+    demo play --play
+    demo compare --compare
+fi
+step "$python" -m pytest -m "$chosen"
