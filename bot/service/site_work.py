@@ -22,6 +22,7 @@ from bot.ports.store import Deadline, Transaction
 from bot.runbook.escalation import new_escalations
 from bot.service.desk import Question, open_question, state_of, void_all
 from bot.service.engine import OperationContext
+from bot.service.job_run import host_entry
 from bot.service.jobs import JobResult, run_job, run_reader_job
 from bot.service.parts import Parts
 from bot.settings import SiteSettings
@@ -192,14 +193,15 @@ class SiteWork:
     async def ask(self, work: Work[T], limit: timedelta = timedelta(seconds=300)) -> T:
         """Run a read-only verb of the row reader now and return its answer."""
         began = time.monotonic()
-        outcome, status = "ended", 0
         try:
             answer = await self.host.reader(work.verb, work.request, timeout=limit)
-        except FailedError:
-            outcome, status = "refused", 1
+        except UnknownOutcomeError:
+            await self.note(self._host_entry(work.describe, None, time.monotonic() - began, "unknown"))
             raise
-        finally:
-            await self.note(self._host_entry(work.describe, status, time.monotonic() - began, outcome))
+        except FailedError:
+            await self.note(self._host_entry(work.describe, 1, time.monotonic() - began, "refused"))
+            raise
+        await self.note(self._host_entry(work.describe, 0, time.monotonic() - began, "ended"))
         return work.read(answer)
 
     async def once(self, name: str, kind: type[T], act: Callable[[], Awaitable[T]]) -> T:
@@ -275,18 +277,8 @@ class SiteWork:
         return on_progress
 
     def _host_entry(self, describe: str, status: int | None, duration_s: float, outcome: str) -> NewEntry:
-        return NewEntry(
-            kind=Kind.HOST_COMMAND,
-            text=describe,
-            data={
-                "command": describe,
-                "host": self.host.name,
-                "person": self.person,
-                "exit_status": status,
-                "duration_s": round(duration_s, 3),
-                "outcome": outcome,
-            },
-        )
+        said = {"exit_status": status, "duration_s": duration_s, "outcome": outcome}
+        return host_entry(self.host, describe, self.person, **said)
 
     # -- what nearly every operation needs
 

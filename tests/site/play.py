@@ -101,7 +101,7 @@ def timeline_line(entry: dict[str, Any]) -> str:
     """Return one entry as a line: time, who, what; commands on the host with their exit status and duration."""
     data, text = entry["data"], entry["text"].split("\n")[0]
     if entry["kind"] == "host.command":
-        text = f"$ {text}  [exit {data['exit_status']}, {data['duration_s']} s]"
+        text = f"$ {data['command'][:110]}  [exit {data['exit_status']}, {data['duration_s']} s]"
     return f"{entry['at'][11:19]}  {entry['actor']:<8}  {entry['kind']:<20}  {text[:150]}"
 
 
