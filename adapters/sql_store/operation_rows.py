@@ -40,7 +40,7 @@ class OperationRows(Rows):
             state=RUNNING,
             result=None,
             fence=0,
-            unreturned_claims=0,
+            tries=0,
             cancel_requested=False,
             created_at=await self.now(),
         )
@@ -85,7 +85,6 @@ class OperationRows(Rows):
         claimed = {
             "owner": owner,
             "fence": operations.c.fence + 1,
-            "unreturned_claims": operations.c.unreturned_claims + 1,
             "lease_until": now + lease,
         }
         await self._connection.execute(sa.update(operations).where(operations.c.id.in_(ids)).values(claimed))
@@ -116,22 +115,21 @@ class OperationRows(Rows):
     async def release_leases(self, owner: str | None) -> None:
         """Let go of this owner's leases (None: of all, when this process is known to be the only one).
 
-        Leases given back by their own owner do not count as claims that ended in a crash.
+        An operation given back by its own owner has one try less: that one did not end in a crash.
         """
         held = sa.update(operations).where(operations.c.state == RUNNING)
         if owner is None:
             await self._connection.execute(held.values(owner=None, lease_until=None))
             return
-        returned = operations.c.unreturned_claims - 1
-        given_back = {"owner": None, "lease_until": None, "unreturned_claims": returned}
+        fewer = sa.case((operations.c.tries > 0, operations.c.tries - 1), else_=0)
+        given_back = {"owner": None, "lease_until": None, "tries": fewer}
         await self._connection.execute(held.where(operations.c.owner == owner).values(given_back))
 
-    async def forgive_claims(self, operation_id: str) -> None:
-        """Count the operation's earlier claims as no crashes of its own: it got further, or was only waiting."""
-        crashed = sa.update(operations).where(
-            operations.c.id == operation_id, operations.c.unreturned_claims > 1
-        )
-        await self._connection.execute(crashed.values(unreturned_claims=1))
+    async def begin_try(self, operation_id: str) -> int:
+        """Count one more try of the operation since its last progress, and return how many there are now."""
+        this = operations.c.id == operation_id
+        await self._connection.execute(sa.update(operations).where(this).values(tries=operations.c.tries + 1))
+        return int(await self._connection.scalar(sa.select(operations.c.tries).where(this)) or 0)
 
     async def checkpoints(self, operation_id: str) -> dict[str, Any]:
         """Return the recorded results by checkpoint name, oldest first."""
@@ -143,12 +141,16 @@ class OperationRows(Rows):
         return {name: result for name, result in await self._connection.execute(query)}  # noqa: C416 - rows are no pairs to mypy
 
     async def add_checkpoint(self, operation_id: str, name: str, result: Any) -> bool:
-        """Record a checkpoint once; False when one of this name was there (it keeps its first result)."""
+        """Record a checkpoint once; False when one of this name was there (it keeps its first result).
+
+        A new one is progress: the tries are counted from 1 again.
+        """
         recorded = await self._insert_once(
             checkpoints, operation_id=operation_id, name=name, result=result, at=await self.now()
         )
         if recorded:
-            await self.forgive_claims(operation_id)
+            again = sa.update(operations).where(operations.c.id == operation_id, operations.c.tries > 1)
+            await self._connection.execute(again.values(tries=1))
         return recorded
 
     async def finish_operation(
@@ -173,7 +175,7 @@ class OperationRows(Rows):
         ended = sa.update(operations).where(
             operations.c.id == operation_id, operations.c.state.in_(ENDED_BADLY)
         )
-        again = {"state": RUNNING, "cancel_requested": False, "unreturned_claims": 0, "result": None}
+        again = {"state": RUNNING, "cancel_requested": False, "tries": 0, "result": None}
         nothing = dict.fromkeys(("error", "ended_at", "owner", "lease_until"))
         revived = bool((await self._connection.execute(ended.values({**again, **nothing}))).rowcount)
         if revived:

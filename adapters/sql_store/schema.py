@@ -133,7 +133,7 @@ operations = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("owner", sa.String(200)),
     sa.Column("fence", sa.Integer, nullable=False),
-    sa.Column("unreturned_claims", sa.Integer, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("lease_until", UtcTime),
     sa.Column("cancel_requested", sa.Boolean, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),

@@ -21,8 +21,8 @@ class OperationState(enum.StrEnum):
 class Operation:
     """A row of work. `id` is the idempotency key. `fence` counts claims; `changes_site` takes the site's lock.
 
-    `unreturned_claims` counts the claims since its last progress, the present one included, whose process did not give
-    its lease back: more than one means that a process ended in the middle of this operation.
+    `tries` counts how often its work was begun since its last progress, the present try included: more than one means
+    that a process ended in the middle of it.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Operation:
     error: str | None = None
     owner: str | None = None
     fence: int = 0
-    unreturned_claims: int = 0
+    tries: int = 0
     cancel_requested: bool = False
     created_at: datetime | None = None
     ended_at: datetime | None = None

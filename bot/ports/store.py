@@ -130,11 +130,11 @@ class Transaction(Protocol):
     async def release_leases(self, owner: str | None) -> None:
         """Let go of this owner's leases (None: of all, when this process is known to be the only one).
 
-        Leases given back by their own owner do not count as claims that ended in a crash.
+        An operation given back by its own owner has one try less: that one did not end in a crash.
         """
 
-    async def forgive_claims(self, operation_id: str) -> None:
-        """Count the operation's earlier claims as no crashes of its own: it got further, or was only waiting."""
+    async def begin_try(self, operation_id: str) -> int:
+        """Count one more try of the operation since its last progress, and return how many there are now."""
 
     async def checkpoints(self, operation_id: str) -> dict[str, Any]:
         """Return the recorded results by checkpoint name."""
@@ -142,7 +142,7 @@ class Transaction(Protocol):
     async def add_checkpoint(self, operation_id: str, name: str, result: Any) -> bool:
         """Record a checkpoint once; False when one of this name was there (it keeps its first result).
 
-        A new one forgives earlier claims (see `forgive_claims`).
+        A new one is progress: the tries are counted from 1 again.
         """
 
     async def finish_operation(

@@ -27,7 +27,7 @@ def stops_of(log: Log) -> tuple[Stop, ...]:
     found: dict[tuple[Phrase, str], Stop] = {}
     for entry in log.entries:
         stop = _stop(entry)
-        if stop is not None:
+        if stop is not None and not repeats(entry, log):
             key = (stop.what, stop.why)
             earlier = found.get(key)
             times = earlier.times + 1 if earlier else 1
@@ -35,6 +35,17 @@ def stops_of(log: Log) -> tuple[Stop, ...]:
                 at=earlier.at if earlier else stop.at, what=stop.what, why=stop.why, times=times
             )
     return tuple(found.values())
+
+
+def repeats(entry: Entry, log: Log) -> bool:
+    """Return whether a failed step only says again what the entry right before it says."""
+    before = next((other for other in log.entries if other.sequence == entry.sequence - 1), None)
+    return entry.kind is Kind.STEP_FAILED and before is not None and before.text == entry.text
+
+
+def under_proof(data: Reading) -> bool:
+    """Return whether an entry of the freeze was written while its proof was still being made: no verdict yet."""
+    return data.flag("proven") is False and data.text("http_status") is None and not data.values.get("samples_agree")
 
 
 def shrunk_words(data: Reading) -> str | None:

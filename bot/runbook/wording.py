@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.model.database import Loss, Proof
@@ -13,8 +14,9 @@ def bytes_words(size: int) -> str:
     """Return a size as a person reads it: `3.4 MB`."""
     value = float(size)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        said = f"{value:.0f}" if unit == "B" else f"{value:.1f}"
+        if float(said) < 1000 or unit == "GB":
+            return f"{said} {unit}"
         value /= 1000
     return f"{size} B"
 
@@ -46,7 +48,7 @@ def loss_sentence(loss: Loss) -> str:
 
 
 def loss_table(loss: Loss) -> Table:
-    """Return the loss table as shown: tables that differ, worst first."""
+    """Return the loss table as shown: tables that differ, worst first; a column in which nothing stands is left out."""
     rows = []
     for table in sorted(loss.tables, key=lambda t: -(t.missing + sum(c.values_lost for c in t.columns))):
         lost = sum(column.values_lost for column in table.columns)
@@ -55,8 +57,7 @@ def loss_table(loss: Loss) -> Table:
             continue
         rows.append(
             (
-                table.table,
-                {"both": "", "dropped": "dropped", "created": "new"}.get(table.status, table.status),
+                table.table + {"dropped": " (dropped)", "created": " (new table)"}.get(table.status, ""),
                 f"{table.rows_before:,}",
                 f"{table.rows_after:,}",
                 f"{table.missing:,}",
@@ -68,52 +69,81 @@ def loss_table(loss: Loss) -> Table:
         )
     columns = (
         "table",
-        "",
         "rows in backup",
         "rows now",
-        "gone",
-        "new since",
-        "changed",
+        "rows gone",
+        "rows new",
+        "rows changed",
         "values lost",
         "values moved",
     )
-    return Table(columns=columns, rows=tuple(rows), numeric=(2, 3, 4, 5, 6, 7))
+    shown = [n for n in range(len(columns)) if n < _LAST_COUNT or any(row[n] for row in rows)]
+    return Table(
+        columns=tuple(columns[n] for n in shown),
+        rows=tuple(tuple(row[n] for n in shown) for row in rows),
+        numeric=tuple(place for place, n in enumerate(shown) if 0 < n <= _LAST_COUNT),
+    )
+
+
+_LAST_COUNT = 6
+"""The place of "values lost", the last column of counts; it and what follows may be left out."""
 
 
 def _moved(columns: Sequence[Any], moved: int) -> str:
     if not moved:
         return ""
     targets = sorted({c.moved_to for c in columns if c.moved_to})
-    return f"{moved:,} to {', '.join(targets)}"
+    return f"{moved:,} to {', '.join(targets)}" if targets else f"{moved:,}"
 
 
 def backup_table(backups: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the list of backups as shown: the recommended one first, each with its verdict and the first reason."""
+    """Return the list of backups as shown: the recommended one marked, each with its verdict, its time and the reasons.
+
+    The time is the dump's own where the file tells one, else the file's, and says so: a copy changes the file's (B1).
+    """
     rows = tuple(
         (
             ("→ " if b.get("recommended") else "") + b["path"].rsplit("/", 1)[-1],
             b["word"],
             bytes_words(b["size_bytes"]),
-            str(b.get("completed") or "not in the file"),
-            str(b.get("mtime") or ""),
-            "; ".join(b["reasons"]) or "whole, and taken before the bad migration",
+            _finished(b),
+            "; ".join(b["reasons"]) or _no_reason(str(b["word"])),
         )
         for b in backups
     )
-    columns = ("file", "verdict", "size", "finished (own time)", "file time", "why")
-    return Table(columns=columns, rows=rows, numeric=(2,))
+    return Table(columns=("file", "verdict", "size", "finished (UTC)", "why"), rows=rows, numeric=(2,))
+
+
+def _no_reason(word: str) -> str:
+    return "whole, and taken before the bad migration" if word.startswith("VERIFIED") else "no reason was told"
+
+
+def _finished(backup: Mapping[str, Any]) -> str:
+    own, file_time = backup.get("completed"), backup.get("mtime")
+    if own:
+        return _minute(str(own))
+    return f"{_minute(str(file_time))} (file)" if file_time else "not known"
+
+
+def _minute(text: str) -> str:
+    """Return an ISO time as `2026-11-22 19:13` in UTC; another text as it is."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{at if at.tzinfo is None else at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 def proof_facts(proof: Proof) -> tuple[tuple[str, str], ...]:
     """Return the totals of a proof as labelled facts."""
     return (
-        ("rows kept", f"{proof.rows_kept:,}"),
-        ("rows restored", f"{proof.rows_restored:,}"),
-        ("values restored", f"{proof.values_restored:,}"),
-        ("values mapped back", f"{proof.values_mapped:,}"),
         ("rows lost", f"{proof.rows_lost:,}"),
         ("values lost", f"{proof.values_lost:,}"),
         ("unaccounted", f"{proof.unaccounted:,}"),
+        ("rows put back", f"{proof.rows_restored:,}"),
+        ("values put back", f"{proof.values_restored:,}"),
+        ("values written since, put back in place", f"{proof.values_mapped:,}"),
+        ("rows kept", f"{proof.rows_kept:,}"),
     )
 
 

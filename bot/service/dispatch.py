@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -56,7 +57,9 @@ class Dispatcher:
         person = self._parts.person_of(command.platform, command.account)
         if person is None:
             return refused(STRANGER)
-        return await self._in_words(lambda: self._command(person, command))
+        # Half a character (a lone surrogate) can be typed by a program; it could not be stored.
+        clean = replace(command, text=command.text.encode("utf-8", "replace").decode())
+        return await self._in_words(lambda: self._command(person, clean))
 
     async def answer(
         self,

@@ -171,9 +171,6 @@ class OperationContext:
 
     async def _take(self, tx: Transaction) -> Operation:
         holder_id = await tx.take_site(self.operation.site, self.operation.id)
-        if holder_id != self.operation.id:
-            # An operation that waits has no part in the end of the process, however often that happens.
-            await tx.forgive_claims(self.operation.id)
         return await tx.operation(holder_id) or self.operation
 
     async def _tell_waiting(self, holder: Operation) -> None:

@@ -10,7 +10,13 @@ from typing import Any
 import structlog
 
 from bot.model.codec import canonical
-from bot.model.errors import BackoutError, LeaseLostError, StoreUnavailableError, UnknownOutcomeError
+from bot.model.errors import (
+    BackoutError,
+    FailedError,
+    LeaseLostError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
+)
 from bot.model.operation import Operation, OperationState
 from bot.ports.store import Transaction
 from bot.service.operation_context import OperationContext, append_if_known
@@ -19,14 +25,14 @@ from bot.service.operation_words import (
     internal_fault_text,
     not_stopped_text,
     resumed_entry,
-    too_many_claims_text,
+    too_many_tries_text,
 )
 
 Handler = Callable[[OperationContext], Awaitable[Any]]
 log = structlog.get_logger(__name__)
 
 # An operation that ends the whole process each time it is tried would otherwise be tried for ever.
-CLAIM_LIMIT = 20
+TRY_LIMIT = 20
 ABORT_TRIES = 5
 # A handler that swallowed a cancel gets it again; one that is cleaning up is left alone for this long.
 CANCEL_AGAIN_S = 5.0
@@ -41,6 +47,7 @@ class OperationRun:
         self._handler = handler
         self._abort = abort
         self._cancelled_at: float | None = None
+        self._tried = False
         self._aborting = False
         self._letting_go = False
         self.task = asyncio.create_task(self._guarded(), name=f"operation {self.operation.id}")
@@ -69,9 +76,6 @@ class OperationRun:
             log.exception("a fault while an end was recorded", operation=self.operation.id)
 
     async def _carry_out(self) -> None:
-        if self.operation.unreturned_claims > CLAIM_LIMIT:
-            await self._end(OperationState.FAILED, error=too_many_claims_text(self.operation, CLAIM_LIMIT))
-            return
         if not self.operation.cancel_requested:
             try:
                 await self._context.load()
@@ -89,8 +93,7 @@ class OperationRun:
         try:
             if self.operation.changes_site:
                 await self._context.take_site()
-            if self.operation.fence > 1:
-                await self._context.note(resumed_entry(self.operation, list(self._context.recorded())))
+            await self._begin_try()
             result = json.loads(canonical(await self._until_known()))
         except (LeaseLostError, StoreUnavailableError):
             raise
@@ -101,6 +104,26 @@ class OperationRun:
             await self._end(OperationState.FAILED, error=internal_fault_text(self.operation, error))
         else:
             await self._end(OperationState.DONE, result=result)
+
+    async def _begin_try(self) -> None:
+        """Count this claim as a try, once, and tell it when there were claims before. *Raises* FailedError: too many.
+
+        Only now and not at the claim: an operation that waited, while another one ended the process again and again,
+        has no part in that.
+        """
+        if self._tried:
+            return
+        operation, recorded = self.operation, list(self._context.recorded())
+
+        async def body(tx: Transaction) -> int:
+            tries = await tx.begin_try(operation.id)
+            if operation.fence > 1:
+                await append_if_known(tx, operation, resumed_entry(operation, tries, recorded))
+            return tries
+
+        self._tried = True
+        if await self._context.write(body) > TRY_LIMIT:
+            raise FailedError(too_many_tries_text(operation, TRY_LIMIT))
 
     async def _until_known(self) -> Any:
         """Return the handler's result; enter it again, through its recorded steps, while an outcome is unknown."""
@@ -129,6 +152,10 @@ class OperationRun:
 
     async def _stopping_fault(self, abort: Handler) -> str | None:
         """Return why the abort did not succeed, tried several times, or None when it did."""
+        try:
+            await self._begin_try()
+        except FailedError as error:
+            return str(error)
         delay = self._context.pace.first_retry
         fault = await self._abort_fault(abort)
         for _ in range(ABORT_TRIES - 1):

@@ -21,11 +21,11 @@ def ended_entry(operation: Operation, state: OperationState, error: str | None) 
     return None
 
 
-def resumed_entry(operation: Operation, recorded: Sequence[str]) -> NewEntry:
+def resumed_entry(operation: Operation, tries: int, recorded: Sequence[str]) -> NewEntry:
     """Return the entry of an operation that is taken up again, by this process or after another one ended."""
     why = (
         "Backout ended in the middle of it"
-        if operation.unreturned_claims > 1
+        if tries > 1
         else "Backout was restarted, or a person tried it again"
     )
     after = (
@@ -40,13 +40,13 @@ def resumed_entry(operation: Operation, recorded: Sequence[str]) -> NewEntry:
             "operation": operation.id,
             "kind": operation.kind,
             "claim": operation.fence,
-            "crashed": operation.unreturned_claims > 1,
+            "crashed": tries > 1,
             "recorded": list(recorded),
         },
     )
 
 
-def too_many_claims_text(operation: Operation, limit: int) -> str:
+def too_many_tries_text(operation: Operation, limit: int) -> str:
     """Return why an operation that ended Backout's process again and again is not tried any more."""
     return (
         f"Backout's process ended {limit} times in the middle of {operation.kind} on {operation.site} without its getting "

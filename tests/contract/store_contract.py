@@ -282,11 +282,11 @@ class StoreContract:
         """A claimed operation is nobody else's until its lease has lapsed; the next claim has the next fence."""
         await add(store, "op-1")
         first = await claim(store, "one", lease=timedelta(seconds=0.2))
-        assert [(one.fence, one.owner, one.unreturned_claims) for one in first] == [(1, "one", 1)]
+        assert [(one.fence, one.owner) for one in first] == [(1, "one")]
         assert await claim(store, "two") == []
         await asyncio.sleep(0.25)
         assert await claim(store, "two", exclude=("op-1",)) == []
-        assert [(one.fence, one.unreturned_claims) for one in await claim(store, "two")] == [(2, 2)]
+        assert [one.fence for one in await claim(store, "two")] == [2]
         with pytest.raises(LeaseLostError):
             await store.transact(lambda tx: tx.prove_owner("op-1", "one", 1))
         await store.transact(lambda tx: tx.prove_owner("op-1", "two", 2))
@@ -314,28 +314,33 @@ class StoreContract:
         assert await store.transact(lambda tx: tx.renew("two", ["op-2"], LEASE)) == {}
 
     async def test_leases_given_back_are_free_at_once(self, store: Store) -> None:
-        """A lease its owner gives back can be claimed at once and does not count as a crash; one taken away does."""
+        """A lease its owner gives back can be claimed at once and does not count as a try; one taken away does."""
         await add(store, "op-1")
         await claim(store, "one")
+        await store.transact(lambda tx: tx.begin_try("op-1"))
         await store.transact(lambda tx: tx.release_leases("two"))
         assert await claim(store, "two") == []
         await store.transact(lambda tx: tx.release_leases("one"))
-        assert [(one.fence, one.unreturned_claims) for one in await claim(store, "two")] == [(2, 1)]
+        assert [(one.fence, one.tries) for one in await claim(store, "two")] == [(2, 0)]
+        await store.transact(lambda tx: tx.begin_try("op-1"))
         await store.transact(lambda tx: tx.release_leases(None))
-        assert [(one.fence, one.unreturned_claims) for one in await claim(store, "three")] == [(3, 2)]
+        assert [(one.fence, one.tries) for one in await claim(store, "three")] == [(3, 1)]
 
-    async def test_progress_forgives_earlier_claims(self, store: Store) -> None:
-        """Claims that ended in a crash are counted until the operation records a new checkpoint, or is forgiven."""
+    async def test_tries_are_counted_since_the_last_progress(self, store: Store) -> None:
+        """Tries are counted until the operation records a new checkpoint; a revived one starts from none."""
         await add(store, "op-1")
-        for count in (1, 2, 3):
-            assert [one.unreturned_claims for one in await claim(store, "one", lease=LAPSED)] == [count]
-        for forgiving in (True, False):
-            await store.transact(lambda tx: tx.add_checkpoint("op-1", "a", 1))
-            if not forgiving:
-                await store.transact(lambda tx: tx.forgive_claims("op-1"))
-            assert [one.unreturned_claims for one in await claim(store, "one", lease=LAPSED)] == [2]
+
+        async def next_try() -> int:
+            return await store.transact(lambda tx: tx.begin_try("op-1"))
+
+        assert [await next_try() for _ in range(3)] == [1, 2, 3]
+        await store.transact(lambda tx: tx.add_checkpoint("op-1", "a", 1))
+        assert [await next_try() for _ in range(2)] == [2, 3]
         await store.transact(lambda tx: tx.add_checkpoint("op-1", "a", 2))
-        assert [one.unreturned_claims for one in await claim(store, "one", lease=LAPSED)] == [3]
+        assert await next_try() == 4
+        await store.transact(lambda tx: tx.finish_operation("op-1", OperationState.FAILED))
+        await store.transact(lambda tx: tx.revive_operation("op-1"))
+        assert await next_try() == 1
 
     async def test_checkpoints_keep_their_first_result(self, store: Store) -> None:
         """A checkpoint is recorded once; None is a result like any other."""

@@ -35,6 +35,7 @@ def lines(folder: Path) -> list[list[str]]:
 
 def assert_each_job_ran_once(folder: Path, operations: list[Operation]) -> None:
     """Judge by the host's log: every job began once and ended once, and never two of one site at a time."""
+    assert [operation.error for operation in operations if operation.state is not OperationState.DONE] == []
     wanted = {f"{operation.id}.{step}" for operation in operations for step in STEPS}
     assert Counter(key for _, key, what in lines(folder) if what == "began") == dict.fromkeys(wanted, 1)
     at_work: dict[str, str] = {}
@@ -45,7 +46,6 @@ def assert_each_job_ran_once(folder: Path, operations: list[Operation]) -> None:
         else:
             assert at_work.pop(site) == key
     assert at_work == {}
-    assert {operation.state for operation in operations} == {OperationState.DONE}
 
 
 async def timelines(folder: Path, operations: list[Operation]) -> dict[str, list[Entry]]:
@@ -102,4 +102,4 @@ def test_random_kills_for_six_seconds(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_random_kills_for_forty_seconds(tmp_path: Path) -> None:
     """The same for forty seconds and more work."""
-    assert random_kills(tmp_path, 40, operations=45) >= 30
+    assert random_kills(tmp_path, 40, operations=20) >= 20

@@ -2,11 +2,12 @@
 
 import { CallError, getJson, newDeliveryId, send } from "./api.js";
 import { replyView } from "./decisions.js";
-import { byId, h, rich, tableView } from "./dom.js";
-import { go, state } from "./state.js";
+import { byId, factsView, h, tableView } from "./dom.js";
+import { go, state, whenChanged } from "./state.js";
 
 const TYPING_PAUSE_MS = 80;
 const HISTORY_LIMIT = 50;
+const READING_MS = 1500; // an answer stays at least so long
 
 const box = byId("command");
 const list = byId("completions");
@@ -15,6 +16,7 @@ let chosen = -1; // index in `offered`, -1: none
 let timer = 0;
 let asked = 0; // counts questions, so that a late answer to an old one is dropped
 let sending = false;
+let begun = null; // {operation, decision, at}: what the shown answer speaks of, and since when it is shown
 let unanswered = null; // {text, delivery}: sent, and no answer came
 const history = [];
 let past = 0;
@@ -23,7 +25,8 @@ let past = 0;
 export function putCommand(text) {
   box.value = text;
   box.focus();
-  box.setSelectionRange(text.length, text.length);
+  const gap = /<[^>]+>/.exec(text); // `<file>`: what a person must fill in is marked, so that typing replaces it
+  box.setSelectionRange(gap ? gap.index : text.length, gap ? gap.index + gap[0].length : text.length);
   ask();
 }
 
@@ -80,10 +83,11 @@ async function askNow() {
 }
 
 function showReply(reply) {
+  begun = reply.ok && (reply.operation_id || reply.decision_id) ? { operation: reply.operation_id, decision: reply.decision_id, at: Date.now() } : null;
   byId("reply").replaceChildren(h("div", { class: "reply-card" },
     h("button", { class: "link close", type: "button", "aria-label": "Close the answer", onclick: clearReply }, "×"),
     replyView(reply),
-    reply.facts?.length ? h("dl", { class: "facts" }, reply.facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, rich(value))))) : null,
+    reply.facts?.length ? factsView(reply.facts) : null,
     reply.table ? tableView("Answer", reply.table.columns, reply.table.rows, reply.table.numeric) : null,
     reply.suggestions?.length ? h("ul", { class: "suggestions" }, reply.suggestions.map((text) =>
       h("li", {}, h("button", { class: "command", type: "button", onclick: () => putCommand(text) }, h("code", {}, text))))) : null));
@@ -92,6 +96,14 @@ function showReply(reply) {
 function clearReply() {
   byId("reply").replaceChildren();
   box.focus();
+}
+
+// Takes away the answer to a command whose work has ended or whose question is shown: the channel says more by now.
+function dropOldReply() {
+  if (!begun || Date.now() - begun.at < READING_MS) return;
+  if (begun.operation && state.incident?.operation?.id === begun.operation) return;
+  begun = null;
+  byId("reply").replaceChildren();
 }
 
 async function submit(event) {
@@ -165,3 +177,7 @@ box.addEventListener("input", ask);
 box.addEventListener("keydown", onKey);
 box.addEventListener("blur", dismiss);
 byId("command-form").addEventListener("submit", submit);
+whenChanged(() => {
+  box.placeholder = state.incident ? "Type / for the commands" : "/incident start …";
+  dropOldReply();
+});

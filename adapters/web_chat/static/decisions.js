@@ -21,20 +21,35 @@ function edit(id, change) {
 // Returns what a decision looks like now as text, for telling whether it must be drawn anew.
 export const decisionSignature = (decision) => JSON.stringify([decision, drafts.get(decision?.id)?.version ?? 0]);
 
-export function decisionView(decision) {
+// Returns a decision with its buttons; with `bare` without its words, which the card around it has said.
+export function decisionView(decision, bare = false) {
   const draft = draftOf(decision.id);
   const open = decision.state === "open";
   return h("section", { class: `decision ${decision.state}`, "aria-label": `Decision: ${decision.question}`, "data-decision": decision.id },
-    h("h4", {}, open ? h("span", { class: "tag" }, tagOf(decision)) : null, decision.question),
-    decision.body ? h("p", { class: "body" }, rich(decision.body)) : null,
+    open && (!bare || hasChosen(decision)) ? h("p", { class: "tag" }, tagOf(decision)) : null,
+    bare ? null : h("h4", {}, decision.question),
+    decision.body && !bare ? h("p", { class: "body" }, rich(decision.body)) : null,
     open ? buttons(decision, draft) : outcome(decision),
     open && draft.typing ? typing(decision, draft) : null,
     votes(decision),
     open && decision.expires_at ? h("p", { class: "quiet" }, "Open until ", clock(decision.expires_at)) : null,
-    draft.reply ? replyView(draft.reply) : null);
+    draft.reply && (open || !draft.reply.ok) ? replyView(draft.reply) : null);
 }
 
-const tagOf = (decision) => (state.person in decision.votes ? "You have chosen; more people are asked" : "Decision");
+// Returns a question that is answered, or no longer asked, as one line; what was asked stands behind it.
+export function settledView(decision, message) {
+  const { reply } = draftOf(decision.id);
+  const asked = [decision.body, ...message.facts.map(([label, value]) => `${label}: ${value}`)].filter(Boolean).join("\n");
+  return h("article", { class: "message settled", tabindex: "-1", "aria-label": decision.question, "data-message": message.id },
+    h("section", { class: `decision ${decision.state}`, "data-decision": decision.id },
+      h("details", { "data-keep": "asked" },
+        h("summary", { "data-focus": "asked" }, h("h3", {}, decision.question), outcome(decision)),
+        h("p", { class: "body quiet" }, rich(asked || "Nothing more was said."))),
+      reply && !reply.ok ? replyView(reply) : null));
+}
+
+const hasChosen = (decision) => state.person in decision.votes;
+const tagOf = (decision) => (hasChosen(decision) ? "You have chosen; more people are asked" : "Decision");
 
 function buttons(decision, draft) {
   return h("div", { class: "choices" }, decision.choices.map((choice) => {

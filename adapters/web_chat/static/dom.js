@@ -33,16 +33,52 @@ export function sign(tone) {
     h("span", { class: "unseen" }, toneWord(tone)));
 }
 
-// Returns text with **bold** and `code` as nodes; everything else stands as it was written.
+const LONG_PATH = 34; // a path longer than this is cut to its end
+const LONG_FACT = 56; // a longer fact would be a narrow tower in a column
+const LONG_HASH = 12; // of a hash, so many digits tell it from any other that a person meets
+
+// Returns text with **bold** and `code` as nodes, and long paths and hashes cut; everything else stands as it was written.
 export function rich(text) {
+  return pieces(text, /\*\*([^\n]+?)\*\*|`([^`\n]+)`/g, ([, bold, code]) =>
+    bold === undefined ? h("code", {}, brief(code)) : h("strong", {}, brief(bold)), brief);
+}
+
+// Returns text with long paths and hashes cut. The whole shows when one points at it, and stays when one presses it.
+const brief = (text) => pieces(text, /(?:\/[^\s/,;:()'"]+){3,}|\b[0-9a-f]{40,64}\b|SHA256:[\w+/]{43}/g, ([whole]) => {
+  const short = whole.startsWith("/") ? shortPath(whole) : `${whole.slice(0, whole.startsWith("SHA") ? 7 + LONG_HASH : LONG_HASH)}…`;
+  return short === whole ? whole : cut(whole, short);
+}, (rest) => [rest]);
+
+function shortPath(path) {
+  if (path.length <= LONG_PATH) return path;
+  const parts = path.split("/");
+  const two = parts.slice(-2).join("/");
+  return `…/${two.length > LONG_PATH ? parts.at(-1) : two}`;
+}
+
+function cut(whole, short) {
+  const node = h("button", { type: "button", class: "cut", title: whole, "data-focus": `cut:${whole}` }, short);
+  node.addEventListener("click", () => { node.textContent = node.textContent === short ? whole : short; });
+  return node;
+}
+
+// Returns labelled facts; a long one gets a line of its own.
+export function factsView(facts) {
+  return h("dl", { class: "facts" }, facts.map(([label, value]) => {
+    const nodes = rich(value);
+    const length = nodes.reduce((sum, node) => sum + (node.textContent ?? node).length, 0);
+    return h("div", { class: length > LONG_FACT ? "wide" : null }, h("dt", {}, label), h("dd", {}, nodes));
+  }));
+}
+
+function pieces(text, pattern, build, between) {
   const nodes = [];
   let end = 0;
-  for (const found of text.matchAll(/\*\*([^\n]+?)\*\*|`([^`\n]+)`/g)) {
-    nodes.push(text.slice(end, found.index));
-    nodes.push(found[1] === undefined ? h("code", {}, found[2]) : h("strong", {}, found[1]));
+  for (const found of text.matchAll(pattern)) {
+    nodes.push(...between(text.slice(end, found.index)), build(found));
     end = found.index + found[0].length;
   }
-  return [...nodes, text.slice(end)].filter((node) => node !== "");
+  return [...nodes, ...between(text.slice(end))].filter((node) => node !== "");
 }
 
 const grouped = new Intl.NumberFormat("en");
@@ -71,13 +107,16 @@ export function plural(count, word) {
   return `${number(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
+const LONG_CELL = 24; // a longer name breaks into lines
+const TEXT_CELL = 60; // a longer text does so in a wide column
+
 // Returns a table that scrolls by itself where it is too wide, so that the page never does.
 export function tableView(label, columns, rows, numeric = []) {
-  const side = (index) => (numeric.includes(index) ? "number" : null);
+  const side = (index, cell = "") => (numeric.includes(index) ? "number" : cell.length > TEXT_CELL ? "text" : cell.length > LONG_CELL ? "long" : null);
   return h("div", { class: "table", tabindex: "0", role: "region", "aria-label": label },
     h("table", {},
       h("thead", {}, h("tr", {}, columns.map((name, i) => h("th", { scope: "col", class: side(i) }, name)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, i) => h("td", { class: side(i) }, cell)))))));
+      h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell, i) => h("td", { class: side(i, cell) }, typeof cell === "string" ? rich(cell) : cell)))))));
 }
 
 const signatures = new WeakMap();
@@ -101,9 +140,15 @@ export function keyed(parent, items) {
       node = fresh;
     }
     if (node === place) place = place.nextElementSibling;
-    else parent.insertBefore(node, place);
+    else moveBefore(parent, node, place);
   }
   for (const node of old.values()) node.remove();
+}
+
+function moveBefore(parent, node, place) {
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
+  parent.insertBefore(node, place);
+  focused?.focus({ preventScroll: true });
 }
 
 function replaceKeeping(node, fresh) {
@@ -116,7 +161,8 @@ function replaceKeeping(node, fresh) {
   const scrolls = [...node.querySelectorAll(".table")].map((table) => table.scrollLeft);
   node.replaceWith(fresh);
   fresh.querySelectorAll(".table").forEach((table, index) => { table.scrollLeft = scrolls[index] ?? 0; });
-  const target = onNode ? fresh : focusKey && fresh.querySelector(`[data-focus="${CSS.escape(focusKey)}"]`);
+  const same = focusKey && fresh.querySelector(`[data-focus="${CSS.escape(focusKey)}"]`);
+  const target = onNode ? fresh : focusKey && (same || fresh); // a button that is gone leaves the focus with its card
   if (target) {
     target.focus({ preventScroll: true });
     if (target.type === "text") target.setSelectionRange(target.value.length, target.value.length);

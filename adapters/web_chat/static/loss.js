@@ -8,16 +8,36 @@ const VERDICTS = {
   loss: ["bad", "Data were lost"],
   missing_rows: ["warning", "Rows are missing"],
 };
+// What became of a table or a column, for which `both` needs no words.
+const STATES = { both: "", created: "new", dropped: "dropped" };
 const COLUMNS = ["Table", "State", "Rows before", "Rows now", "Missing", "New", "Changed"];
 const NUMERIC = [2, 3, 4, 5, 6];
+
+function figures(rows) {
+  return h("dl", { class: "totals" }, rows.map(([label, value, bad]) =>
+    h("div", { class: bad && value ? "lost" : null }, h("dt", {}, label), h("dd", {}, number(value)))));
+}
+
+// Returns what the cut-over gave back, as it was counted on the copy that went live.
+function recoveredView({ cutover, rehearsal }) {
+  if (cutover !== "done" || !rehearsal?.totals) return null;
+  const sums = rehearsal.totals;
+  const lost = sums.rows_lost + sums.values_lost + sums.unaccounted;
+  return [h("h2", {}, sign(lost ? "warning" : "good"), lost ? "Recovered, but not all of it" : "Recovered: nothing was lost for good"), figures([
+    ["Rows put back", sums.rows_restored, false],
+    ["Values put back", sums.values_restored + sums.values_mapped, false],
+    ["Rows kept", sums.rows_kept, false],
+    ["Lost for good", lost, true],
+  ])];
+}
 
 function lossView(loss) {
   const [tone, words] = VERDICTS[loss.verdict] ?? ["warning", loss.verdict];
   const columns = loss.tables.flatMap((table) => table.columns.map((column) => columnRow(table.table, column)));
   return h("div", { class: "loss" },
-    h("h2", {}, sign(tone), words),
-    h("dl", { class: "totals" }, totals(loss.totals).map(([label, value, bad]) =>
-      h("div", { class: bad && value ? "lost" : null }, h("dt", {}, label), h("dd", {}, number(value))))),
+    recoveredView(state.incident),
+    h("h2", {}, sign(tone), words, h("span", { class: "quiet" }, "as found by the assessment")),
+    figures(totals(loss.totals)),
     h("h3", {}, "Tables"),
     tableView("Loss per table", COLUMNS, loss.tables.map(tableRow), NUMERIC),
     columns.length ? [
@@ -34,11 +54,11 @@ const totals = (sums) => [
 ];
 
 const tableRow = (one) => [
-  h("code", {}, one.table), one.status, number(one.rows_before), number(one.rows_after), number(one.missing), number(one.new), number(one.changed),
+  h("code", {}, one.table), STATES[one.status] ?? one.status, number(one.rows_before), number(one.rows_after), number(one.missing), number(one.new), number(one.changed),
 ];
 
 const columnRow = (table, one) => [
-  h("code", {}, `${table}.${one.column}`), one.status, number(one.values_before), number(one.values_lost), number(one.values_moved),
+  h("code", {}, `${table}.${one.column}`), STATES[one.status] ?? one.status, number(one.values_before), number(one.values_lost), number(one.values_moved),
   one.moved_to ? h("code", {}, one.moved_to) : "",
 ];
 
@@ -46,7 +66,7 @@ whenChanged(() => {
   const loss = state.incident?.loss ?? null;
   keyed(byId("panel-loss"), [{
     key: "loss",
-    signature: JSON.stringify([state.id, loss]),
+    signature: JSON.stringify([state.id, loss, state.incident?.cutover, state.incident?.rehearsal?.totals]),
     build: () => (loss ? lossView(loss) : h("p", { class: "empty" }, "Not assessed yet. ", h("code", {}, "/incident assess"), " compares production with the newest good backup; it reads only.")),
   }]);
 });

@@ -1,7 +1,7 @@
 // The incident's channel: one card a message, changed in place.
 
-import { decisionSignature, decisionView } from "./decisions.js";
-import { byId, clock, download, h, keyed, number, plural, rich, sign, tableView, toneOf, toneWord } from "./dom.js";
+import { decisionSignature, decisionView, settledView } from "./decisions.js";
+import { byId, clock, download, factsView, h, keyed, number, plural, rich, sign, tableView, toneOf, toneWord } from "./dom.js";
 import { openDecisions, state, whenChanged } from "./state.js";
 import { putCommand } from "./commandbox.js";
 
@@ -10,17 +10,22 @@ const NEAR_END_PX = 80; // nearer to the end than this, the channel follows what
 let shown = { id: null, tones: new Map() };
 
 function messageView(message, decision) {
-  return h("article", { class: `message tone-${toneOf(message.tone)}`, tabindex: "-1", "aria-label": `${toneWord(message.tone)}${message.title}`, "data-message": message.id },
-    h("header", {}, sign(message.tone), h("h3", {}, message.title),
+  const alone = isQuestion(message, decision); // the card is the question and nothing else
+  if (alone && decision.state !== "open") return settledView(decision, message);
+  const facts = message.facts.length ? factsView(message.facts) : null;
+  return h("article", { class: `message tone-${toneOf(message.tone)}${alone ? " asks" : ""}`, tabindex: "-1", "aria-label": `${toneWord(message.tone)}${message.title}`, "data-message": message.id },
+    h("header", {}, sign(message.tone), h("h3", {}, alone ? h("span", { class: "unseen" }, "Decision: ") : null, message.title),
       h("p", { class: "meta quiet" }, message.step ? `Step ${message.step} · ` : "", clock(message.updated_at))),
     message.body ? h("p", { class: "body" }, rich(message.body)) : null,
-    message.facts.length ? h("dl", { class: "facts" }, message.facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, rich(value))))) : null,
+    alone ? null : facts,
     message.progress ? progressView(message.progress) : null,
     message.table ? tableView(message.title, message.table.columns, message.table.rows, message.table.numeric) : null,
     message.file_text === null || message.file_text === undefined ? null : fileView(message),
-    decision ? decisionView(decision) : null,
-    message.next_steps.length ? nextView("Next", message.next_steps.map((text) => ({ text, summary: "" }))) : null);
+    decision ? decisionView(decision, alone) : null,
+    alone ? facts : null);
 }
+
+const isQuestion = (message, decision) => Boolean(decision) && message.title === decision.question && !message.table;
 
 function progressView({ what, done, total, unit }) {
   const share = total > 0 ? Math.floor((100 * done) / total) : null;
@@ -45,13 +50,16 @@ function nextView(title, commands) {
       summary ? h("span", { class: "quiet" }, summary) : null))));
 }
 
+// Returns the cards by the time of their last change, so that the work stands last; after it only open questions.
 export function items() {
   const decisions = new Map((state.incident?.decisions ?? []).map((one) => [one.id, one]));
-  const messages = (state.incident?.messages ?? []).map((message) => {
+  const inOrder = (state.incident?.messages ?? []).map((message) => ({ message, at: changedAt(message, decisions.get(message.decision_id)) })).sort((one, other) => one.at - other.at);
+  const messages = inOrder.map(({ message }) => {
     const decision = decisions.get(message.decision_id);
     decisions.delete(message.decision_id);
     return {
       key: message.id,
+      asks: isQuestion(message, decision) && decision.state === "open",
       signature: JSON.stringify([message.revision, message.updated_at, decisionSignature(decision)]),
       build: () => messageView(message, decision),
     };
@@ -62,7 +70,12 @@ export function items() {
     signature: decisionSignature(decision),
     build: () => h("article", { class: "message", tabindex: "-1", "aria-label": decision.question }, decisionView(decision)),
   }));
-  return [...messages, ...loose];
+  return [...messages.filter((one) => !one.asks), ...messages.filter((one) => one.asks), ...loose];
+}
+
+// Returns when a card last said something new, in ms; a question does so by its answer.
+function changedAt(message, decision) {
+  return Date.parse((isQuestion(message, decision) && decision.answered_at) || message.updated_at);
 }
 
 function welcome() {
@@ -73,7 +86,15 @@ function welcome() {
 
 function nextOrWelcome(next) {
   if (state.receivedAt > 0 && state.incident === null) return welcome();
-  return next.length ? nextView("What you can do next", next) : h("div");
+  return next.length ? nextView(openDecisions().length ? "Or type a command" : "What you can do next", next) : h("div");
+}
+
+// Returns what may be typed now: what the bot offers, and after it what the newest message names besides.
+function nextCommands() {
+  const { messages, next_commands: offered } = state.incident;
+  const newest = messages.reduce((last, one) => (last && last.updated_at > one.updated_at ? last : one), null);
+  const known = new Set(offered.map((one) => one.text));
+  return [...offered, ...(newest?.next_steps ?? []).filter((text) => !known.has(text)).map((text) => ({ text, summary: "" }))];
 }
 
 function announce(fresh) {
@@ -95,10 +116,10 @@ function draw() {
   const near = panel.scrollHeight - panel.scrollTop - panel.clientHeight < NEAR_END_PX;
   const { same, fresh } = news();
   keyed(byId("messages"), items());
-  const next = state.incident ? state.incident.next_commands : [];
+  const next = state.incident && !state.incident.closed_at ? nextCommands() : [];
   keyed(byId("next"), [{
     key: "next",
-    signature: JSON.stringify([state.receivedAt > 0, state.id, next]),
+    signature: JSON.stringify([state.receivedAt > 0, state.id, openDecisions().length > 0, next]),
     build: () => nextOrWelcome(next),
   }]);
   announce(fresh);

@@ -26,12 +26,19 @@ function drawHeadline() {
   bar.className = `headline tone-${toneOf(incident?.tone)}`;
   keyed(bar, [{
     key: "headline",
-    signature: JSON.stringify([incident?.id, incident?.headline, incident?.tone, incident?.title, incident?.down_since, incident?.operation, incident?.closed_at]),
+    signature: JSON.stringify([incident?.id, incident?.headline, incident?.tone, incident?.title, incident?.down_since, incident?.operation, incident?.closed_at, progressOf(incident)]),
     build: () => h("div", { class: "headline-row" }, incident ? headline(incident) : h("h1", {}, "Backout")),
   }]);
   tick();
   const waits = openDecisions().length ? "(decision) " : "";
   document.title = incident ? `${toneSign(incident.tone)} ${waits}${incident.site}: ${incident.headline}` : "Backout";
+}
+
+// Returns how far the present work is, in words, so that it is seen wherever one has scrolled to.
+function progressOf(incident) {
+  const working = incident?.operation ? incident.messages.filter((one) => one.tone === "working" && one.progress?.total > 0) : [];
+  const { what, done, total } = working.at(-1)?.progress ?? {};
+  return what ? ` · ${what}: ${Math.floor((100 * done) / total)} %` : "";
 }
 
 function headline(incident) {
@@ -42,7 +49,7 @@ function headline(incident) {
       h("p", { class: "quiet place" }, h("strong", {}, incident.site), ` · ${incident.id}`, incident.closed_at ? " · closed" : "",
         h("span", { class: "more" }, ` · ${incident.title}`)),
       h("h1", {}, incident.headline),
-      operation ? h("p", { class: "quiet" }, `At work: ${operation.kind}, asked by ${operation.person}, since `, clock(operation.since)) : null),
+      operation ? h("p", { class: "quiet" }, `At work for ${operation.person} since `, clock(operation.since), progressOf(incident)) : null),
     h("p", { class: "down" }, h("span", { class: "quiet", id: "down-label" }), h("span", { class: "down-time", id: "down-time" })),
   ];
 }

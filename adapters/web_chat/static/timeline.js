@@ -1,7 +1,7 @@
 // The record: every entry with its time and its person, oldest first.
 
 import { CallError, getJson, oneAtATime } from "./api.js";
-import { byId, clock, h, keyed, plural, sign } from "./dom.js";
+import { byId, clock, h, keyed, plural, rich, sign } from "./dom.js";
 import { state, whenChanged } from "./state.js";
 
 // Entries that tell how, not what: left out of the short view.
@@ -25,7 +25,7 @@ function entryView(entry) {
     clock(entry.at), sign(host ? toneOfExit(entry.data) : toneOfKind(entry.kind)),
     h("div", {},
       h("span", { class: "quiet actor" }, entry.actor), " ",
-      host ? hostView(entry) : h("span", { class: "body" }, entry.text)));
+      host ? hostView(entry) : h("span", { class: "body" }, rich(entry.text))));
 }
 
 const toneOfExit = ({ exit_status: status }) => (status === 0 ? "good" : typeof status === "number" ? "bad" : "warning");
@@ -33,7 +33,7 @@ const toneOfExit = ({ exit_status: status }) => (status === 0 ? "good" : typeof 
 function hostView({ data, text }) {
   const exit = typeof data.exit_status === "number" ? `exit ${data.exit_status}` : "outcome unknown";
   const took = typeof data.duration_s === "number" ? ` · ${data.duration_s.toFixed(data.duration_s < 10 ? 2 : 0)} s` : "";
-  return h("span", {}, h("code", {}, data.command ?? text), h("span", { class: "quiet" }, ` ${data.host ?? ""} · ${exit}${took}`));
+  return h("span", {}, h("code", {}, rich(data.command ?? text)), h("span", { class: "quiet" }, ` ${data.host ?? ""} · ${exit}${took}`));
 }
 
 function filterView() {
@@ -42,9 +42,25 @@ function filterView() {
   return h("fieldset", { class: "filter" }, h("legend", { class: "unseen" }, "Show"), radio(false, "Decisions and steps only"), radio(true, "Everything"));
 }
 
+// Tells whether an entry says nothing that the one before it, or the answer right after it, does not say.
+function repeats(entry, before) {
+  if (entry.kind === "decision.voted") return entry.text.endsWith("(1 of 1)");
+  return entry.kind.startsWith("step.") && entry.text === before?.text;
+}
+
+// Returns the short view: what was decided and what came of it.
+function shortView(entries) {
+  const kept = [];
+  for (const entry of entries) {
+    if (DETAILS.has(entry.kind) || repeats(entry, kept.at(-1))) continue;
+    kept.push(entry);
+  }
+  return kept;
+}
+
 function draw() {
   const entries = held.id === state.id ? held.entries : [];
-  const visible = all ? entries : entries.filter((entry) => !DETAILS.has(entry.kind));
+  const visible = all ? entries : shortView(entries);
   const panel = byId("panel-timeline");
   keyed(panel, [
     { key: "filter", signature: String(all), build: filterView },

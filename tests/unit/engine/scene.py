@@ -113,8 +113,9 @@ class Scene:
                 await asyncio.sleep(0.005)
 
     async def end_crashed(self, name: str, times: int) -> None:
-        """Make it as if processes had claimed the operation and ended so often."""
+        """Make it as if processes had claimed the operation, begun it, and ended, so often."""
         for _ in range(times):
+            await self.store.transact(lambda tx: tx.begin_try(name))
             await self.store.transact(lambda tx: tx.claim("dead", ["work"], timedelta(0), 20, ()))
         assert (await self.operation(name)).state is OperationState.RUNNING
 

@@ -223,7 +223,7 @@ async def test_a_stop_of_the_engine_ends_nothing(scene: Scene) -> None:
     assert (await scene.operation("op")).state is OperationState.RUNNING
     scene.engines.clear()
     await scene.engine({"work": handler}, owner="two")
-    assert (await scene.ended("op")).unreturned_claims == 1
+    assert (await scene.ended("op")).tries == 1
     assert entered == ["one", "two"]
 
 

@@ -111,7 +111,7 @@ def create_operations() -> None:
         sa.Column("error", sa.Text),
         sa.Column("owner", sa.String(200)),
         sa.Column("fence", sa.Integer, nullable=False),
-        sa.Column("unreturned_claims", sa.Integer, nullable=False),
+        sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("lease_until", TIME),
         sa.Column("cancel_requested", sa.Boolean, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
