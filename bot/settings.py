@@ -182,6 +182,7 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         raise SettingsError(_wrong_keys(path, error)) from error
     _refuse_unknown_sites(path, settings)
+    _refuse_people_twice(path, settings)
     return settings
 
 
@@ -189,6 +190,18 @@ def _wrong_keys(path: Path, error: ValidationError) -> str:
     head = f"the settings file {path} has {error.error_count()} fault(s); nothing was started:"
     faults = error.errors(include_url=False, include_input=False)
     return "\n".join([head, *(f"  {'.'.join(str(part) for part in f['loc'])}: {f['msg']}" for f in faults)])
+
+
+def _refuse_people_twice(path: Path, settings: Settings) -> None:
+    """One human being listed twice could give two approvals."""
+    seen: set[tuple[str, str]] = set()
+    for person in settings.people:
+        for mark in (("name", person.name), *person.ids.items()):
+            if mark in seen:
+                raise SettingsError(
+                    f"the settings file {path} lists {mark[0]} {mark[1]!r} for two people. Nothing was started."
+                )
+            seen.add(mark)
 
 
 def _refuse_unknown_sites(path: Path, settings: Settings) -> None:

@@ -49,7 +49,13 @@ async def _deploy(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
 async def _check(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
     text = "Verifying the data, then visiting the application behind the bypass."
     return await begin(
-        parts, call, kind="check", guard=guards.refuse_check, started=text, step=Step.VERIFY_DATA
+        parts,
+        call,
+        kind="check",
+        guard=guards.refuse_check,
+        started=text,
+        step=Step.VERIFY_DATA,
+        changes_site=True,
     )
 
 
@@ -76,6 +82,7 @@ async def _reopen(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
             Choice(key="reopen", label="Reopen", style="primary", starts="reopen"),
             Choice(key="wait", label="Not yet", rejects=True),
         ),
+        permission=Permission.APPROVE,
         step=Step.REOPEN,
     )
     return await ask(parts, call, guard=guards.refuse_reopen, question=question, step=Step.REOPEN)

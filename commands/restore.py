@@ -15,7 +15,7 @@ WORD = "/restore"
 
 
 async def _plan(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
-    args = {"strategy": "swap" if "swap" in values else "repair"}
+    args: dict[str, object] = {"strategy": "swap" if "swap" in values else "repair", "ask": "ask" in values}
     if "file" in values:
         args["path"] = values["file"]
     text = "Rehearsing the recovery on a copy. Production is only read; the plan comes into the channel."
@@ -43,10 +43,10 @@ COMMANDS = (
     Command(
         word=WORD,
         sub="plan",
-        summary="rehearse the recovery on a copy and propose it; --swap takes the backup as it is",
+        summary="rehearse the recovery on a copy and propose it; --swap takes the backup as it is, --ask asks again about rows that are gone",
         run=_plan,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="file"), Argument(name="swap", flag=True)),
+        arguments=(Argument(name="file"), Argument(name="swap", flag=True), Argument(name="ask", flag=True)),
     ),
     Command(
         word=WORD,

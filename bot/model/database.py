@@ -69,7 +69,12 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnLoss:
-    """One column in the loss table. `moved_to` is `table.column` where its values were found again."""
+    """One column in the loss table. `moved_to` is `table.column` where its values were found again.
+
+    `moved_by`: `key` (row by row, proven) or `multiset` (equal values stand there; in which rows is not known). `nulled`:
+    values that are NULL or an empty text now. Of a dropped column `changed` and `nulled` count values that moved by key
+    and are others there since; they are neither in `values_moved` nor in `values_lost`.
+    """
 
     column: str
     status: str
@@ -77,9 +82,11 @@ class ColumnLoss:
     values_lost: int = 0
     values_moved: int = 0
     moved_to: str | None = None
+    moved_by: str | None = None
     nulls_before: int = 0
     nulls_after: int = 0
     changed: int = 0
+    nulled: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +112,10 @@ class TableLoss:
 class Loss:
     """The loss table between a backup and the live database.
 
-    `verdict`: `none`, `loss`, `missing_rows` (few rows are gone: people may have deleted them) or `rewritten` (most
-    values of a column, in `columns_rewritten`, are others now: whether that is a loss only a person can tell).
+    `verdict`, the worst that holds: `loss`; `rewritten`, a person must look, as values were cleared in place
+    (`values_nulled`), many values of a column are others now (`columns_rewritten`), or values were found again only as
+    a set, perhaps in the wrong rows (`columns_moved_unproven`); `missing_rows` (some rows are gone: people may have
+    deleted them); `none`. Below a twentieth of a column, changed values are taken for people's edits, also under `none`.
     """
 
     verdict: str
@@ -119,6 +128,8 @@ class Loss:
     rows_changed: int
     tables_shrunk: tuple[str, ...] = ()
     columns_rewritten: tuple[str, ...] = ()
+    values_nulled: int = 0
+    columns_moved_unproven: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

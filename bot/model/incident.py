@@ -27,7 +27,8 @@ class Incident:
 
     `frozen` is True from a proven freeze until it is broken or the site is reopened. `down_since` is when the
     maintenance mode began (None: up); `downtime` sums the spans that ended. `plan` is the latest plan's data and
-    `plan_void` why it no longer holds. `approvals` are the persons who approved that plan.
+    `plan_void` why it no longer holds. `opened_since_cutover`: visitors could write since the data were restored.
+    `corrected_tried`: a corrected migration was begun on production, whatever came of it. `approvals` are the persons who approved that plan.
     """
 
     id: str = ""
@@ -60,6 +61,8 @@ class Incident:
     app_test: dict[str, Any] | None = None
     manual: dict[str, bool] = field(default_factory=dict)
     reopened_at: datetime | None = None
+    opened_since_cutover: bool = False
+    corrected_tried: bool = False
     watch: dict[str, Any] | None = None
     watch_ended: dict[str, Any] | None = None
     restore_failures: int = 0
@@ -143,6 +146,34 @@ def _step(status: StepStatus) -> Rule:
     return rule
 
 
+# The step that a kind of operation works on (bot/service/operations/kinds.py says the same).
+_STEP_OF_KIND = {
+    "assess": Step.ASSESS,
+    "freeze": Step.FREEZE,
+    "stop_writers": Step.FREEZE,
+    "backups": Step.CHOOSE_BACKUP,
+    "safety": Step.SAFETY_BACKUP,
+    "plan": Step.RESTORE,
+    "cutover": Step.RESTORE,
+    "undo": Step.RESTORE,
+    "align": Step.ALIGN,
+    "propose": Step.DEPLOY,
+    "deploy": Step.DEPLOY,
+    "check": Step.VERIFY_DATA,
+    "reopen": Step.REOPEN,
+    "close": Step.REPORT,
+}
+
+
+def _operation_ended(state: Incident, entry: Entry) -> Incident:
+    """An operation that failed or was cancelled leaves no step running."""
+    step = _STEP_OF_KIND.get(str(entry.data.get("kind")))
+    if step is None or state.status(step) not in (StepStatus.RUNNING, StepStatus.UNKNOWN):
+        return state
+    failed = StepState(status=StepStatus.FAILED, note=entry.text, at=entry.at)
+    return replace(state, steps={**state.steps, step: failed})
+
+
 def _frozen(state: Incident, entry: Entry) -> Incident:
     down_at = entry.data.get("down_at")
     since = state.down_since or (datetime.fromisoformat(down_at) if down_at else None)
@@ -168,6 +199,10 @@ def _reopened(state: Incident, entry: Entry) -> Incident:
 
 
 def _plan_made(state: Incident, entry: Entry) -> Incident:
+    if state.cutover in (Cutover.UNKNOWN, Cutover.DONE):
+        return (
+            state  # a rehearsal that ended late never takes the place of the plan that is being carried out
+        )
     return replace(state, plan=entry.data, plan_void=None, rehearsal=None, approvals=())
 
 
@@ -182,7 +217,21 @@ def _approved(state: Incident, entry: Entry) -> Incident:
 
 
 def _cut_over(state: Incident, entry: Entry) -> Incident:
-    return replace(state, cutover=Cutover.DONE, cutover_at=entry.at)
+    done = replace(state, cutover=Cutover.DONE, cutover_at=entry.at, opened_since_cutover=False)
+    return _unchecked(done, entry)
+
+
+def _unchecked(state: Incident, _: Entry) -> Incident:
+    """Return the state in which nothing that was checked before counts any more: the data or the code changed."""
+    return replace(state, data_check=None, app_test=None, manual={})
+
+
+def _corrected_begun(state: Incident, entry: Entry) -> Incident:
+    return replace(_unchecked(state, entry), corrected_tried=True)
+
+
+def _safety_made(state: Incident, entry: Entry) -> Incident:
+    return replace(state, safety=entry.data, table_decisions={})
 
 
 def _undone(state: Incident, _: Entry) -> Incident:
@@ -196,8 +245,12 @@ def _undone(state: Incident, _: Entry) -> Incident:
         approvals=(),
         corrected=None,
         corrected_rehearsal=None,
+        corrected_tried=False,
+        opened_since_cutover=False,
+        table_decisions={},
         data_check=None,
         app_test=None,
+        manual={},
         steps={**state.steps, **waiting},
     )
 
@@ -236,14 +289,14 @@ _RULES: dict[Kind, Rule] = {
     Kind.STEP_FAILED: _step(StepStatus.FAILED),
     Kind.STEP_UNKNOWN: _step(StepStatus.UNKNOWN),
     Kind.STEP_SKIPPED: _step(StepStatus.SKIPPED),
-    Kind.OPERATION_FAILED: _step(StepStatus.FAILED),
-    Kind.OPERATION_CANCELLED: _step(StepStatus.FAILED),
+    Kind.OPERATION_FAILED: _operation_ended,
+    Kind.OPERATION_CANCELLED: _operation_ended,
     Kind.ASSESSED: _latest("assessment"),
     Kind.FROZEN: _frozen,
     Kind.FREEZE_BROKEN: _freeze_broken,
     Kind.BACKUPS_LISTED: _backups,
     Kind.BACKUP_INSPECTED: _inspected,
-    Kind.SAFETY_MADE: _latest("safety"),
+    Kind.SAFETY_MADE: _safety_made,
     Kind.PLAN_MADE: _plan_made,
     Kind.PLAN_VOID: _plan_void,
     Kind.REHEARSED: _latest("rehearsal"),
@@ -258,6 +311,7 @@ _RULES: dict[Kind, Rule] = {
     Kind.UNDO_DONE: _undone,
     Kind.CORRECTED_PROPOSED: _latest("proposal"),
     Kind.CORRECTED_REHEARSED: _latest("corrected_rehearsal"),
+    Kind.CORRECTED_INTENT: _corrected_begun,
     Kind.CORRECTED_DONE: _latest("corrected"),
     Kind.DATA_CHECKED: _latest("data_check"),
     Kind.APP_TESTED: _latest("app_test"),

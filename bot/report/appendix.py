@@ -7,6 +7,8 @@ from bot.report.facts import Facts
 from bot.report.people import HostCommand, host_commands_of
 from bot.report.wording import NOT_RECORDED, counted, seconds_words
 
+ENDED = ("done", "ended")  # outcomes that say no more than the exit status does
+
 
 def appendix(facts: Facts) -> Section:
     """Return the table of commands."""
@@ -39,4 +41,4 @@ def _row(facts: Facts, command: HostCommand) -> tuple[Phrase, ...]:
 def _status(command: HostCommand) -> str:
     status = "unknown" if command.exit_status is None else str(command.exit_status)
     outcome = command.outcome
-    return f"{status} ({outcome})" if outcome and outcome != "done" else status
+    return f"{status} ({outcome})" if outcome and outcome not in ENDED else status

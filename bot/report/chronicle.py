@@ -9,6 +9,7 @@ from bot.model.event import Entry, Kind
 from bot.report.blocks import Block, Bullets, Code, Paragraph, Phrase, Section, Strong, marked, phrase
 from bot.report.facts import Facts
 from bot.report.reading import corrected_text, person_of, plain_text, read
+from bot.report.stopped import no_verdict_yet, repeats
 from bot.report.wording import sentence, short_hash
 
 LABELS = {
@@ -94,7 +95,7 @@ def milestones_of(facts: Facts) -> tuple[Milestone, ...]:
     """Return the turning points in the order in which they happened."""
     found: list[Milestone] = []
     for entry in facts.log.entries:
-        if entry.kind in LABELS:
+        if entry.kind in LABELS and not repeats(entry, facts.log):
             found.append(_milestone(entry, {item.at for item in found if item.kind is Kind.FROZEN}))
     migrated_at = facts.figures.migrated_at
     if migrated_at is not None:
@@ -133,7 +134,7 @@ def _milestone(entry: Entry, downs: set[datetime]) -> Milestone:
         )
         return Milestone(at=entry.at, label=again, entry=entry)
     key, words = FAILED.get(entry.kind, ("", ""))
-    said_no = key and read(entry).flag(key) is False
+    said_no = key and read(entry).flag(key) is False and not no_verdict_yet(read(entry))
     return Milestone(at=at, label=words if said_no else LABELS[entry.kind], entry=entry)
 
 

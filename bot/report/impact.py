@@ -7,6 +7,7 @@ from bot.report.facts import Facts
 from bot.report.figures import DownSpan
 from bot.report.loss import ColumnLoss, TableLoss
 from bot.report.people import answer_of
+from bot.report.reading import read
 from bot.report.wording import NOT_RECORDED, count_words, counted, duration_words, key_words
 
 
@@ -112,7 +113,7 @@ def _tables(facts: Facts) -> list[Grid]:
                 phrase(count_words(number))
                 for number in (table.rows_before, table.rows_after, table.missing, table.new, table.changed)
             ),
-            phrase(key_words(table.status) if table.status else NOT_RECORDED),
+            phrase(_found(table.status)),
         )
         for table in tables
     )
@@ -138,8 +139,14 @@ def _columns(facts: Facts) -> list[Grid]:
 
 
 def _column_found(column: ColumnLoss) -> Phrase:
-    status = key_words(column.status) if column.status else NOT_RECORDED
+    status = _found(column.status)
     return phrase(status, ", now in ", Code(column.moved_to)) if column.moved_to else phrase(status)
+
+
+def _found(status: str | None) -> str:
+    """Return what became of a table or column in words."""
+    words = {"both": "still there", "created": "new"}
+    return words.get(status, key_words(status)) if status else NOT_RECORDED
 
 
 def _afterwards(facts: Facts) -> list[Block]:
@@ -159,10 +166,29 @@ def _afterwards(facts: Facts) -> list[Block]:
     return [
         Fields(
             title="After the recovery",
-            rows=tuple((label, phrase(_weighed(label, number))) for label, number in rows),
+            rows=(
+                *((label, phrase(_weighed(label, number))) for label, number in rows),
+                *_left_deleted(facts),
+            ),
         ),
         Paragraph(phrase=phrase("Counted in the rehearsal of the plan that went live.")),
     ]
+
+
+def _left_deleted(facts: Facts) -> list[tuple[str, Phrase]]:
+    """Return the rows of the backup that were not put back on purpose, so that missing and restored add up."""
+    tables = read(facts.recovery.rehearsal).part("details").part("tables")
+    labels = (
+        ("left_deleted", "Rows left deleted, by decision"),
+        ("parent_gone", "Rows that hang on rows left deleted"),
+    )
+    found = []
+    for key, label in labels:
+        counts = [(name, tables.part(name).part("rows").whole(key)) for name in tables.values]
+        known = [(Code(name), f" {number:,}") for name, number in counts if number]
+        if known:
+            found.append((label, joined(known)))
+    return found
 
 
 def _weighed(label: str, number: int | None) -> Phrase:

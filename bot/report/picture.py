@@ -14,6 +14,7 @@ from bot.report.facts import Facts
 from bot.report.figures import DownSpan
 from bot.report.reading import read
 from bot.report.scale import Scale, scale_of
+from bot.report.stopped import no_verdict_yet
 from bot.report.visible import visible
 from bot.report.wording import counted, duration_words
 
@@ -218,7 +219,7 @@ def _tone(item: Milestone) -> str:
 
 def _said_no(entry: Entry) -> bool:
     data = read(entry)
-    return data.flag("passed") is False or data.flag("proven") is False
+    return data.flag("passed") is False or (data.flag("proven") is False and not no_verdict_yet(data))
 
 
 def _lanes(facts: Facts, scale: Scale, y: float) -> tuple[Lane, ...]:

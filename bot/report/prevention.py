@@ -15,12 +15,13 @@ from bot.report.reading import Reading, read
 from bot.report.recovery import Backup, backups_of
 from bot.report.root_cause import finding_words, findings_of_bad_migration
 from bot.report.stopped import shrunk_words
-from bot.report.wording import NOT_RECORDED, counted, duration_words, listed, short_hash
+from bot.report.wording import NOT_RECORDED, counted, duration_words, listed, seconds_words, short_hash
 
 SEEN_LATE = timedelta(minutes=10)  # a loss that takes longer to be noticed is worth a check of its own
 ANSWERED_LATE = timedelta(
     minutes=10
 )  # a person who is called at night and does not answer by then is not reachable
+NOTHING_TO_MEND = ("info", "ok")  # findings of a review that only say what is well done
 WEB_ROOTS = {"public", "public_html", "htdocs", "wwwroot"}
 
 
@@ -79,7 +80,7 @@ def _reviewed(facts: Facts) -> Phrase:
     proposed = _deployed_proposal(facts)
     if not proposed.values:
         return ()
-    found = proposed.parts("findings")
+    found = [one for one in proposed.parts("findings") if one.text("severity") not in NOTHING_TO_MEND]
     words = counted(len(found), "finding") if found else "no findings"
     return phrase(
         "the corrected migration was reviewed here with ", words, "; not yet a rule before deployment"
@@ -121,7 +122,7 @@ def _deployed_findings(facts: Facts) -> list[ActionItem]:
             marked(finding_words(finding)),
         )
         for finding in proposed.parts("findings")
-        if finding.text("severity") != "info"
+        if finding.text("severity") not in NOTHING_TO_MEND
     ]
 
 
@@ -260,12 +261,13 @@ def _lost_for_good(facts: Facts) -> list[ActionItem]:
 
 def _watch(facts: Facts) -> list[ActionItem]:
     data = read(facts.log.last(Kind.WATCH_ENDED))
-    asked = data.text("shortened_from_minutes")
+    asked, minutes = data.number("shortened_from_minutes"), data.number("minutes")
     if asked is None:
         return []
+    watched = "fewer minutes" if minutes is None else seconds_words(minutes * 60)
     return [
         _item(
-            f"Look at the log once more: the watch was shortened from {asked} to {data.text('minutes') or 'fewer'} minutes"
+            f"Look at the log once more: the watch was shortened from {seconds_words(asked * 60)} to {watched}"
         )
     ]
 

@@ -31,7 +31,7 @@ def _decisions(facts: Facts) -> list[Grid]:
         (
             phrase(facts.zone.when(entry.at)),
             phrase(data.text("question") or plain_text(entry.text) or NOT_RECORDED),
-            phrase(data.text("answer") or NOT_RECORDED),
+            phrase(data.text("label") or data.text("answer") or NOT_RECORDED),
             phrase(person_of(entry)),
         )
         for entry in facts.log.of(Kind.DECISION_ANSWERED)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta, tzinfo
 
 LONG = 0.4  # a stretch without an event that takes more than this share of the rest is left out
 CUT = 0.07  # the share of the width that a stretch left out still gets
-SHORTEST = timedelta(hours=1)  # what is shorter is always drawn: a reader wants to see how long an hour was
+SHORTEST = timedelta(hours=1)  # what is shorter is drawn: a reader wants to see how long an hour was,
+CROWDING = 4  # but for a stretch so many times longer than all the rest, which would push that into a corner
 STEPS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200, 525_600)
 TICKS = 9  # at most about this many
 
@@ -101,7 +102,8 @@ def _long_gaps(gaps: list[timedelta]) -> list[bool]:
     order = sorted(range(len(gaps)), key=lambda number: gaps[number], reverse=True)
     rest = sum(gaps, timedelta())
     for number in order[: min(len(gaps) - 1, 6)]:
-        if gaps[number] <= LONG * rest or gaps[number] < SHORTEST:
+        others = rest - gaps[number]
+        if gaps[number] <= LONG * rest or gaps[number] < min(SHORTEST, CROWDING * others):
             break
         cut[number] = True
         rest -= gaps[number]

@@ -43,9 +43,9 @@ def repeats(entry: Entry, log: Log) -> bool:
     return entry.kind is Kind.STEP_FAILED and before is not None and before.text == entry.text
 
 
-def under_proof(data: Reading) -> bool:
-    """Return whether an entry of the freeze was written while its proof was still being made: no verdict yet."""
-    return data.flag("proven") is False and data.text("http_status") is None and not data.values.get("samples_agree")
+def no_verdict_yet(data: Reading) -> bool:
+    """Return whether an entry of the freeze only says that the application went down, before anything was measured."""
+    return data.flag("proven") is False and not {"http_status", "samples_agree", "writers"} & set(data.values)
 
 
 def shrunk_words(data: Reading) -> str | None:
@@ -93,7 +93,7 @@ def _plan(data: Reading) -> tuple[Phrase, str | None]:
 
 
 def _freeze(data: Reading) -> tuple[Phrase, str | None]:
-    if data.flag("proven") is not False:
+    if data.flag("proven") is not False or no_verdict_yet(data):
         return (), None
     writers = data.texts("writers")
     why = f"still writing: {'; '.join(writers)}" if writers else None
@@ -105,7 +105,7 @@ def _freeze(data: Reading) -> tuple[Phrase, str | None]:
 def _corrected(data: Reading) -> tuple[Phrase, str | None]:
     if data.flag("passed") is not False:
         return (), None
-    why = "; ".join(filter(None, (_reasons(data), shrunk_words(data)))) or None
+    why = _reasons(data) or shrunk_words(data)
     commit = short_hash(data.text("commit") or "?")
     return phrase("The rehearsal on a copy stopped the corrected commit ", Code(commit)), why
 

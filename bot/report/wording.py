@@ -75,7 +75,7 @@ def key_words(key: str) -> str:
 def sentence(text: str) -> str:
     """Return a text that ends with a full stop (or with the sign it has)."""
     text = text.strip()
-    return text if not text or text[-1] in ".!?…:" else f"{text}."
+    return text if not text or text.rstrip(")]”\"'")[-1:] in tuple(".!?…:") else f"{text}."
 
 
 def short_hash(value: str) -> str:

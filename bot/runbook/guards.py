@@ -20,12 +20,8 @@ def refuse_assess(incident: Incident) -> str | None:
 
 
 def refuse_freeze(incident: Incident) -> str | None:
-    """Step 2: as soon as a person asks; the loss table is not waited for."""
-    return _closed(incident) or (
-        "The application is frozen already, and the freeze is proven. Next: /backups list"
-        if incident.frozen
-        else None
-    )
+    """Step 2: whenever a person asks, also to prove it again; the loss table is not waited for."""
+    return _closed(incident)
 
 
 def refuse_backups(incident: Incident) -> str | None:
@@ -65,12 +61,10 @@ def refuse_cut_over(incident: Incident) -> str | None:
 
 
 def refuse_undo(incident: Incident) -> str | None:
-    """Undo: something was cut over and not undone."""
+    """Undo: something was cut over and not undone, or it is not known what was."""
     if reason := _closed(incident):
         return reason
-    if incident.cutover is Cutover.UNKNOWN:
-        return _UNKNOWN
-    if incident.cutover is not Cutover.DONE:
+    if incident.cutover not in (Cutover.DONE, Cutover.UNKNOWN):
         return "There is nothing to undo: production's data were not changed by Backout. See: /restore status"
     return None
 
@@ -95,6 +89,8 @@ def refuse_deploy(incident: Incident) -> str | None:
         return reason
     if incident.corrected is not None:
         return "The corrected migration is deployed already. Next: /app check"
+    if incident.corrected_tried:
+        return "A corrected migration was run on production and is not good, or its end is not known. Next: /restore undo"
     if incident.status(Step.ALIGN) is not StepStatus.DONE:
         return "The migrations are not aligned yet. First: /app rollback (it says what is so)"
     return _not_frozen(incident, "Deploying")
@@ -102,7 +98,9 @@ def refuse_deploy(incident: Incident) -> str | None:
 
 def refuse_check(incident: Incident) -> str | None:
     """Steps 8 and 9: after the corrected migration, or after it was left out by decision."""
-    if reason := _closed(incident) or _not_restored(incident):
+    if reason := _closed(incident) or _reopened(incident) or _not_restored(incident):
+        return reason
+    if reason := _not_frozen(incident, "The check"):
         return reason
     if incident.corrected is None and incident.status(Step.DEPLOY) is not StepStatus.SKIPPED:
         return "The corrected migration is not deployed (step 7). First: /app deploy, or decide there to leave it out"
@@ -169,8 +167,8 @@ def only_watched(incident: Incident) -> bool:
 
 
 _UNKNOWN = (
-    "It is not known whether the last change of production's data took place; Backout is looking it up on the host. "
-    "See: /restore status"
+    "It is not known whether the last change of production's data took place. While it is being looked up: /restore status. "
+    "If nothing is running any more: /restore undo, and /incident escalate"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bot.model.incident import Cutover, Incident
 from bot.model.message import Tone
@@ -18,6 +19,9 @@ class Headline:
 
     text: str
     tone: Tone
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def headline(state: Incident, running: Sequence[Operation] = ()) -> Headline:
@@ -35,7 +39,7 @@ def headline(state: Incident, running: Sequence[Operation] = ()) -> Headline:
             text=f"{_site(state)} Working: {running[0].kind} for {running[0].person}.", tone=Tone.WORKING
         )
     if failed:
-        step = failed[-1]
+        step = max(failed, key=lambda one: (state.steps[one].at or _LONG_AGO, one))
         return Headline(
             text=f"{_site(state)} Step {int(step)} ({STEP_NAMES[step]}) failed: {state.steps[step].note}",
             tone=Tone.BAD,

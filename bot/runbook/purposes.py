@@ -1,4 +1,4 @@
-"""Which guard stands before the answer to a question, and which operations change production."""
+"""Which guard stands before each kind of operation, and which of them change production."""
 
 from __future__ import annotations
 
@@ -14,17 +14,30 @@ ANY_TIME = frozenset({"assess", "backups", "inspect", "escalate", "acknowledge"}
 """Operations that may run beside one that changes production: they only read it."""
 
 _GUARDS: dict[str, Guard] = {
+    "assess": guards.refuse_assess,
     "freeze": guards.refuse_freeze,
+    "stop_writers": guards.refuse_freeze,
+    "backups": guards.refuse_backups,
+    "inspect": guards.refuse_backups,
+    "safety": guards.refuse_safety_backup,
+    "plan": guards.refuse_plan,
     "cutover": guards.refuse_cut_over,
+    "propose_undo": guards.refuse_undo,
     "undo": guards.refuse_undo,
-    "deploy": guards.refuse_deploy,
+    "align": guards.refuse_rollback,
     "propose": guards.refuse_deploy,
+    "skip_deploy": guards.refuse_deploy,
+    "deploy": guards.refuse_deploy,
+    "check": guards.refuse_check,
     "caches": guards.refuse_caches,
     "reopen": guards.refuse_reopen,
     "close": guards.refuse_close,
 }
 
 
-def guard_of(purpose: str) -> Guard | None:
-    """Return the guard that is asked again when a question is answered, or None where nothing depends on it."""
-    return _GUARDS.get(purpose)
+def guard_of(kind: str | None) -> Guard | None:
+    """Return the guard of a kind of operation: asked when it is typed or answered, and again when it begins.
+
+    None where nothing depends on the incident's state.
+    """
+    return _GUARDS.get(kind) if kind else None

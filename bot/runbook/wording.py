@@ -25,15 +25,15 @@ def loss_sentence(loss: Loss) -> str:
     """Return the verdict of a loss table in one or two sentences."""
     if loss.verdict == "none":
         moved = f" {loss.values_moved:,} values were moved to their new place." if loss.values_moved else ""
-        return f"**No loss.** Every row and value of the backup is still there.{moved}"
+        kept = "Every row and value of the backup is still there."
+        return f"**No loss.** {_changed_since(loss) or kept}{moved}"
     if loss.verdict == "missing_rows":
         return (
             f"**No column was lost**, but {loss.rows_missing:,} rows of the backup are gone from tables that are otherwise whole. "
             "People may have deleted them since."
         )
     if loss.verdict == "rewritten":
-        columns = ", ".join(f"`{name}`" for name in loss.columns_rewritten)
-        return f"**No row and no value is gone**, but most values of {columns} are others than in the backup. Look at them."
+        return f"**This may be a loss:** {'; '.join(_to_look_at(loss))}. Look at them."
     parts = []
     for table in loss.tables:
         parts += [
@@ -47,13 +47,49 @@ def loss_sentence(loss: Loss) -> str:
     return f"**Data were lost:** {what}."
 
 
+def _changed_since(loss: Loss) -> str:
+    """Return how much of what is there was changed since the backup, empty where nothing was."""
+    edited = sum(c.changed for table in loss.tables for c in table.columns if c.status == "dropped")
+    counts = ((loss.rows_changed, "row"), (edited, "moved value"))
+    parts = [f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts if count]
+    if not parts:
+        return ""
+    verb = "was" if loss.rows_changed + edited == 1 else "were"
+    return (
+        "Every row of the backup is still there; "
+        f"{' and '.join(parts)} {verb} changed since (by people, as far as can be told)."
+    )
+
+
+def _to_look_at(loss: Loss) -> list[str]:
+    """Return what only a person can judge, each with the columns it is about."""
+    cleared = [
+        f"{c.nulled:,} values of `{table.table}.{c.column}` are NULL or empty now"
+        for table in loss.tables
+        for c in table.columns
+        if c.nulled
+    ]
+    many = [f"many values of `{name}` are others than in the backup" for name in loss.columns_rewritten]
+    unproven = [
+        f"values of `{name}` are only found again as a set, perhaps in the wrong rows"
+        for name in loss.columns_moved_unproven
+    ]
+    gone = [f"{loss.rows_missing:,} rows of the backup are gone"] if loss.rows_missing else []
+    return cleared + many + unproven + gone or ["values are others than in the backup"]
+
+
 def loss_table(loss: Loss) -> Table:
     """Return the loss table as shown: tables that differ, worst first; a column in which nothing stands is left out."""
     rows = []
-    for table in sorted(loss.tables, key=lambda t: -(t.missing + sum(c.values_lost for c in t.columns))):
+    for table in sorted(
+        loss.tables, key=lambda t: -(t.missing + sum(c.values_lost + c.nulled for c in t.columns))
+    ):
         lost = sum(column.values_lost for column in table.columns)
+        cleared = sum(column.nulled for column in table.columns)
         moved = sum(column.values_moved for column in table.columns)
-        if table.status == "both" and not (table.missing or table.new or table.changed or lost or moved):
+        if table.status == "both" and not (
+            table.missing or table.new or table.changed or lost or cleared or moved
+        ):
             continue
         rows.append(
             (
@@ -64,6 +100,7 @@ def loss_table(loss: Loss) -> Table:
                 f"{table.new:,}",
                 f"{table.changed:,}",
                 f"{lost:,}" if lost else "",
+                f"{cleared:,}" if cleared else "",
                 _moved(table.columns, moved),
             )
         )
@@ -75,9 +112,10 @@ def loss_table(loss: Loss) -> Table:
         "rows new",
         "rows changed",
         "values lost",
+        "values emptied",
         "values moved",
     )
-    shown = [n for n in range(len(columns)) if n < _LAST_COUNT or any(row[n] for row in rows)]
+    shown = [n for n in range(len(columns)) if n < _ALWAYS_SHOWN or any(row[n] for row in rows)]
     return Table(
         columns=tuple(columns[n] for n in shown),
         rows=tuple(tuple(row[n] for n in shown) for row in rows),
@@ -85,8 +123,11 @@ def loss_table(loss: Loss) -> Table:
     )
 
 
-_LAST_COUNT = 6
-"""The place of "values lost", the last column of counts; it and what follows may be left out."""
+_ALWAYS_SHOWN = 6
+"""How many columns stand in every loss table; what follows is left out where nothing stands in it."""
+
+_LAST_COUNT = 7
+"""The place of "values emptied", the last column of plain counts."""
 
 
 def _moved(columns: Sequence[Any], moved: int) -> str:
@@ -115,7 +156,9 @@ def backup_table(backups: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _no_reason(word: str) -> str:
-    return "whole, and taken before the bad migration" if word.startswith("VERIFIED") else "no reason was told"
+    return (
+        "whole, and taken before the bad migration" if word.startswith("VERIFIED") else "no reason was told"
+    )
 
 
 def _finished(backup: Mapping[str, Any]) -> str:

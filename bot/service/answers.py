@@ -7,12 +7,12 @@ from typing import Any
 
 from bot.model.decision import Choice, Decision, DecisionState
 from bot.model.event import Kind, NewEntry
-from bot.model.message import Reply
-from bot.model.operation import Operation
+from bot.model.message import Reply, Tone
+from bot.model.operation import Operation, OperationState
 from bot.model.person import Person
 from bot.ports.store import IncidentRow, Transaction
 from bot.runbook.purposes import CHANGES_SITE, guard_of
-from bot.service.desk import state_of, void
+from bot.service.desk import show_decision, state_of, void
 from bot.service.parts import Parts, refused
 
 
@@ -40,6 +40,9 @@ async def answer(parts: Parts, person: Person, decision_id: str, key: str, typed
             return refused(
                 f"To choose “{choice.label}”, type {choice.typed} along with it. Nothing was changed."
             )
+        guard = guard_of(choice.starts)
+        if guard is not None and (reason := guard(await state_of(tx, decision.incident_id))):
+            return refused(f"{reason} Nothing was changed; the question stays open.")
         return await _vote(tx, decision, choice, person, row)
 
     reply = await parts.store.transact(body)
@@ -57,11 +60,7 @@ async def _not_open(tx: Transaction, decision: Decision) -> str | None:
     if decision.expires_at is not None and await tx.now() >= decision.expires_at:
         await void(tx, decision, "Nobody decided in time.")
         return "This question has expired; nothing was changed. Ask again with the command that opened it."
-    guard = guard_of(decision.purpose)
     state = await state_of(tx, decision.incident_id)
-    if guard is not None and (reason := guard(state)):
-        await void(tx, decision, reason)
-        return f"{reason} The question is void now; nothing was changed."
     if decision.plan_hash is not None and (state.plan or {}).get("plan_hash") != decision.plan_hash:
         await void(tx, decision, "The plan it was about has changed.")
         return "The plan has changed since this question was asked; nothing was changed. See: /restore status"
@@ -99,6 +98,7 @@ async def _vote(
     await tx.put_decision(answered)
     await tx.drop_deadline(f"expire.{decision.id}")
     await tx.append(decision.incident_id, _entries(answered, choice, same))
+    await show_decision(tx, answered, f"**{choice.label}** — {answered.answered_by}", Tone.NEUTRAL)
     operation_id = await _start(tx, answered, choice, person, row)
     return Reply(
         text=f"Decided: {choice.label}.",
@@ -137,6 +137,8 @@ async def _start(
 ) -> str | None:
     if choice.starts is None or await _waits_for_others(tx, decision):
         return None
+    if choice.starts == "undo":
+        await _release_for_undo(tx, decision.incident_id, row.site, person)
     operation = Operation(
         id=f"{decision.id}.{choice.key}",
         kind=choice.starts,
@@ -155,3 +157,17 @@ async def _waits_for_others(tx: Transaction, decision: Decision) -> bool:
     if not decision.purpose.startswith("missing:"):
         return False
     return any(d.purpose.startswith("missing:") for d in await tx.decisions(incident_id=decision.incident_id))
+
+
+async def _release_for_undo(tx: Transaction, incident_id: str, site: str, person: Person) -> None:
+    """Free the site from a failed change of the same incident: an approved undo is the way out of just that."""
+    holder_id = await tx.site_holder(site)
+    holder = await tx.operation(holder_id) if holder_id else None
+    if holder is None or holder.state is not OperationState.FAILED or holder.incident_id != incident_id:
+        return
+    await tx.free_site(site, holder.id)
+    text = f"{site} is released from {holder.kind}, which failed, for the undo that {person.name} approved."
+    await tx.append(
+        incident_id,
+        [NewEntry(kind=Kind.SITE_RELEASED, actor=person.name, text=text, data={"operation": holder.id})],
+    )

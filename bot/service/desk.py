@@ -98,6 +98,8 @@ async def _busy(tx: Transaction, incident_id: str, kind: str) -> str | None:
     for operation in await tx.operations(incident_id=incident_id, state=OperationState.RUNNING):
         if operation.kind == kind:
             return f"This is being done already, asked for by {operation.person}."
+        if kind == "safety" and operation.kind == "plan":
+            return f"A plan is being rehearsed for {operation.person}; it stands on the present safety backup. Wait for it."
         if operation.changes_site and kind not in ANY_TIME:
             return f"{operation.kind} is running, asked for by {operation.person}. Wait for it, or /incident cancel."
     return None
@@ -197,6 +199,16 @@ async def open_question(tx: Transaction, incident_id: str, question: Question, a
         ),
     )
     return decision
+
+
+async def show_decision(tx: Transaction, decision: Decision, body: str, tone: Tone) -> None:
+    """Put what became of a question into its message. *Changes*: the store only."""
+    before = next(
+        (m.message for m in await tx.messages(decision.incident_id) if m.message.decision_id == decision.id),
+        None,
+    )
+    if before is not None:
+        await tx.put_message(decision.incident_id, replace(before, body=body, tone=tone, facts=()))
 
 
 async def void(tx: Transaction, decision: Decision, reason: str) -> None:

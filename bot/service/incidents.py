@@ -7,6 +7,7 @@ import re
 from bot.model.event import Entry, Kind, NewEntry
 from bot.model.message import Message, Reply, Table, Tone
 from bot.model.operation import Operation, OperationState
+from bot.model.person import Permission
 from bot.ports.store import Transaction
 from bot.runbook import guards
 from bot.runbook.headline import headline, next_commands
@@ -153,13 +154,26 @@ def contacts(parts: Parts, call: Call) -> Reply:
     )
 
 
+_NOT_CANCELLED = frozenset({"close", "watch", "escalate", "acknowledge"})
+
+
 async def cancel(parts: Parts, call: Call) -> Reply:
-    """Ask the running operation of the incident to stop; what it runs on the host is stopped first."""
+    """Ask what is running in the incident to stop; what it runs on the host is stopped first.
+
+    Stopping a change of production needs an approver, as the change itself did.
+    """
 
     async def body(tx: Transaction) -> Reply:
         running = await tx.operations(incident_id=call.incident_id, state=OperationState.RUNNING)
+        running = [o for o in running if o.kind not in _NOT_CANCELLED]
         if not running:
-            return refused("Nothing is running in this incident, so there is nothing to cancel.")
+            return refused(
+                "Nothing is running in this incident that could be cancelled. Nothing was changed."
+            )
+        if any(o.kind in ("cutover", "undo", "deploy") for o in running) and (
+            reason := call.person.refusal(Permission.APPROVE, call.site or "")
+        ):
+            return await refuse(tx, call, f"Production is being changed: {reason}. Nothing was cancelled.")
         for operation in running:
             await tx.request_cancel(operation.id)
         await tx.append(call.incident_id, [typed(call)])
@@ -198,7 +212,7 @@ async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
             incident_id=call.incident_id,
             site=call.site or "",
             person=call.person.name,
-            args={"outcome": word},
+            args={"outcome": word, "now": now},
         )
         await tx.append(call.incident_id, [typed(call)])
         await tx.add_operation(operation)

@@ -21,6 +21,10 @@ LOOK_AGAIN = timedelta(seconds=1)
 """How long at most until a deadline that was set meanwhile is noticed."""
 
 
+class _BadDeadlineError(Exception):
+    """A deadline that cannot be handled; its key."""
+
+
 class Timers:
     """Looks at the deadlines of the store. A deadline won here becomes an operation, a voided decision, or a call."""
 
@@ -34,17 +38,37 @@ class Timers:
         await self.look()
 
     async def look(self) -> None:
-        """Handle what is due, and set the alarm for the next look."""
+        """Handle what is due, and set the alarm for the next look; one bad deadline never stops the others."""
         try:
-            await self._parts.store.transact(self._handle_due)
-            self._parts.wake()
+            await self._handle_due()
         except StoreUnavailableError as error:
             log.warning("deadlines not looked at", error=str(error))
-        self._alarms.ring_at("deadlines", self._parts.clock.now() + LOOK_AGAIN, self.look)
+        except Exception:  # an outer door: without the next alarm every later deadline would be missed
+            log.exception("a fault while looking at deadlines")
+        finally:
+            self._alarms.ring_at("deadlines", self._parts.clock.now() + LOOK_AGAIN, self.look)
 
-    async def _handle_due(self, tx: Transaction) -> None:
-        for deadline in await tx.win_due():
-            await self._handle(tx, deadline)
+    async def _handle_due(self) -> None:
+        """Handle due deadlines, each in a transaction of its own; one that cannot be handled is dropped, and told in the log."""
+        bad: set[str] = set()
+
+        async def one(tx: Transaction) -> bool:
+            due = await tx.win_due(1)
+            if due and due[0].key not in bad:
+                try:
+                    await self._handle(tx, due[0])
+                except (KeyError, TypeError, ValueError) as error:  # a site or a form that is no longer known
+                    raise _BadDeadlineError(due[0].key) from error
+            return bool(due)
+
+        while True:
+            try:
+                if not await self._parts.store.transact(one):
+                    break
+            except _BadDeadlineError as error:
+                log.exception("a deadline was dropped", deadline=str(error))
+                bad.add(str(error))
+        self._parts.wake()
 
     async def _handle(self, tx: Transaction, deadline: Deadline) -> None:
         incident_id, args = deadline.incident_id, deadline.args

@@ -34,6 +34,7 @@ from tests.site.servers import free_port
 STAGES = ("safe", "planned")
 INCIDENT = "inc-album-1"
 DIED = 9
+"""The exit status of a bot that ended itself at its moment."""
 START_LIMIT_S = 20
 
 
@@ -140,6 +141,14 @@ def content_of(database: Path) -> str:
         text = "\n".join(connection.iterdump())
         connection.close()
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def disagreements(site: Production, final: str, *, online: bool = False) -> list[str]:
+    """Return what the oracle, run as a program apart, says against the production; nothing where it agrees."""
+    words = [str(site.folder), "--final", final, *(["--online"] if online else [])]
+    command = [sys.executable, "-m", "tests.site.oracle", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, check=False)
+    return [] if done.returncode == 0 else [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
 
 def make_scene(site: Production, folder: Path, more: str = "") -> Scene:

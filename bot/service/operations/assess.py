@@ -115,7 +115,11 @@ async def load_baseline(
     """Load a verified backup into a scratch of its own and return its path; one that is there and whole is used again."""
     known = (await work.incident()).assessment or {}
     if known.get("backup_sha256") == backup["sha256"] and known.get("baseline"):
-        return str(known["baseline"])
+        there = await work.look(
+            Command(argv=["test", "-f", known["baseline"]]), f"look for {known['baseline']}"
+        )
+        if there.exit_status == 0:
+            return str(known["baseline"])
     target = f"{folders.scratch}/baseline-{backup['sha256'][:12]}-{work.tag}.sqlite"
     expect = {name: rows for name, rows in backup["rows"].items() if rows is not None}
     loaded = await work.work(
@@ -207,12 +211,13 @@ def _what_now(loss: Loss) -> Question:
             step=Step.ASSESS,
             tone=Tone.BAD,
         )
+    sure = loss.verdict == "none"
     close = Choice(
         key="close",
-        label="No loss: close the incident",
-        style="primary",
+        label="No loss: close the incident" if sure else "Close: a person looked, nothing is missing",
+        style="primary" if sure else "default",
         starts="close",
-        args={"outcome": "no loss"},
+        args={"outcome": "no loss" if sure else "closed after a look"},
     )
     return Question(
         purpose="assessed",

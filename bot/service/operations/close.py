@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Tone
 from bot.model.step import Step
 from bot.ports.store import Transaction
-from bot.service.desk import void_all
+from bot.runbook import guards
+from bot.service.desk import state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
 from bot.service.reports import write_report
@@ -24,6 +26,9 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         return None
 
     async def record(tx: Transaction, _: None) -> None:
+        reason = guards.refuse_close(state := await state_of(tx, work.incident_id))
+        if reason is not None and not (ctx.args.get("now") and guards.only_watched(state)):
+            raise FailedError(reason)
         await void_all(tx, work.incident_id, ["*"], "The incident was closed.")
         for key in ("watch", "page"):
             await tx.drop_deadline(f"{key}.{work.incident_id}")

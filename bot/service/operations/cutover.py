@@ -8,7 +8,7 @@ from typing import Any
 from bot.laravel.facts import AppFacts
 from bot.model.codec import from_json
 from bot.model.database import CutoverMade
-from bot.model.errors import FailedError, JobDiedError, ReaderRefusalError
+from bot.model.errors import FailedError, NotStartedError, UnknownOutcomeError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Cutover
 from bot.model.message import Tone
@@ -16,10 +16,12 @@ from bot.model.operation import Operation
 from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.ports.database import Database, Work
+from bot.ports.host import JobState
 from bot.ports.store import Transaction
 from bot.service.desk import state_of
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
+from bot.service.jobs import job_key
 from bot.service.operations.freeze import broken
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
@@ -35,7 +37,7 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     await ctx.take_site()
     facts = await work.app_facts()
     database = work.database(facts)
-    if "cutover.intent" not in ctx.recorded():
+    if await surely_not_sent(work):
         reason = await _refusal(work, plan, facts, database)
         if reason is not None:
             return await _not_begun(work, plan, reason)
@@ -48,23 +50,49 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         journal_mode=(await work.once("journal", str, lambda: _journal(work, database, plan))),
     )
     made, why = await run_change(work, change)
-    now = await work.ask(database.fingerprint(plan.database, settle=True), limit=FINGERPRINT_LIMIT)
+    return await _conclude(work, plan, database, made, why)
+
+
+async def look_up(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Find out what became of a cut-over that was cancelled after its intent, and tell it. Reads only."""
+    work = SiteWork(ctx, parts)
+    plan = await work.once("plan", Plan, lambda: _approved_plan(work))
+    database = work.database(await work.app_facts())
+    return await _conclude(work, plan, database, None, "it was cancelled")
+
+
+async def _conclude(
+    work: SiteWork, plan: Plan, database: Database, made: CutoverMade | None, why: str
+) -> dict[str, Any]:
+    """Tell by the content of production's database what the cut-over did."""
+    now = await content_now(work, database, plan.database)
     if now == plan.scratch_fingerprint:
         await work.tell("done", _done(plan, made, now))
         return {"cut_over": True}
     if now == plan.live_fingerprint:
-        await work.tell(
-            "not_done",
-            not_done(
-                f"Production was NOT changed: {why}. Looked up: its content is as before.", Cutover.NONE
-            ),
-        )
+        text = f"Production was NOT changed: {why}. Looked up: its content is as before."
+        await work.tell("not_done", not_done(text, Cutover.NONE))
         return {"cut_over": False, "why": why}
     await work.tell("unknown", unknown(why, now, plan.live_fingerprint, plan.scratch_fingerprint))
     raise FailedError(
         f"production's database of {work.site_name} is neither as before nor as rehearsed ({why}). The site stays frozen. "
-        "The safety backup is whole. Next: /restore undo, and call the DBA: /incident escalate"
+        "The safety backup is whole. Next: call the DBA: /incident escalate; then /incident release and /restore undo"
     )
+
+
+async def content_now(work: SiteWork, database: Database, path: str) -> str:
+    """Return the fingerprint of production's database after a change. *Raises* UnknownOutcomeError while it cannot be read."""
+    try:
+        return await work.ask(database.fingerprint(path, settle=True), limit=FINGERPRINT_LIMIT)
+    except (NotStartedError, FailedError) as error:
+        raise UnknownOutcomeError(f"what production holds cannot be read yet: {error}") from error
+
+
+async def surely_not_sent(work: SiteWork) -> bool:
+    """Return whether the job that changes production was never started by this operation, as the host tells."""
+    folders = await work.folders()
+    status = await work.host.job_status(folders.change_jobs, job_key(work.operation.id, "write"))
+    return status.state is JobState.NONE
 
 
 async def _record_intent(work: SiteWork, plan: Plan) -> None:
@@ -85,7 +113,7 @@ async def _record_intent(work: SiteWork, plan: Plan) -> None:
             )
         await work.record(tx, _intent(plan))
 
-    await work.ctx.step("cutover.intent", nothing, record)
+    await work.ctx.step("cutover.begun", nothing, record)
 
 
 async def run_change(work: SiteWork, change: Work[CutoverMade]) -> tuple[CutoverMade | None, str]:
@@ -93,9 +121,12 @@ async def run_change(work: SiteWork, change: Work[CutoverMade]) -> tuple[Cutover
     folders = await work.folders()
     try:
         return await work.work("write", change, root=folders.change_jobs), ""
-    except ReaderRefusalError as error:
-        return None, str(error)
-    except JobDiedError as error:
+    except UnknownOutcomeError:
+        raise
+    except (
+        FailedError,
+        NotStartedError,
+    ) as error:  # whatever it says: the content of the database is looked at next
         return None, str(error)
 
 
@@ -148,6 +179,7 @@ async def _refusal(work: SiteWork, plan: Plan, facts: AppFacts, database: Databa
 async def _not_begun(work: SiteWork, plan: Plan, reason: str) -> dict[str, Any]:
     text = f"The cut-over was not begun: {reason}. Nothing was changed."
     entries = [
+        NewEntry(kind=Kind.CUTOVER_NOT_DONE, text=text, data={"before": Cutover.NONE.value}),
         NewEntry(kind=Kind.PLAN_VOID, text=f"{reason}.", data={"plan_hash": plan.hash}),
         failed_entry(Step.RESTORE, text),
     ]

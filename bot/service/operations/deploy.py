@@ -14,7 +14,7 @@ from bot.laravel.review import review_migration
 from bot.model.codec import from_json
 from bot.model.database import Loss
 from bot.model.decision import Choice
-from bot.model.errors import FailedError, JobDiedError, UnknownOutcomeError
+from bot.model.errors import BackoutError, FailedError, JobDiedError, UnknownOutcomeError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Table, Tone
 from bot.model.person import Permission
@@ -22,6 +22,7 @@ from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
+from bot.ports.store import Transaction
 from bot.runbook.wording import findings_table, loss_sentence
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
@@ -35,12 +36,12 @@ _CANDIDATES_SHOWN = 8
 
 _MAKE_TREE = (
     "set -e; app=$1; tree=$2; umask 077; "
-    'cp -al -- "$app/vendor" "$tree/vendor" 2>/dev/null || { rm -rf -- "$tree/vendor"; cp -a -- "$app/vendor" "$tree/vendor"; }; '
+    'cp -a --reflink=auto -- "$app/vendor" "$tree/vendor"; '
     '[ ! -f "$app/.env" ] || cp -- "$app/.env" "$tree/.env"; '
     'mkdir -p -- "$tree/storage/framework/cache/data" "$tree/storage/framework/sessions" "$tree/storage/framework/views" '
     '"$tree/storage/logs" "$tree/storage/app" "$tree/bootstrap/cache"'
 )
-"""Fills a work tree with what git does not hold, so that its code runs: packages (linked), .env, empty storage."""
+"""Fills a work tree with what git does not hold, so that its code runs: packages (a copy: a migration may write there), .env, empty storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,10 +200,11 @@ def _proposed(offer: Offer, findings: list[dict[str, Any]]) -> Telling:
 
 # -- the rehearsal
 
+Rehearsal = tuple[list[str], dict[str, list[int]], list[MigrationFile], Loss | None]
+"""What stands against a commit (empty: nothing), tables that shrank, the migrations that ran, and the loss table."""
 
-async def _rehearse(
-    work: SiteWork, offer: Offer, facts: AppFacts, database: Database
-) -> tuple[list[str], dict[str, list[int]], list[MigrationFile], Loss | None]:
+
+async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Database) -> Rehearsal:
     """Run the commit's migrations on a copy, with that commit's own code. Returns what stands against it."""
     if git.composer_changed(offer.changes):
         return (
@@ -217,36 +219,42 @@ async def _rehearse(
     tree = f"{folders.scratch}/tree-{work.tag}"
     await _make_tree(work, folders, tree, offer.commit.commit)
     try:
-        tree_facts = parse_app_facts(
-            await work.look_ok(
-                app_facts_command(tree), f"php: read the migrations of {offer.commit.commit[:12]}"
-            )
-        )
-        pending = pending_migrations(tree_facts)
-        approved = [f for f in tree_facts.migration_files if f.name in pending]
-        if reason := migrate_refusal(tree_facts.migration_rows, pending, [f.name for f in approved]):
-            return [reason], {}, [], None
-        scratch = f"{folders.scratch}/deploy-{work.tag}.sqlite"
-        copied = await work.work(
-            "scratch", database.copy(facts.database.database, scratch), root=folders.scratch_jobs
-        )
-        run = await _migrate(
-            work,
-            folders,
-            tree,
-            Target(driver=facts.database.driver, database=copied.path, is_scratch=True),
-            approved,
-            "scratch",
-        )
-        reasons, shrunk, loss = await _judge(
-            work, facts, folders, database, run, approved, facts.database.database, copied.path, "scratch"
-        )
-        return reasons, shrunk, approved, loss
-    finally:
-        remove = git.remove_worktree_command(work.settings.app_path, tree)
-        await work.job(
-            "tree-off", remove, f"git worktree remove {tree}", root=folders.scratch_jobs, allow=(0, 128)
-        )
+        outcome = await _rehearse_in(work, offer, facts, database, folders, tree)
+    except UnknownOutcomeError:
+        raise  # not an end: the same tree is used when this is looked at again
+    except BackoutError:
+        await _remove_tree(work, folders, tree)
+        raise
+    await _remove_tree(work, folders, tree)
+    return outcome
+
+
+async def _rehearse_in(
+    work: SiteWork, offer: Offer, facts: AppFacts, database: Database, folders: Folders, tree: str
+) -> Rehearsal:
+    tree_facts = parse_app_facts(
+        await work.look_ok(app_facts_command(tree), f"php: read the migrations of {offer.commit.commit[:12]}")
+    )
+    pending = pending_migrations(tree_facts)
+    approved = [f for f in tree_facts.migration_files if f.name in pending]
+    if reason := migrate_refusal(tree_facts.migration_rows, pending, [f.name for f in approved]):
+        return [reason], {}, [], None
+    live = facts.database.database
+    scratch = f"{folders.scratch}/deploy-{work.tag}.sqlite"
+    copied = await work.work("scratch", database.copy(live, scratch), root=folders.scratch_jobs)
+    target = Target(driver=facts.database.driver, database=copied.path, is_scratch=True)
+    run = await _migrate(work, folders, tree, target, approved, "scratch")
+    reasons, shrunk, loss = await _judge(
+        work, facts, folders, database, run, approved, live, copied.path, "scratch"
+    )
+    return reasons, shrunk, approved, loss
+
+
+async def _remove_tree(work: SiteWork, folders: Folders, tree: str) -> None:
+    remove = git.remove_worktree_command(work.settings.app_path, tree)
+    await work.job(
+        "tree-off", remove, f"git worktree remove {tree}", root=folders.scratch_jobs, allow=(0, 128)
+    )
 
 
 async def _make_tree(work: SiteWork, folders: Folders, tree: str, commit: str) -> None:
@@ -300,6 +308,9 @@ async def _judge(
         database.compare(before, after, beside_the_data(facts), folders.lists),
         root=folders.scratch_jobs,
     )
+    reasons += [
+        f"{t.reused_keys:,} keys of {t.table} belong to other rows now" for t in loss.tables if t.reused_keys
+    ]
     if loss.verdict != "none":
         reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
     orphans = await work.ask(database.orphans(after, 60))
@@ -391,23 +402,19 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     database = work.database(facts)
     folders = await work.folders()
     plan = from_json(Plan, (await work.incident()).plan)
-    if "deploy.intent" not in ctx.recorded():
+    if "deploy.begun" not in ctx.recorded():
         if reason := await _refusal(work, facts, database, plan, deployed):
             text = f"Not deployed: {reason}. Nothing was changed."
-            await work.tell(
-                "refused",
-                Telling(
-                    entries=[failed_entry(Step.DEPLOY, text)],
-                    messages=[step_message(Step.DEPLOY, text, Tone.BAD)],
-                ),
-            )
+            message = step_message(Step.DEPLOY, text, Tone.BAD, next_steps=("/app freeze", "/app deploy"))
+            await work.tell("refused", Telling(entries=[failed_entry(Step.DEPLOY, text)], messages=[message]))
             return {"deployed": False, "why": reason}
-        text = f"About to check out {commit[:12]} and run its migration on {facts.database.database}."
-        await work.tell(
-            "intent",
-            Telling(entries=[NewEntry(kind=Kind.CORRECTED_INTENT, text=text, data={"commit": commit})]),
+        await _record_intent(work, commit, facts.database.database)
+    elif not (proof := await prove_freeze(work, facts, database)).proven:
+        await work.tell("broken", broken(proof))
+        raise FailedError(
+            f"{work.site_name} was opened while Backout was not running, in the middle of the deployment: "
+            f"{'; '.join(proof.why)}. Nothing more was done. Next: /app freeze, /incident release, /restore undo"
         )
-    await ctx.step("deploy.intent", _nothing)
     checkout = git.checkout_command(work.settings.app_path, commit)
     await work.job("checkout", checkout, f"git checkout --detach {commit[:12]}", root=folders.change_jobs)
     head = git.parse_commit(
@@ -427,7 +434,7 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     )
     try:
         run = await _migrate(work, folders, work.settings.app_path, target, approved, "live")
-    except (JobDiedError, UnknownOutcomeError) as error:
+    except JobDiedError as error:
         await work.tell("unknown", await _looked_up(work, error))
         raise FailedError(
             f"the migration on {work.site_name} ended without an answer. The site stays frozen. Next: /restore undo"
@@ -439,8 +446,18 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     return {"deployed": not reasons}
 
 
-async def _nothing() -> None:
-    return None
+async def _record_intent(work: SiteWork, commit: str, database: str) -> None:
+    text = f"About to check out {commit[:12]} and run its migration on {database}."
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        await tx.append(
+            work.incident_id, [NewEntry(kind=Kind.CORRECTED_INTENT, text=text, data={"commit": commit})]
+        )
+
+    await work.ctx.step("deploy.begun", nothing, record)
 
 
 def _as_approved(work: SiteWork, facts: AppFacts, approved: list[list[str]]) -> list[MigrationFile]:

@@ -10,6 +10,9 @@ from bot.model.errors import BackoutError, LeaseLostError, StoreUnavailableError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
 from bot.model.step import Step
+from bot.ports.store import Transaction
+from bot.runbook.purposes import guard_of
+from bot.service.desk import read_state
 from bot.service.engine import Handler, OperationContext
 from bot.service.jobs import stop_jobs
 from bot.service.operations import (
@@ -36,12 +39,14 @@ Run = Callable[[OperationContext, Parts], Awaitable[dict[str, Any]]]
 class OperationKind:
     """`intent` is the checkpoint from which on production may have been changed: a failure after it keeps the site.
 
+    `look_up` finds out and tells what became of production when such an operation is cancelled after its intent.
     None: this kind never changes production's data, so a failure leaves nothing behind and frees the site.
     """
 
     run: Run
     step: Step | None
     intent: str | None = None
+    look_up: Run | None = None
 
 
 KINDS: Mapping[str, OperationKind] = {
@@ -52,12 +57,14 @@ KINDS: Mapping[str, OperationKind] = {
     "inspect": OperationKind(run=backups.inspect_backup, step=None),
     "safety": OperationKind(run=backups.safety_backup, step=Step.SAFETY_BACKUP),
     "plan": OperationKind(run=plan.plan, step=Step.RESTORE),
-    "cutover": OperationKind(run=cutover.cut_over, step=Step.RESTORE, intent="cutover.intent"),
+    "cutover": OperationKind(
+        run=cutover.cut_over, step=Step.RESTORE, intent="cutover.begun", look_up=cutover.look_up
+    ),
     "propose_undo": OperationKind(run=undo.propose_undo, step=None),
-    "undo": OperationKind(run=undo.undo, step=Step.RESTORE, intent="undo.intent"),
+    "undo": OperationKind(run=undo.undo, step=Step.RESTORE, intent="undo.begun", look_up=undo.look_up),
     "align": OperationKind(run=align.align, step=Step.ALIGN),
     "propose": OperationKind(run=deploy.propose, step=Step.DEPLOY),
-    "deploy": OperationKind(run=deploy.deploy, step=Step.DEPLOY, intent="deploy.intent"),
+    "deploy": OperationKind(run=deploy.deploy, step=Step.DEPLOY, intent="deploy.begun"),
     "skip_deploy": OperationKind(run=deploy.skip_deploy, step=Step.DEPLOY),
     "check": OperationKind(run=verify.check, step=Step.VERIFY_DATA),
     "caches": OperationKind(run=verify.clear_caches, step=None),
@@ -79,6 +86,12 @@ def aborts(parts: Parts) -> dict[str, Handler]:
 
     async def abort(ctx: OperationContext) -> None:
         await stop_jobs(ctx, host=parts.hosts.of_site(ctx.operation.site))
+        kind = KINDS[ctx.operation.kind]
+        if kind.look_up is not None and kind.intent in ctx.recorded():
+            await kind.look_up(ctx, parts)
+        if kind.step is not None:
+            text = f"{ctx.operation.kind} was cancelled; its work on the host was stopped first."
+            await SiteWork(ctx, parts).tell("cancelled", Telling(entries=[failed_entry(kind.step, text)]))
 
     return dict.fromkeys(KINDS, abort)
 
@@ -86,6 +99,8 @@ def aborts(parts: Parts) -> dict[str, Handler]:
 def _handler(kind: OperationKind, parts: Parts) -> Handler:
     async def run(ctx: OperationContext) -> dict[str, Any]:
         try:
+            if reason := await _refused_at_begin(ctx, parts):
+                return {"refused": reason}
             return await kind.run(ctx, parts)
         except (UnknownOutcomeError, LeaseLostError, StoreUnavailableError):
             raise  # not an end: the engine looks again
@@ -96,6 +111,28 @@ def _handler(kind: OperationKind, parts: Parts) -> Handler:
             return {"failed": str(error)}
 
     return run
+
+
+async def _refused_at_begin(ctx: OperationContext, parts: Parts) -> str | None:
+    """Ask the guard again, now that this operation's turn has come: what was allowed when asked may not be any more."""
+    guard = guard_of(ctx.operation.kind)
+    if guard is None or "guard" in ctx.recorded() or ctx.args.get("now"):
+        return None
+
+    async def state() -> str | None:
+        return guard(await read_state(parts, ctx.operation.incident_id))
+
+    async def record(tx: Transaction, reason: str | None) -> None:
+        if reason is None:
+            return
+        data = {"command": ctx.operation.kind}
+        entry = NewEntry(kind=Kind.REFUSED, actor=ctx.operation.person, text=reason, data=data)
+        await tx.append(ctx.operation.incident_id, [entry])
+        title = f"{ctx.operation.kind} was not begun"
+        message = Message(slot=f"refused-{ctx.operation.kind}", title=title, tone=Tone.WARNING, body=reason)
+        await tx.put_message(ctx.operation.incident_id, message)
+
+    return await ctx.step("guard", state, record)
 
 
 async def _tell_failure(ctx: OperationContext, parts: Parts, kind: OperationKind, text: str) -> None:

@@ -21,8 +21,10 @@ from bot.model.person import Permission
 from bot.model.plan import Plan, Strategy
 from bot.model.step import Step
 from bot.ports.database import Database
+from bot.ports.store import Transaction
+from bot.runbook import guards
 from bot.runbook.wording import proof_facts
-from bot.service.desk import Question
+from bot.service.desk import Question, state_of
 from bot.service.engine import OperationContext
 from bot.service.operations.assess import load_baseline
 from bot.service.parts import Parts
@@ -69,7 +71,7 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     work = SiteWork(ctx, parts)
     await work.began(Step.RESTORE, "Rehearsing the recovery on a copy. Production is only read.")
     ground = await _ground(work)
-    undecided = _undecided(ground)
+    undecided = _undecided(ground, ask_again=bool(ctx.args.get("ask")))
     strategy = Strategy(ctx.args.get("strategy") or Strategy.REPAIR)
     if undecided and strategy is Strategy.REPAIR:
         await work.tell("undecided", _ask_tables(undecided))
@@ -86,8 +88,31 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         rehearsed = await _swap(work, ground)
     await _prove_untouched(work, ground)
     proposed = await _proposal(work, ground, rehearsed)
-    await work.tell("planned", _planned(work, ground, rehearsed, proposed))
+    await _tell_plan(work, ground, _planned(work, ground, rehearsed, proposed))
     return {"proven": rehearsed.proof.proven, "plan_hash": proposed.hash}
+
+
+async def _first_ground(incident: Incident, path: str | None) -> dict[str, Any]:
+    """Return the safety backup and the backup that this plan stands on, the same ones after a restart."""
+    backup = incident.verified_backup(path) if path else incident.recommended
+    return {"safety": incident.safety, "backup": backup}
+
+
+async def _tell_plan(work: SiteWork, ground: Ground, telling: Telling) -> None:
+    """Record the plan, if what it stands on is the present state in that very moment."""
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        state = await state_of(tx, work.incident_id)
+        if reason := guards.refuse_plan(state):
+            raise FailedError(f"the rehearsal ended too late: {reason}")
+        if (state.safety or {}).get("sha256") != ground.safety["sha256"]:
+            raise FailedError("a newer safety backup was taken while this was rehearsed. Next: /restore plan")
+        await work.record(tx, telling)
+
+    await work.ctx.step("tell.planned", nothing, record)
 
 
 async def _ground(work: SiteWork) -> Ground:
@@ -98,7 +123,8 @@ async def _ground(work: SiteWork) -> Ground:
             "a plan needs the assessment and a safety backup. Nothing was changed. First: /backups create"
         )
     path = work.ctx.args.get("path")
-    backup = incident.verified_backup(path) if path else incident.recommended
+    first = await work.once("ground", dict, lambda: _first_ground(incident, path))
+    safety, backup = first["safety"], first["backup"]
     if backup is None:
         named = f"{path} is not a VERIFIED backup" if path else "no backup is VERIFIED"
         raise FailedError(f"{named}, so no plan can stand on it. Nothing was changed. See: /backups list")
@@ -133,14 +159,14 @@ async def _ground(work: SiteWork) -> Ground:
 # -- rows of the backup that are gone: did the migration delete them, or people?
 
 
-def _undecided(ground: Ground) -> list[TableLoss]:
+def _undecided(ground: Ground, *, ask_again: bool) -> list[TableLoss]:
     runtime = set(ground.runtime_tables)
     return [
         t
         for t in ground.loss.tables
         if t.missing
         and t.status == "both"
-        and t.table not in ground.incident.table_decisions
+        and (ask_again or t.table not in ground.incident.table_decisions)
         and t.table not in runtime
         and t.table != ground.facts.migrations_table
     ]
@@ -317,8 +343,9 @@ async def _swap(work: SiteWork, ground: Ground) -> Rehearsed:
         ground.database.compare(ground.baseline, loaded.path, ground.runtime_tables, None),
         root=ground.folders.scratch_jobs,
     )
-    newer = prepared["rows_would_be_lost"]
-    lost = sum(int(counts["new"]) + int(counts["changed"]) for counts in newer.values())
+    newer, aside = prepared["rows_would_be_lost"], prepared["tables_aside"]
+    lost = sum(int(counts["new"]) + int(counts["changed"]) for counts in newer.values()) + sum(aside.values())
+    come_back = {name: int(counts["deleted"]) for name, counts in newer.items() if int(counts["deleted"])}
     reasons = (
         ()
         if same.verdict == "none" and not same.rows_changed
@@ -335,14 +362,25 @@ async def _swap(work: SiteWork, ground: Ground) -> Rehearsed:
         path=loaded.path,
         fingerprint=await work.ask(ground.database.fingerprint(loaded.path)),
         proof=proof,
-        notes=(f"{lost:,} newer rows go away; they stay in the safety backup, listed by key",)
-        if lost
-        else (),
+        notes=_swap_notes(lost, come_back, aside),
         commands=(
             f"load {ground.backup['path']} into scratch",
             "cut over: write it into the live database in one step",
         ),
         rows_lost_by_choice=lost,
+    )
+
+
+def _swap_notes(lost: int, come_back: dict[str, int], aside: dict[str, int]) -> tuple[str, ...]:
+    """Return what a swap takes away and what it brings back, in words."""
+    gone = f"{lost:,} newer rows go away; they stay in the safety backup, listed by key"
+    return (
+        *((gone,) if lost else ()),
+        *(
+            f"{count:,} rows of {name} that were deleted since the backup come back"
+            for name, count in come_back.items()
+        ),
+        *(f"the table {name} goes away with its {count:,} rows" for name, count in aside.items()),
     )
 
 
@@ -401,6 +439,7 @@ def _planned(work: SiteWork, ground: Ground, rehearsed: Rehearsed, proposed: Pla
         "reasons": list(proof.reasons),
         "notes": list(rehearsed.notes),
         "details": proof.details,
+        "foreign_key_violations": proof.details.get("foreign_key_violations") or None,
     }
     entries = [
         NewEntry(

@@ -15,7 +15,7 @@ from bot.laravel.log_records import (
 )
 from bot.laravel.maintenance import parse_maintenance_change, up_command, up_refusal
 from bot.model.decision import Choice
-from bot.model.errors import FailedError, ProbeError
+from bot.model.errors import BackoutError, FailedError, ProbeError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Cutover
 from bot.model.message import Progress, Tone
@@ -124,12 +124,12 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     incident = await work.incident()
     if incident.reopened_at is None or not incident.open:
         return {"ended": "the application is not open by this incident any more"}
-    new = await _read_on(work, args) if args["path"] else 0
+    new, blind = await _look_at_log(work, args)
     args["errors"] = int(args["errors"]) + new
     args["round"] = int(args["round"]) + 1
     now, until = parts.clock.now(), datetime.fromisoformat(args["until"])
     if now >= until:
-        await work.tell("ended", _ended(work, args))
+        await work.tell("ended", _ended(work, args, blind))
         return {"errors": args["errors"]}
     since = datetime.fromisoformat(args["since"])
 
@@ -137,7 +137,7 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         return None
 
     async def record(tx: Transaction, _: None) -> None:
-        message = _watching(args, (now - since).total_seconds(), (until - since).total_seconds())
+        message = _watching(args, blind, (now - since).total_seconds(), (until - since).total_seconds())
         await tx.put_message(work.incident_id, message)
         if new:
             text = (
@@ -156,6 +156,16 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
     await ctx.step("looked", nothing, record)
     return {"errors": args["errors"]}
+
+
+async def _look_at_log(work: SiteWork, args: dict[str, Any]) -> tuple[int, str]:
+    """Return how many new errors there are, and why that cannot be told now (empty: it can)."""
+    if not args["path"]:
+        return 0, "the application writes no log file that can be read"
+    try:
+        return await _read_on(work, args), ""
+    except BackoutError as error:  # the watch goes on: one look that failed must not end it
+        return 0, f"this look at the log failed: {error}"
 
 
 async def _read_on(work: SiteWork, args: dict[str, Any]) -> int:
@@ -181,12 +191,13 @@ async def _read_on(work: SiteWork, args: dict[str, Any]) -> int:
     return found
 
 
-def _watching(args: dict[str, Any], spent: float, total: float) -> Any:
+def _watching(args: dict[str, Any], blind: str, spent: float, total: float) -> Any:
     errors = int(args["errors"])
+    said = f"{errors} new error(s) in the log so far." + (f" But {blind}." if blind else "")
     return step_message(
         Step.REOPEN,
-        f"The application is open. {errors} new error(s) in the log so far.",
-        Tone.WARNING if errors else Tone.WORKING,
+        f"The application is open. {said}",
+        Tone.WARNING if errors or blind else Tone.WORKING,
         progress=Progress(what="watching the log", done=int(spent), total=int(total), unit="s"),
         next_steps=("/app logs", "/app freeze"),
     )
@@ -206,11 +217,13 @@ def _alarm(text: str) -> Question:
     )
 
 
-def _ended(work: SiteWork, args: dict[str, Any]) -> Telling:
+def _ended(work: SiteWork, args: dict[str, Any], blind: str) -> Telling:
     minutes = work.settings.intervals.watch / 60
     errors = int(args["errors"])
-    quiet = errors == 0
-    text = f"The watch of the log has ended after {duration_words(minutes * 60)}: {errors} new error(s)."
+    quiet = errors == 0 and not blind
+    text = f"The watch of the log has ended after {duration_words(minutes * 60)}: {errors} new error(s)." + (
+        f" But {blind}." if blind else ""
+    )
     data = {
         "minutes": minutes,
         "new_errors": errors,

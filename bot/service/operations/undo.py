@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from bot.laravel.facts import AppFacts
-from bot.laravel.git import checkout_command, parse_work_tree, work_tree_command
+from bot.laravel.git import checkout_command, checkout_refusal, parse_work_tree, work_tree_command
 from bot.model.codec import from_json
+from bot.model.database import Loss
 from bot.model.decision import Choice
 from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
@@ -17,13 +18,23 @@ from bot.model.person import Permission
 from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.ports.database import Database
+from bot.ports.store import Transaction
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
-from bot.service.operations.cutover import FINGERPRINT_LIMIT, not_done, run_change, unknown
+from bot.service.operations.cutover import (
+    FINGERPRINT_LIMIT,
+    content_now,
+    not_done,
+    run_change,
+    surely_not_sent,
+    unknown,
+)
 from bot.service.operations.freeze import broken
 from bot.service.parts import Parts
-from bot.service.site_work import SiteWork, Telling, step_message
+from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
+
+_READ_COMMIT = "git: read the deployed commit"
 
 
 async def propose_undo(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -34,28 +45,39 @@ async def propose_undo(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     facts = await work.app_facts()
     database = work.database(facts)
     folders = await work.folders()
-    live = await work.ask(database.fingerprint(plan.database), limit=FINGERPRINT_LIMIT)
+    live = await content_now(work, database, plan.database)
     since = await work.work(
         "compare",
         database.compare(plan.scratch_path, plan.database, [], folders.lists),
         root=folders.scratch_jobs,
     )
-    await work.tell(
-        "asked",
-        Telling(questions=[_question(work, incident, plan, live, since.rows_new, since.rows_changed)]),
-    )
+    await work.tell("asked", Telling(questions=[_question(work, incident, plan, live, since)]))
     return {"rows_new": since.rows_new, "rows_changed": since.rows_changed}
 
 
-def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, new: int, changed: int) -> Question:
-    opened = incident.reopened_at is not None
-    since = f"Since the cut-over {new:,} rows were added and {changed:,} changed (by the corrected migration or by people)."
-    second = " The site was open again: a second person must approve." if opened else ""
+def _written_since(since: Loss) -> tuple[tuple[str, str], ...]:
+    """Return what was written since the cut-over, table by table: by people, or by the corrected migration."""
+    return tuple(
+        (t.table, f"{t.new:,} new, {t.changed:,} changed, {t.missing:,} deleted")
+        for t in since.tables
+        if t.new or t.changed or t.missing
+    )
+
+
+def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, since: Loss) -> Question:
+    opened = incident.opened_since_cutover
+    written = _written_since(since)
+    told = (
+        "What was written since the cut-over goes away with it:"
+        if written
+        else "Nothing was written since the cut-over."
+    )
+    second = " The site was open in between: a second person must approve." if opened else ""
     return Question(
         purpose="undo",
         question=f"Undo the cut-over of {work.site_name}?",
         body=f"The database goes back to the safety backup {plan.safety_path}, the code to {(plan.code_commit or '?')[:12]}. "
-        f"{since} A copy of the present state is kept.{second} Type the site's name to approve.",
+        f"A copy of the present state is kept.{second} Type the site's name to approve. {told}",
         choices=(
             Choice(
                 key="undo",
@@ -63,7 +85,7 @@ def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, new: in
                 style="danger",
                 typed=work.site_name,
                 starts="undo",
-                args={"live_fingerprint": live},
+                args={"live_fingerprint": live, "before": incident.cutover.value},
             ),
             Choice(key="keep", label="Keep as it is", rejects=True),
         ),
@@ -71,6 +93,7 @@ def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, new: in
         step=Step.RESTORE,
         votes_needed=2 if opened else 1,
         expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
+        facts=written,
     )
 
 
@@ -82,32 +105,13 @@ async def undo(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     facts = await work.app_facts()
     database = work.database(facts)
     expected = str(ctx.args["live_fingerprint"])
-    if "undo.intent" not in ctx.recorded():
-        reason = await _refusal(work, plan, facts, database, expected)
-        if reason is not None:
-            text = f"The undo was not begun: {reason}. Nothing was changed. Next: /app freeze, then /restore undo"
-            await work.tell(
-                "refused",
-                Telling(
-                    entries=[NewEntry(kind=Kind.REFUSED, text=text)],
-                    messages=[step_message(Step.RESTORE, text, Tone.BAD)],
-                ),
-            )
-            return {"undone": False, "why": reason}
+    if await surely_not_sent(work):
+        if reason := await _refusal(work, plan, facts, database, expected):
+            return await _not_begun(work, reason)
         folders = await work.folders()
         aside = f"{folders.safety}/{work.site_name}-before-undo-{work.tag}.sqlite"
         await work.work("aside", database.copy(plan.database, aside), root=folders.change_jobs)
-    intent = NewEntry(
-        kind=Kind.UNDO_INTENT,
-        text=f"About to write {plan.safety_path} back into {plan.database} on {plan.host}.",
-    )
-    await work.tell(
-        "intent",
-        Telling(
-            entries=[intent], messages=[step_message(Step.RESTORE, "Undoing the cut-over.", Tone.WORKING)]
-        ),
-    )
-    await ctx.step("undo.intent", _nothing)
+    await _record_intent(work, plan)
     journal = await work.once("journal", str, lambda: _journal(work, database, plan))
     change = database.cut_over(
         source=plan.safety_path,
@@ -117,27 +121,63 @@ async def undo(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         journal_mode=journal,
     )
     _, why = await run_change(work, change)
-    now = await work.ask(database.fingerprint(plan.database, settle=True), limit=FINGERPRINT_LIMIT)
+    return await _conclude(work, plan, database, why)
+
+
+async def look_up(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Find out what became of an undo that was cancelled after its intent, and tell it."""
+    work = SiteWork(ctx, parts)
+    plan = await work.once("plan", Plan, lambda: _plan(work))
+    return await _conclude(work, plan, work.database(await work.app_facts()), "it was cancelled")
+
+
+async def _conclude(work: SiteWork, plan: Plan, database: Database, why: str) -> dict[str, Any]:
+    """Tell by the content of production's database what the undo did; then put the code back."""
+    now = await content_now(work, database, plan.database)
+    expected = str(work.ctx.args["live_fingerprint"])
     if now == plan.live_fingerprint:
-        await _code_back(work, plan)
         await work.tell("undone", _undone(plan))
+        await _code_back(work, plan)
         return {"undone": True}
     if now == expected:
-        await work.tell(
-            "not_done",
-            not_done(
-                f"The undo did not take place: {why}. Looked up: production is as before it.", Cutover.DONE
-            ),
-        )
+        text = f"The undo did not take place: {why}. Looked up: production is as before it."
+        await work.tell("not_done", not_done(text, _before(work)))
         return {"undone": False, "why": why}
     await work.tell("unknown", unknown(why, now, expected, plan.live_fingerprint))
     raise FailedError(
-        f"the undo of {work.site_name} ended in an unknown state ({why}). The site stays frozen. Call the DBA: /incident escalate"
+        f"the undo of {work.site_name} ended in an unknown state ({why}). The site stays frozen. "
+        "Call the DBA: /incident escalate; then /incident release and /restore undo again"
     )
 
 
-async def _nothing() -> None:
-    return None
+def _before(work: SiteWork) -> Cutover:
+    return Cutover(str(work.ctx.args.get("before") or Cutover.DONE.value))
+
+
+async def _record_intent(work: SiteWork, plan: Plan) -> None:
+    text = f"About to write {plan.safety_path} back into {plan.database} on {plan.host}."
+
+    async def nothing() -> None:
+        return None
+
+    async def record(tx: Transaction, _: None) -> None:
+        entry = NewEntry(kind=Kind.UNDO_INTENT, text=text)
+        message = step_message(Step.RESTORE, "Undoing the cut-over.", Tone.WORKING)
+        await work.record(tx, Telling(entries=[entry], messages=[message]))
+
+    await work.ctx.step("undo.begun", nothing, record)
+
+
+async def _not_begun(work: SiteWork, reason: str) -> dict[str, Any]:
+    text = f"The undo was not begun: {reason}. Nothing was changed. Next: /app freeze, then /restore undo"
+    entries = [
+        NewEntry(kind=Kind.CUTOVER_NOT_DONE, text=text, data={"before": _before(work).value}),
+        failed_entry(Step.RESTORE, text),
+    ]
+    await work.tell(
+        "refused", Telling(entries=entries, messages=[step_message(Step.RESTORE, text, Tone.BAD)])
+    )
+    return {"undone": False, "why": reason}
 
 
 async def _plan(work: SiteWork) -> Plan:
@@ -151,6 +191,7 @@ async def _journal(work: SiteWork, database: Database, plan: Plan) -> str:
 async def _refusal(
     work: SiteWork, plan: Plan, facts: AppFacts, database: Database, expected: str
 ) -> str | None:
+    """Return why the undo must not begin, or None. Everything it stands on is read from the host again."""
     if facts.database.database != plan.database:
         return f"the application's database is {facts.database.database}, not {plan.database}"
     proof = await prove_freeze(work, facts, database)
@@ -158,21 +199,20 @@ async def _refusal(
         if (await work.incident()).frozen:
             await work.tell("broken", broken(proof))
         return f"the application is not frozen: {'; '.join(proof.why)}"
-    if (
-        await work.ask(database.fingerprint(plan.safety_path), limit=FINGERPRINT_LIMIT)
-        != plan.live_fingerprint
-    ):
+    safety = await work.ask(database.fingerprint(plan.safety_path), limit=FINGERPRINT_LIMIT)
+    if safety != plan.live_fingerprint:
         return f"the safety backup {plan.safety_path} is not what it was"
     if await work.ask(database.fingerprint(plan.database), limit=FINGERPRINT_LIMIT) != expected:
         return "the database changed since you were asked"
-    return None
+    tree = parse_work_tree(await work.look_ok(work_tree_command(work.settings.app_path), _READ_COMMIT))
+    return checkout_refusal(tree, tree.commit) if tree.commit != plan.code_commit else None
 
 
 async def _code_back(work: SiteWork, plan: Plan) -> None:
     if plan.code_commit is None:
         return
     path = work.settings.app_path
-    tree = parse_work_tree(await work.look_ok(work_tree_command(path), "git: read the deployed commit"))
+    tree = parse_work_tree(await work.look_ok(work_tree_command(path), _READ_COMMIT))
     if tree.commit != plan.code_commit:
         folders = await work.folders()
         command = checkout_command(path, plan.code_commit)
@@ -183,15 +223,11 @@ async def _code_back(work: SiteWork, plan: Plan) -> None:
 
 def _undone(plan: Plan) -> Telling:
     text = "Undone: production's content is that of the safety backup again, by fingerprint. The application stays down."
-    entry = NewEntry(
-        kind=Kind.UNDO_DONE,
-        text=text,
-        data={"safety_path": plan.safety_path, "code_commit": plan.code_commit},
-    )
+    data = {"safety_path": plan.safety_path, "code_commit": plan.code_commit}
     message = step_message(Step.RESTORE, text, Tone.WARNING, next_steps=("/restore plan", "/app reopen"))
     return Telling(
-        entries=[entry],
+        entries=[NewEntry(kind=Kind.UNDO_DONE, text=text, data=data)],
         messages=[message],
-        void=["undo", "deploy", "propose", "reopen", "manual:*"],
+        void=["undo", "deploy", "propose", "reopen", "close", "manual:*", "missing:*"],
         void_reason="The cut-over was undone.",
     )

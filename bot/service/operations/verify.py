@@ -18,7 +18,12 @@ from bot.laravel.log_records import (
     parse_log_piece,
     read_log_command,
 )
-from bot.laravel.maintenance import down_command, down_refusal, parse_maintenance_change
+from bot.laravel.maintenance import (
+    down_command,
+    down_refusal,
+    maintenance_state_command,
+    parse_maintenance_change,
+)
 from bot.model.codec import from_json, to_json
 from bot.model.database import CheckResult, Loss
 from bot.model.decision import Choice
@@ -178,6 +183,15 @@ async def _test_app(work: SiteWork, facts: AppFacts) -> bool:
 async def _enter(work: SiteWork, facts: AppFacts) -> Secret:
     """Put a fresh bypass secret into the maintenance flag and return it; the site stays down all the while."""
     folders = await work.folders()
+    state = parse_maintenance_change(
+        await work.look_ok(
+            maintenance_state_command(app_path=work.settings.app_path), "php: read the maintenance state"
+        )
+    )
+    if not state.after.is_down:
+        raise FailedError(
+            f"{work.site_name} is not in maintenance mode, so it is not tested behind it. Nothing was changed."
+        )
     secret = Secret(secrets.token_urlsafe(24))
     command = down_command(
         app_path=work.settings.app_path,
