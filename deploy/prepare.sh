@@ -49,7 +49,7 @@ $how"
     keep_public_sshd_off
     # shellcheck disable=SC2086 # one word for each package is meant
     as_root env DEBIAN_FRONTEND=noninteractive sh -c \
-        'apt-get -qq update && apt-get -qq -y install --no-install-recommends "$@" </dev/null' sh $missing >&2 ||
+        'apt-get -qq update && apt-get -qq -y install --no-install-recommends "$@" </dev/null >/dev/null' sh $missing ||
         stop "apt-get did not install them (its own words are above). By hand:
 $how"
 }

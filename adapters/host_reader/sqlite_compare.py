@@ -7,8 +7,8 @@ from typing import Any, Dict, List
 
 from adapters.host_reader.answers import progress
 from adapters.host_reader.sqlite_lists import KeyLists
-from adapters.host_reader.sqlite_moved import Dropped, counts_by_place, find_moved
-from adapters.host_reader.sqlite_open import reading_together
+from adapters.host_reader.sqlite_moved import Dropped, find_moved, is_many
+from adapters.host_reader.sqlite_open import quoted, reading_together
 from adapters.host_reader.sqlite_pairs import Pair, compare_rows, count_columns
 from adapters.host_reader.sqlite_request import Answer, Request, names, number, optional_text, text
 from adapters.host_reader.sqlite_rows import matching_key
@@ -16,8 +16,10 @@ from adapters.host_reader.sqlite_schema import Schema, Table, read_schema
 
 # A migration loses a table or column as a whole, people lose single rows: from this share on it is suspected.
 _SUSPECT_SHARE = 0.5
-# One value that a person cleared is no suspicion, however few there are.
+# Fewer values than these are no suspicion, however few there are in all.
 _SUSPECT_VALUES = 5
+# People edit a few rows in some hours. From this share of a column on a migration may have done it, and a person looks.
+_REWRITTEN_SHARE = 0.05
 
 
 def sqlite_compare(request: Request) -> Answer:
@@ -25,7 +27,12 @@ def sqlite_compare(request: Request) -> Answer:
 
     Rows of a table are matched by key; a row whose key is used by another thing now counts in `reused_keys` and not in
     `matched`, so `rows_before = matched + reused_keys + missing` and `rows_after = matched + reused_keys + new`.
-    `values_before`, `changed` and `values_lost` count matched rows only.
+    `values_before`, `changed` and `values_lost` count matched rows only. `nulled`: values that are NULL or an empty
+    text now. Of a dropped column `values_before = values_moved + changed + nulled + values_lost`, where `changed` and
+    `nulled` moved to a place that was proven by key and are others there since.
+
+    `loss`: "none"; "missing_rows"; "rewritten", where a person must look: values cleared in place, many values changed,
+    or values found again only as a set; "loss".
     """
     lists = KeyLists(
         optional_text(request, "lists_folder"), "compare", int(number(request, "sample_keys", 20))
@@ -86,6 +93,7 @@ class _Comparison:
         pair = Pair(table, after, key)
         entry = compare_rows(self._connection, pair, self._lists)
         entry["status"] = "both"
+        self._look_for_overwritten(pair, entry["columns"])
         for name, column in entry["columns"].items():
             if column["status"] == "dropped" and column["values_before"]:
                 self._look_for_moved(Dropped(table, after, key, name, column["values_before"]), column)
@@ -93,18 +101,40 @@ class _Comparison:
                 column["values_lost"] = column["nulled"]
         return entry
 
+    def _look_for_overwritten(self, pair: Pair, columns: Dict[str, Any]) -> None:
+        """Count per changed column the set values that are others now, and as `nulled` those that are an empty text."""
+        for column in columns.values():
+            column["overwritten"] = 0
+        differences = pair.differences
+        changed = [name for name in differences if columns[name]["changed"]]
+        if not changed:
+            return
+        wanted = []
+        for name in changed:
+            value, now = f"b.{quoted(name)}", f"a.{quoted(name)}"
+            wanted.append(f"total({value} IS NOT NULL AND {differences[name]})")
+            wanted.append(f"total({value} <> '' AND coalesce({now} = '', 0))")
+        row = self._connection.execute(
+            f"SELECT {', '.join(wanted)} FROM {pair.joined} WHERE NOT {pair.other_thing}"
+        ).fetchone()
+        for place, name in enumerate(changed):
+            columns[name]["overwritten"] = int(row[2 * place])
+            columns[name]["nulled"] += int(row[2 * place + 1])
+
     def _look_for_moved(self, dropped: Dropped, column: Dict[str, Any]) -> None:
         moved = find_moved(self._connection, self._before, self._after, dropped)
-        column["values_moved"], column["moved_to"], column["moved_by"] = counts_by_place(moved)
-        column["values_lost"] = column["values_before"] - column["values_moved"]
+        if moved is not None:
+            column.update(values_moved=moved.values, moved_to=moved.to, moved_by=moved.by)
+            column.update(changed=moved.changed, nulled=moved.cleared)
+        column["values_lost"] = column["values_before"] - (moved.accounted if moved else 0)
 
     def _of_dropped(self, table: Table) -> Dict[str, Any]:
         """Compare a dropped table with the created one that holds most of its rows, if there is one."""
         heirs = [
             self._of_heir(table, heir) for heir in self._after.without([]) if self._may_inherit(table, heir)
         ]
-        best = max(heirs, key=lambda entry: int(entry["matched"]), default=None)
-        if best is not None and best["matched"] >= _SUSPECT_SHARE * max(1, best["rows_before"]):
+        best = max(heirs, key=_rows_kept, default=None)
+        if best is not None and _rows_kept(best) >= _SUSPECT_SHARE * max(1, best["rows_before"]):
             return best
         rows, columns = count_columns(self._connection, "before", table)
         entry = _empty_entry("dropped", list(table.key), rows_before=rows, missing=rows)
@@ -143,12 +173,26 @@ def _suspect_nulls(column: Dict[str, Any]) -> bool:
     return nulled >= _SUSPECT_VALUES and nulled >= _SUSPECT_SHARE * column["values_before"]
 
 
-def _suspect_changes(column: Dict[str, Any], name: str) -> bool:
-    """Return whether so many values of a column are others now that a migration may have rewritten them in place."""
-    if name.lower() == "updated_at":
+def _rows_kept(entry: Dict[str, Any]) -> int:
+    """Return how many rows are as they were: a key in common alone (1, 2, 3 …) makes two tables no relatives."""
+    return int(entry["matched"]) - int(entry["changed"])
+
+
+def _is_rewritten(column: Dict[str, Any], name: str) -> bool:
+    """Return whether so many values of a column are others now that a migration may have rewritten them.
+
+    Set values that changed are measured by the set ones, NULLs that were filled by the NULLs.
+    """
+    if column["status"] == "dropped":
+        return is_many(int(column["changed"]), int(column["values_before"]))
+    if column["status"] != "both" or name.lower() == "updated_at":
         return False
-    changed = int(column["changed"])
-    return changed >= _SUSPECT_VALUES and changed >= _SUSPECT_SHARE * column["values_before"]
+    overwritten = int(column["overwritten"])
+    shares = (
+        (overwritten, column["values_before"]),
+        (column["changed"] - overwritten, column["nulls_before"]),
+    )
+    return any(count >= _SUSPECT_VALUES and count >= _REWRITTEN_SHARE * of for count, of in shares)
 
 
 def _all_told_moved(table: Table, columns: Dict[str, Any]) -> bool:
@@ -175,6 +219,7 @@ def _column_entry(status: str, **counts: int) -> Dict[str, Any]:
         "nulls_after",
         "changed",
         "nulled",
+        "overwritten",
         "values_before",
         "values_lost",
         "values_moved",
@@ -184,7 +229,11 @@ def _column_entry(status: str, **counts: int) -> Dict[str, Any]:
 
 
 def _totals(tables: Dict[str, Any]) -> Dict[str, Any]:
-    columns = [column for entry in tables.values() for column in entry["columns"].values()]
+    named = [
+        (f"{name}.{column}", column, counts)
+        for name, entry in tables.items()
+        for column, counts in entry["columns"].items()
+    ]
     suspected = [entry for entry in tables.values() if entry["missing_suspect"] == "migration"]
     return {
         "rows_lost": sum(entry["missing"] + entry["reused_keys"] for entry in suspected),
@@ -192,14 +241,11 @@ def _totals(tables: Dict[str, Any]) -> Dict[str, Any]:
         "rows_reused": sum(entry["reused_keys"] for entry in tables.values()),
         "rows_new": sum(entry["new"] for entry in tables.values() if entry["status"] != "created"),
         "rows_changed": sum(entry["changed"] for entry in tables.values()),
-        "values_lost": sum(column["values_lost"] for column in columns),
-        "values_moved": sum(column["values_moved"] for column in columns),
-        "columns_rewritten": [
-            f"{name}.{column}"
-            for name, entry in tables.items()
-            for column, counts in entry["columns"].items()
-            if counts["status"] == "both" and _suspect_changes(counts, column)
-        ],
+        "values_lost": sum(counts["values_lost"] for _, _, counts in named),
+        "values_moved": sum(counts["values_moved"] for _, _, counts in named),
+        "values_nulled": sum(counts["nulled"] for _, _, counts in named),
+        "columns_rewritten": [full for full, column, counts in named if _is_rewritten(counts, column)],
+        "columns_moved_unproven": [full for full, _, counts in named if counts["moved_by"] == "multiset"],
         "tables_shrunk": [
             name
             for name, entry in tables.items()
@@ -209,8 +255,9 @@ def _totals(tables: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _loss(totals: Dict[str, Any]) -> str:
+    """Return the verdict, the worst that holds: "none" is left only where nothing asks for a person's look."""
     if totals["values_lost"] or totals["rows_lost"]:
         return "loss"
-    if totals["rows_missing"] or totals["rows_reused"]:
-        return "missing_rows"
-    return "rewritten" if totals["columns_rewritten"] else "none"
+    if totals["values_nulled"] or totals["columns_rewritten"] or totals["columns_moved_unproven"]:
+        return "rewritten"
+    return "missing_rows" if totals["rows_missing"] or totals["rows_reused"] else "none"

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import List, Optional
 
 from adapters.host_reader.sqlite_open import quoted
-from adapters.host_reader.sqlite_rows import all_of, at, columns_of, other_thing, same_key
+from adapters.host_reader.sqlite_rows import at, columns_of, other_thing, same_key
 from adapters.host_reader.sqlite_schema import Schema, Table
 
-# Fewer different values can agree by chance (a flag, a rank), unless all of them do.
+# Fewer different values can agree by chance (a flag, a rank), unless all of them do, row by row.
 _TELLING_VALUES = 5
+# From here on a column is a value's new place, so that what differs there was copied first and edited since.
+_HOME_SHARE = 0.5
+# A person edits a few values. One is no sign of more, whatever its share; of two and more the share decides.
+_FEW_SHARE = 0.05
+_FEW_VALUES = 2
 
 
 @dataclass(frozen=True)
 class Moved:
-    """Where a column's values were found again: how many, in which "table.column", and by key or by multiset."""
+    """Where a column's values were found again: how many, in which "table.column", and by key or by multiset.
+
+    `changed` and `cleared`: by key only, values whose new place holds another value, or NULL or an empty text, now.
+    """
 
     values: int
     to: str
     by: str
+    changed: int = 0
+    cleared: int = 0
+
+    @property
+    def accounted(self) -> int:
+        """Return for how many values it is known where they went."""
+        return self.values + self.changed + self.cleared
 
 
 @dataclass(frozen=True)
@@ -48,22 +63,33 @@ def find_moved(
 ) -> Optional[Moved]:
     """Return where most of a dropped column's values are found again, or None; reads only.
 
-    Schemas are attached as `before` and `after`. A find by key outweighs one by multiset of the same size.
+    Schemas are attached as `before` and `after`. A find by key outweighs one by multiset of the same size. What keys
+    reach is judged by keys alone: there, equal texts in the wrong rows are no find.
     """
-    finds = [
-        _found_by_key(connection, dropped, place)
-        for place in _places_by_key(connection, before, after, dropped)
-    ]
-    best = _best(finds)
-    if best is None or best.values < dropped.values:
-        finds += [_found_by_value(connection, dropped, place) for place in _created(before, after)]
-    return _best(finds)
+    reached = _places_by_key(connection, before, after, dropped)
+    best = _best([_found_by_key(connection, dropped, place) for place in reached])
+    if best is not None and best.accounted >= dropped.values:
+        return best
+    judged = {_name(place) for place in reached}
+    others = [place for place in _created(before, after) if _name(place) not in judged]
+    return _best([best, *(_found_by_value(connection, dropped, place) for place in others)])
+
+
+def is_many(values: int, of: int) -> bool:
+    """Return whether so many of a column's moved values are others now that people alone hardly did it."""
+    return values >= _FEW_VALUES and values >= _FEW_SHARE * of
 
 
 def _best(finds: List[Optional[Moved]]) -> Optional[Moved]:
     return max(
-        (find for find in finds if find), key=lambda find: (find.values, find.by == "key"), default=None
+        (find for find in finds if find),
+        key=lambda find: (find.accounted, find.values, find.by == "key"),
+        default=None,
     )
+
+
+def _name(place: _Place) -> str:
+    return f"{place.table.name}.{place.column}"
 
 
 def _created(before: Schema, after: Schema) -> List[_Place]:
@@ -134,20 +160,37 @@ def _found_by_key(connection: sqlite3.Connection, dropped: Dropped, place: _Plac
     found_in = "a"
     if place.link:
         join, found_in = f"{join} JOIN {at('after', place.table.name)} AS n ON {place.link}", "n"
-    value = f"b.{quoted(dropped.column)}"
-    agrees = [
-        f"{value} = {found_in}.{quoted(place.column)} COLLATE BINARY",
-        f"NOT {other_thing('b', 'a', dropped.before, here)}",
-    ]
-    found, different = connection.execute(
-        f"SELECT count(*), count(DISTINCT v) FROM (SELECT DISTINCT {columns_of('b', dropped.key)}, {value} AS v"
-        f" FROM {join} WHERE {all_of(agrees)})"
+    found, different, changed, cleared = connection.execute(
+        "SELECT total(agrees AND NOT others), count(DISTINCT CASE WHEN agrees AND NOT others THEN v END),"
+        f" total(others), total(NOT agrees AND NOT others) FROM ({_by_row(dropped, here, place, join, found_in)})"
     ).fetchone()
-    return _judged(dropped, place, "key", found, different)
+    moved = _judged(dropped, place, "key", int(found), different)
+    is_home = different >= _TELLING_VALUES and found >= _HOME_SHARE * dropped.values
+    if moved is None or not is_home:
+        return moved
+    few = 0 if is_many(int(cleared), dropped.values) else int(cleared)
+    return replace(moved, changed=int(changed), cleared=few)
+
+
+def _by_row(dropped: Dropped, here: Table, place: _Place, join: str, found_in: str) -> str:
+    """Return a SELECT that says of each row with a value whether it stands in the place (`agrees`), and another does.
+
+    A row can reach several places (children that point back): with another value beside it, it is not proven moved.
+    """
+    value, now = f"b.{quoted(dropped.column)}", f"{found_in}.{quoted(place.column)}"
+    agrees = f"coalesce({value} = {now} COLLATE BINARY, 0)"
+    return (
+        f"SELECT {value} AS v, max({agrees}) AS agrees, max(NOT {agrees} AND coalesce({now}, '') <> '') AS others"
+        f" FROM {join} WHERE {value} IS NOT NULL AND NOT {other_thing('b', 'a', dropped.before, here)}"
+        f" GROUP BY {columns_of('b', dropped.key)}"
+    )
 
 
 def _found_by_value(connection: sqlite3.Connection, dropped: Dropped, place: _Place) -> Optional[Moved]:
-    """Count the values that stand in the other column as often; numbers only where the column kept its name."""
+    """Count the values that stand in the other column as often; numbers only where the column kept its name.
+
+    That equal values stand there does not prove that they are these values, nor that they stand in the right rows.
+    """
     same_name = place.column.lower() == dropped.column.lower()
     found, different, texts = connection.execute(
         "SELECT total(min(b.n, a.n)), count(*), total(typeof(b.v) = 'text')"
@@ -169,17 +212,11 @@ def _grouped(schema: str, table: Table, column: str) -> str:
 
 def _judged(dropped: Dropped, place: _Place, by: str, found: int, different: int) -> Optional[Moved]:
     same_name = place.column.lower() == dropped.column.lower()
-    telling = same_name or different >= _TELLING_VALUES or (found >= dropped.values and different > 1)
-    if not found or not telling:
-        return None
-    return Moved(found, f"{place.table.name}.{place.column}", by)
+    in_each_row = by == "key" and found >= dropped.values and different > 1
+    telling = same_name or different >= _TELLING_VALUES or in_each_row
+    return Moved(found, _name(place), by) if found and telling else None
 
 
 def _is_link(place: _Place) -> bool:
     declared = {name.lower() for key in place.table.foreign_keys for name in key.columns}
     return place.column.lower() in declared or place.column.lower().endswith("_id")
-
-
-def counts_by_place(moved: Optional[Moved]) -> Tuple[int, Optional[str], Optional[str]]:
-    """Return a find as (values, place, way); nothing found is (0, None, None)."""
-    return (0, None, None) if moved is None else (moved.values, moved.to, moved.by)

@@ -270,6 +270,8 @@ def _loss(answer: Json) -> Loss:
         rows_changed=totals["rows_changed"],
         tables_shrunk=tuple(totals["tables_shrunk"]),
         columns_rewritten=tuple(totals["columns_rewritten"]),
+        values_nulled=totals["values_nulled"],
+        columns_moved_unproven=tuple(totals["columns_moved_unproven"]),
     )
 
 

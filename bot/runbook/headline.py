@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,15 +37,47 @@ def headline(state: Incident, running: Sequence[Operation] = ()) -> Headline:
     failed = [step for step in Step if state.status(step) is StepStatus.FAILED]
     if running:
         return Headline(
-            text=f"{_site(state)} Working: {running[0].kind} for {running[0].person}.", tone=Tone.WORKING
+            text=f"{_site(state)} Working: {work_words(running[0].kind)}, for {running[0].person}.",
+            tone=Tone.WORKING,
         )
     if failed:
         step = max(failed, key=lambda one: (state.steps[one].at or _LONG_AGO, one))
         return Headline(
-            text=f"{_site(state)} Step {int(step)} ({STEP_NAMES[step]}) failed: {state.steps[step].note}",
+            text=f"{_site(state)} Step {int(step)} ({STEP_NAMES[step]}) failed: {_first_sentence(state.steps[step].note)}",
             tone=Tone.BAD,
         )
     return Headline(text=f"{_site(state)} {_data(state)}", tone=_tone(state))
+
+
+_WORK_WORDS = {
+    "assess": "counting what was lost",
+    "freeze": "stopping the application",
+    "stop_writers": "stopping what could write",
+    "backups": "looking at the backups",
+    "inspect": "looking into a backup",
+    "safety": "taking the safety backup",
+    "plan": "rehearsing the recovery",
+    "cutover": "writing the restored data",
+    "propose_undo": "looking at what an undo would take away",
+    "undo": "undoing the cut-over",
+    "align": "reading the migrations",
+    "propose": "rehearsing the corrected migration",
+    "deploy": "deploying the corrected migration",
+    "check": "checking data and application",
+    "caches": "clearing caches",
+    "reopen": "opening the application",
+    "watch": "reading the log",
+    "close": "writing the report",
+}
+
+
+def work_words(kind: str) -> str:
+    """Return what a kind of operation does, as a person would say it."""
+    return _WORK_WORDS.get(kind, kind)
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?;]) ", text, maxsplit=1)[0]
 
 
 def _site(state: Incident) -> str:
@@ -85,21 +118,34 @@ def _tone(state: Incident) -> Tone:
 
 def next_commands(state: Incident) -> list[tuple[str, str]]:
     """Return the commands that may be typed now, the most useful first: (line, what it does)."""
+    reopen = "open to visitors" if state.cutover is Cutover.DONE else "open to visitors WITHOUT restoring"
     asked = (
         (Step.ASSESS, "/incident assess", "find out what was lost", guards.refuse_assess),
         (Step.FREEZE, "/app freeze", "stop the application, and prove it", guards.refuse_freeze),
         (Step.SAFETY_BACKUP, "/backups create", "take the safety backup", guards.refuse_safety_backup),
-        (Step.RESTORE, "/restore plan", "rehearse the recovery on a copy", guards.refuse_plan),
         (
             Step.RESTORE,
             f"/restore confirm {state.site}",
             "approve the rehearsed plan",
             guards.refuse_cut_over,
         ),
+        (Step.RESTORE, "/restore plan", "rehearse the recovery on a copy", _refuse_new_plan),
         (Step.DEPLOY, "/app deploy", "rehearse and deploy the corrected migration", guards.refuse_deploy),
         (Step.VERIFY_DATA, "/app check", "verify the data, test the application", guards.refuse_check),
-        (Step.REOPEN, "/app reopen", "open to visitors", guards.refuse_reopen),
-        (Step.REPORT, "/incident close", "write the report", guards.refuse_close),
+        (Step.REOPEN, "/app reopen", reopen, guards.refuse_reopen),
+        (Step.REPORT, "/incident close", "write the report", _refuse_offered_close),
     )
     open_steps = [a for a in asked if state.status(a[0]) is not StepStatus.DONE and a[3](state) is None]
     return [(text, summary) for _, text, summary, _ in open_steps if state.open][:4]
+
+
+def _refuse_new_plan(state: Incident) -> str | None:
+    return guards.refuse_plan(state) or ("A plan is waiting." if state.plan_valid else None)
+
+
+def _refuse_offered_close(state: Incident) -> str | None:
+    """Closing with data lost and nothing restored is allowed, but never offered."""
+    lost = (state.assessment or {}).get("loss", {}).get("verdict") == "loss"
+    return guards.refuse_close(state) or (
+        "Data are lost." if lost and state.cutover is not Cutover.DONE else None
+    )

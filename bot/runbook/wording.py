@@ -78,8 +78,11 @@ def _to_look_at(loss: Loss) -> list[str]:
     return cleared + many + unproven + gone or ["values are others than in the backup"]
 
 
-def loss_table(loss: Loss) -> Table:
-    """Return the loss table as shown: tables that differ, worst first; a column in which nothing stands is left out."""
+def loss_table(loss: Loss, *, before: str = "rows in backup") -> Table:
+    """Return the loss table as shown: tables that differ, worst first; a column in which nothing stands is left out.
+
+    `before` names what the present rows are compared with.
+    """
     rows = []
     for table in sorted(
         loss.tables, key=lambda t: -(t.missing + sum(c.values_lost + c.nulled for c in t.columns))
@@ -106,7 +109,7 @@ def loss_table(loss: Loss) -> Table:
         )
     columns = (
         "table",
-        "rows in backup",
+        before,
         "rows now",
         "rows gone",
         "rows new",

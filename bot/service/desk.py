@@ -245,9 +245,8 @@ async def ask(parts: Parts, call: Call, *, guard: Guard, question: Question, ste
             return await refuse(tx, call, reason, step)
         await tx.append(call.incident_id, [typed(call)])
         decision = await open_question(tx, call.incident_id, question, call.person.name)
-        keys = ", ".join(f"`{c.key}`" for c in decision.choices)
         return Reply(
-            text=f"{question.question} Answer with a button, or: backout answer {decision.id} ({keys}). Nothing was changed yet.",
+            text=f"{question.question} The question is in the channel. Nothing was changed yet.",
             incident_id=call.incident_id,
             decision_id=decision.id,
         )

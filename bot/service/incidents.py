@@ -41,7 +41,7 @@ async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Repl
         )
         await tx.add_operation(operation)
         return Reply(
-            text=f"Incident {incident_id} is open. What was lost is being counted; it comes into the channel {row.channel}.",
+            text=f"Incident {incident_id} is open. Backout is counting what was lost; nothing is changed.",
             incident_id=incident_id,
             operation_id=operation.id,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import time
@@ -13,23 +12,33 @@ from typing import Any
 
 import pytest
 
-from tests.faults.crashing_bot import session_of
+from tests.faults.crashing_bot import session_of, signal_session
+from tests.site import production
+from tests.site.clone import clone_production
 from tests.site.fixtures import production_template
 from tests.site.production import Production
-from tests.site.scenario import DIED, INCIDENT, Scene, Stages, content_of, stages_below
+from tests.site.scenario import (
+    DIED,
+    INCIDENT,
+    Scene,
+    Stages,
+    content_of,
+    disagreements,
+    make_scene,
+    stages_below,
+)
 
 __all__ = ["production_template"]
 
 INTENT, RESULT = "cutover.intent", ("cutover.done", "cutover.not_done", "cutover.unknown")
 
 # From the record of the intent to the record of the result, in order. The normal suite has one of each kind.
-BEFORE_LAUNCH = ("after:cutover:plan", "before:cutover:cutover.intent")
+BEFORE_LAUNCH = ("after:cutover:plan", "before:cutover:cutover.begun")
 NORMAL_MOMENTS = (
-    "before:cutover:cutover.intent",
-    "after:cutover:cutover.intent",
-    "sent:write",
+    "before:cutover:cutover.begun",
+    "after:cutover:cutover.begun",
     "before:cutover:write",
-    "after:cutover:tell.done",
+    "after:cutover:write",
 )
 OTHER_MOMENTS = (
     "after:cutover:plan",
@@ -39,9 +48,10 @@ OTHER_MOMENTS = (
     "after:cutover:write.intent",
     "unsent:write",
     "before:cutover:write.launched",
+    "sent:write",
     "after:cutover:write.launched",
-    "after:cutover:write",
     "before:cutover:tell.done",
+    "after:cutover:tell.done",
 )
 
 
@@ -131,8 +141,7 @@ def test_backout_ends_while_the_job_runs(stages: Stages) -> None:
             assert (state["cutover"], state["operation"]["kind"]) == ("unknown", "cutover")
             assert scene.content() == before
         finally:
-            for pid in session_of(job):
-                os.kill(pid, signal.SIGCONT)
+            signal_session(job, signal.SIGCONT)
         assert_cut_over_once(scene, rehearsed, scene.at_rest())
 
 
@@ -151,9 +160,7 @@ def host_fails(stages: Stages, moment: str) -> tuple[Scene, str, str, dict[str, 
     return scene, before, rehearsed, state
 
 
-def assert_truthful(
-    state: dict[str, Any], kinds: list[str], now: str, before: str, rehearsed: str
-) -> None:
+def assert_truthful(state: dict[str, Any], kinds: list[str], now: str, before: str, rehearsed: str) -> None:
     """What the incident says of production's data is what they are; nothing is left for ever "being looked up"."""
     assert now in (before, rehearsed)
     said = {before: ("none", "cutover.not_done"), rehearsed: ("done", "cutover.done")}[now]
@@ -167,6 +174,7 @@ def can_go_on(scene: Scene, state: dict[str, Any]) -> None:
         assert reply["ok"], reply
 
 
+@pytest.mark.long
 def test_the_job_is_killed_at_once(stages: Stages) -> None:
     """A job killed before it wrote is not repeated: production is as before, and the incident says so."""
     _, _, _, state = host_fails(stages, "killed:write")
@@ -188,15 +196,12 @@ def test_the_host_is_out_of_reach_when_the_job_is_to_start(stages: Stages) -> No
     host_fails(stages, "unreachable:write")
 
 
+@pytest.mark.long
 def test_the_link_is_lost_after_the_job_was_sent(stages: Stages) -> None:
     """A link lost before the answer is no reason to start again: the job is found, and the cut-over is done once."""
     scene, _, _, state = host_fails(stages, "lost:write")
-    assert state["cutover"] == "done"
-    assert_written_once_offline(scene)
-
-
-def assert_written_once_offline(scene: Scene) -> None:
     [job] = scene.jobs("write")
+    assert state["cutover"] == "done"
     assert json.loads((job / "stdout").read_text())["already"] is False
 
 
@@ -211,12 +216,13 @@ def test_a_cancel_in_the_middle_of_the_cut_over(stages: Stages) -> None:
     with stages.at("planned", "held:write") as scene:
         before, rehearsed = scene.content(), rehearsed_content(scene)
         confirm(scene)
-        scene.until("the job runs", lambda _: bool(scene.jobs("write")))
-        time.sleep(0.5)
-        assert scene.api().command("/incident cancel", INCIDENT)["ok"]
-        state = scene.at_rest(60)
-        [job] = scene.jobs("write")
-        assert session_of(job) == []
+        job = held_job(scene)
+        try:
+            assert scene.api().command("/incident cancel", INCIDENT)["ok"]
+            state = scene.at_rest(60)
+            assert session_of(job) == []
+        finally:
+            signal_session(job, signal.SIGKILL)
         assert_truthful(state, told(scene), scene.content(), before, rehearsed)
         can_go_on(scene, state)
 
@@ -226,15 +232,15 @@ def test_content_that_is_neither_keeps_the_site_and_leaves_a_way_back(stages: St
     with stages.at("planned", "held:write") as scene:
         before = scene.content()
         confirm(scene)
-        scene.until("the job runs", lambda _: bool(scene.jobs("write")))
-        time.sleep(0.5)
-        [job] = scene.jobs("write")
+        job = held_job(scene)
         write_a_row(scene.site)
-        for pid in session_of(job):
-            os.kill(pid, signal.SIGCONT)
+        signal_session(job, signal.SIGCONT)
         state = scene.at_rest(60)
-        assert (state["cutover"], told(scene)[-1]) == ("unknown", "cutover.unknown")
+        assert told(scene)[-1] == "cutover.unknown"
+        assert state["cutover"] not in ("none", "done", "undone")
         player = scene.player()
+        player.type("/backups create")
+        assert "kept by cutover" in scene.at_rest()["steps"][3]["note"]
         player.type("/incident release")
         player.type("/restore undo")
         player.choose("undo", "undo", "album")
@@ -242,31 +248,126 @@ def test_content_that_is_neither_keeps_the_site_and_leaves_a_way_back(stages: St
         assert scene.content() == before
 
 
+def held_job(scene: Scene) -> Path:
+    """Return the folder of the job that writes, once it is there and was made to hold still."""
+    scene.until("the job runs", lambda _: any((job / "pid").exists() for job in scene.jobs("write")))
+    time.sleep(0.5)
+    [job] = scene.jobs("write")
+    return job
+
+
 def write_a_row(site: Production) -> None:
     connection = sqlite3.connect(site.database_path)
-    connection.execute("insert into tags (name, created_at, updated_at) values ('late', '2026-01-01', '2026-01-01')")
+    connection.execute(
+        "insert into tags (name, created_at, updated_at) values ('late', '2026-01-01', '2026-01-01')"
+    )
     connection.commit()
     connection.close()
 
 
-# -- the other operations: one boundary each
+# -- the other operations that change something: one boundary each
 
 
-def finish_the_incident(scene: Scene) -> None:
-    """Bring a planned incident over its cut-over, so that what a crash left behind has shown to be whole."""
-    rehearsed = rehearsed_content(scene)
-    confirm(scene)
-    assert_cut_over_once(scene, rehearsed, scene.until("cut-over", lambda s: s["cutover"] == "done"))
+def die_and_go_on(scene: Scene) -> None:
+    assert scene.bot.wait_for_death() == DIED
+    scene.bot.start()
+
+
+def deploy_corrected(scene: Scene) -> None:
+    """Type what comes between the cut-over and the approval of the corrected commit."""
+    player = scene.player()
+    player.until("cut-over", lambda s: s["operation"] is None and s["cutover"] == "done")
+    player.type("/app rollback")
+    player.until("align", lambda s: s["operation"] is None)
+    player.type(f"/app deploy {scene.site.corrected_commits[-1][:12]}")
+    player.choose("deploy", "approve")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("moment", ["sent:scratch", "sent:rollback", "sent:repair", "before:plan:prove", "before:plan:tell.planned"])
+@pytest.mark.parametrize("moment", ["unsent:down", "sent:down", "before:freeze:tell.frozen"])
+def test_backout_ends_in_the_freeze(production_template: Production, tmp_path: Path, moment: str) -> None:
+    """The application is taken down once, and the freeze is proven after the next start."""
+    site = clone_production(production_template.folder, tmp_path / "production")
+    scene = make_scene(site, tmp_path / "bot")
+    scene.bot.start_dying(moment)
+    try:
+        player = scene.player()
+        player.incident = player.api.command("/incident start album captions are gone")["incident_id"]
+        player.choose("assessed", "freeze")
+        die_and_go_on(scene)
+        player.step(2)
+        assert scene.state()["down_since"] is not None
+        assert len(scene.jobs("down")) == 1
+        assert [e["data"]["proven"] for e in scene.entries("frozen")] == [False, True]
+    finally:
+        scene.bot.kill()
+        production.stop(site.folder)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["unsent:copy", "sent:copy", "before:safety:tell.made"])
+def test_backout_ends_in_the_safety_backup(stages: Stages, moment: str) -> None:
+    """The safety backup is taken once, and it is whole."""
+    with stages.at("safe", moment) as scene:
+        before, jobs = scene.content(), len(scene.jobs("copy"))
+        assert scene.api().command("/backups create", INCIDENT)["ok"]
+        die_and_go_on(scene)
+        scene.at_rest()
+        made = scene.entries("safety.made")
+        assert (len(made), len(scene.jobs("copy"))) == (2, jobs + 1)
+        assert content_of(Path(made[-1]["data"]["path"])) == before == scene.content()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "moment",
+    ["sent:scratch", "sent:rollback", "sent:repair", "before:plan:prove", "before:plan:tell.planned"],
+)
 def test_backout_ends_in_the_rehearsal(stages: Stages, moment: str) -> None:
     """A rehearsal goes on where it was, changes nothing on production, and its plan can be carried out."""
-    from tests.site.play import play_to_planned_decision
-
     with stages.at("safe", moment) as scene:
-        before = scene.content()
-        play_to_planned_decision(scene, moment)
+        before, player = scene.content(), scene.player()
+        player.type("/restore plan")
+        for decision in [d for d in scene.at_rest()["decisions"] if d["open"]]:
+            advised = next(c["key"] for c in decision["choices"] if c["style"] == "primary")
+            assert player.api.answer(decision["id"], advised)["ok"]
+        die_and_go_on(scene)
+        player.decision("cutover")
         assert scene.content() == before
-        finish_the_incident(scene)
+        rehearsed = rehearsed_content(scene)
+        confirm(scene)
+        assert_cut_over_once(scene, rehearsed, scene.until("cut-over", lambda s: s["cutover"] == "done"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "moment",
+    ["after:deploy:deploy.begun", "sent:checkout", "sent:migrate-live", "before:deploy:tell.deployed"],
+)
+def test_backout_ends_in_the_deployment(stages: Stages, moment: str) -> None:
+    """The corrected commit is checked out and its migration run once, and the oracle agrees."""
+    with stages.at("planned", moment) as scene:
+        confirm(scene)
+        deploy_corrected(scene)
+        die_and_go_on(scene)
+        scene.player().step(7)
+        assert scene.head() == scene.site.corrected_commits[-1]
+        assert len(scene.entries("corrected.done")) == 1
+        assert disagreements(scene.site, "corrected") == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["after:undo:undo.begun", "before:undo:write", "after:undo:write"])
+def test_backout_ends_in_the_undo(stages: Stages, moment: str) -> None:
+    """The undo is carried out once, and production is exactly as it was before the cut-over."""
+    with stages.at("planned", moment) as scene:
+        before, player = scene.content(), scene.player()
+        confirm(scene)
+        player.until("cut-over", lambda s: s["operation"] is None and s["cutover"] == "done")
+        player.type("/restore undo")
+        player.choose("undo", "undo", "album")
+        die_and_go_on(scene)
+        state = scene.at_rest()
+        assert (state["cutover"], scene.content()) == ("undone", before)
+        assert len(scene.jobs("write")) == 2
+        assert len(scene.entries("undo.done")) == 1

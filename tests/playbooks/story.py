@@ -60,13 +60,23 @@ def step_failed(step: Step, text: str = "failed") -> Moment:
 
 def backup(name: str, word: str = "VERIFIED", **more: Any) -> dict[str, Any]:
     """Return one listed backup."""
-    plain = {"path": f"/backups/{name}", "word": word, "reasons": [], "size_bytes": 1_000, "recommended": False}
+    plain = {
+        "path": f"/backups/{name}",
+        "word": word,
+        "reasons": [],
+        "size_bytes": 1_000,
+        "recommended": False,
+    }
     return {**plain, **more}
 
 
 OPENED = moment(Kind.INCIDENT_OPENED, "prices are gone", "Anna", site=SITE, title="prices are gone")
-LISTED = moment(Kind.BACKUPS_LISTED, backups=[backup("good.sql", recommended=True), backup("cut.sql", "REFUSED")])
-ASSESSED = moment(Kind.ASSESSED, bad_migration="2026_01_31_drop_prices", loss={"verdict": "loss"}, size_bytes=5)
+LISTED = moment(
+    Kind.BACKUPS_LISTED, backups=[backup("good.sql", recommended=True), backup("cut.sql", "REFUSED")]
+)
+ASSESSED = moment(
+    Kind.ASSESSED, bad_migration="2026_01_31_drop_prices", loss={"verdict": "loss"}, size_bytes=5
+)
 FROZEN = moment(Kind.FROZEN, proven=True, down_at=BEGAN.isoformat())
 FREEZE_BROKEN = moment(Kind.FREEZE_BROKEN, "a queue worker writes")
 SAFETY = moment(Kind.SAFETY_MADE, path="/safety/one.sqlite", sha256="5" * 64)

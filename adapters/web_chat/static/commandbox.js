@@ -16,7 +16,7 @@ let chosen = -1; // index in `offered`, -1: none
 let timer = 0;
 let asked = 0; // counts questions, so that a late answer to an old one is dropped
 let sending = false;
-let begun = null; // {operation, decision, at}: what the shown answer speaks of, and since when it is shown
+let begun = null; // {operation, at}: the work that the shown answer speaks of, and since when it is shown
 let unanswered = null; // {text, delivery}: sent, and no answer came
 const history = [];
 let past = 0;
@@ -83,7 +83,8 @@ async function askNow() {
 }
 
 function showReply(reply) {
-  begun = reply.ok && (reply.operation_id || reply.decision_id) ? { operation: reply.operation_id, decision: reply.decision_id, at: Date.now() } : null;
+  begun = reply.ok && (reply.operation_id || reply.decision_id) ? { operation: reply.operation_id, at: Date.now() } : null;
+  if (begun) setTimeout(dropOldReply, READING_MS + 50);
   byId("reply").replaceChildren(h("div", { class: "reply-card" },
     h("button", { class: "link close", type: "button", "aria-label": "Close the answer", onclick: clearReply }, "×"),
     replyView(reply),
@@ -178,6 +179,6 @@ box.addEventListener("keydown", onKey);
 box.addEventListener("blur", dismiss);
 byId("command-form").addEventListener("submit", submit);
 whenChanged(() => {
-  box.placeholder = state.incident ? "Type / for the commands" : "/incident start …";
+  box.placeholder = state.incident ? "/ for commands" : "/incident start …";
   dropOldReply();
 });

@@ -8,6 +8,8 @@ import { putCommand } from "./commandbox.js";
 const NEAR_END_PX = 80; // nearer to the end than this, the channel follows what comes in
 
 let shown = { id: null, tones: new Map() };
+let restedAt = 0; // where the page itself has scrolled the channel to
+let following = true; // until a person scrolls away
 
 function messageView(message, decision) {
   const alone = isQuestion(message, decision); // the card is the question and nothing else
@@ -50,7 +52,8 @@ function nextView(title, commands) {
       summary ? h("span", { class: "quiet" }, summary) : null))));
 }
 
-// Returns the cards by the time of their last change, so that the work stands last; after it only open questions.
+// Returns the cards by the time of their last change, so that the work stands last; after it only the open questions,
+// with what the first of them is about right above it.
 export function items() {
   const decisions = new Map((state.incident?.decisions ?? []).map((one) => [one.id, one]));
   const inOrder = (state.incident?.messages ?? []).map((message) => ({ message, at: changedAt(message, decisions.get(message.decision_id)) })).sort((one, other) => one.at - other.at);
@@ -59,7 +62,9 @@ export function items() {
     decisions.delete(message.decision_id);
     return {
       key: message.id,
+      step: message.step,
       asks: isQuestion(message, decision) && decision.state === "open",
+      ofStep: message.slot === `step-${message.step}`,
       signature: JSON.stringify([message.revision, message.updated_at, decisionSignature(decision)]),
       build: () => messageView(message, decision),
     };
@@ -70,7 +75,9 @@ export function items() {
     signature: decisionSignature(decision),
     build: () => h("article", { class: "message", tabindex: "-1", "aria-label": decision.question }, decisionView(decision)),
   }));
-  return [...messages.filter((one) => !one.asks), ...messages.filter((one) => one.asks), ...loose];
+  const asking = messages.filter((one) => one.asks);
+  const about = messages.find((one) => one.ofStep && one.step === asking[0]?.step);
+  return [...messages.filter((one) => !one.asks && one !== about), ...(about ? [about] : []), ...asking, ...loose];
 }
 
 // Returns when a card last said something new, in ms; a question does so by its answer.
@@ -112,8 +119,7 @@ function news() {
 }
 
 function draw() {
-  const panel = byId("panel-channel");
-  const near = panel.scrollHeight - panel.scrollTop - panel.clientHeight < NEAR_END_PX;
+  const follow = atEnd();
   const { same, fresh } = news();
   keyed(byId("messages"), items());
   const next = state.incident && !state.incident.closed_at ? nextCommands() : [];
@@ -123,13 +129,24 @@ function draw() {
     build: () => nextOrWelcome(next),
   }]);
   announce(fresh);
-  if (!same || near) toEnd();
+  if (!same || follow) toEnd();
   else if (fresh.length) showNewer(fresh.length);
 }
 
+// Tells whether the channel stands where its newest is, or where the page has put it.
+function atEnd() {
+  const panel = byId("panel-channel");
+  return panel.scrollHeight - panel.scrollTop - panel.clientHeight < NEAR_END_PX || Math.abs(panel.scrollTop - restedAt) < 2;
+}
+
+// Scrolls to the newest; an open question that would be cut by that stands at the top.
 export function toEnd() {
   const panel = byId("panel-channel");
   panel.scrollTop = panel.scrollHeight;
+  const asked = viewOf(openDecisions()[0])?.closest("article");
+  if (asked && asked.getBoundingClientRect().top < panel.getBoundingClientRect().top) asked.scrollIntoView({ block: "start" });
+  restedAt = panel.scrollTop;
+  following = true;
   byId("newer").hidden = true;
 }
 
@@ -176,6 +193,10 @@ function showMessage(node) {
 
 whenChanged(draw);
 byId("newer").addEventListener("click", toEnd);
-byId("panel-channel").addEventListener("scroll", ({ target }) => {
-  if (target.scrollHeight - target.scrollTop - target.clientHeight < NEAR_END_PX) byId("newer").hidden = true;
+byId("panel-channel").addEventListener("scroll", () => {
+  following = atEnd();
+  if (following) byId("newer").hidden = true;
 });
+const resized = new ResizeObserver(() => { if (following) toEnd(); });
+resized.observe(byId("panel-channel"));
+resized.observe(byId("messages"));

@@ -1,6 +1,6 @@
 // What is true now: the headline with the time that the site is down, the incidents, and the eleven steps.
 
-import { byId, clock, h, keyed, sign, span, toneOf, toneSign } from "./dom.js";
+import { byId, clock, h, keyed, rich, sign, span, toneOf, toneSign } from "./dom.js";
 import { showStepMessage } from "./messages.js";
 import { go, openDecisions, state, whenChanged } from "./state.js";
 
@@ -48,7 +48,7 @@ function headline(incident) {
     h("div", { class: "headline-text" },
       h("p", { class: "quiet place" }, h("strong", {}, incident.site), ` · ${incident.id}`, incident.closed_at ? " · closed" : "",
         h("span", { class: "more" }, ` · ${incident.title}`)),
-      h("h1", {}, incident.headline),
+      h("h1", {}, rich(incident.headline)),
       operation ? h("p", { class: "quiet" }, `At work for ${operation.person} since `, clock(operation.since), progressOf(incident)) : null),
     h("p", { class: "down" }, h("span", { class: "quiet", id: "down-label" }), h("span", { class: "down-time", id: "down-time" })),
   ];
@@ -96,9 +96,16 @@ function drawSteps() {
   byId("side-toggle").textContent = whereNow(steps);
 }
 
+// Returns the first waiting step after the last one that was begun; one that was passed over does not come up again.
+function nextWaiting(steps) {
+  const last = steps.findLastIndex((one) => one.status !== "waiting");
+  return steps.slice(last + 1)[0];
+}
+
 // Returns one line that says where the incident stands, for a narrow screen.
 function whereNow(steps) {
-  const now = steps.find((one) => !["done", "skipped", "waiting"].includes(one.status)) ?? steps.find((one) => one.status === "waiting");
+  const now = steps.find((one) => !["done", "skipped", "waiting"].includes(one.status)) ?? nextWaiting(steps);
+  if (state.incident?.closed_at) return "Closed · steps and incidents";
   if (!now) return steps.length ? "All steps done" : "Incidents";
   return `Step ${now.number} of ${steps.length} · ${now.name} · ${(STATUS[now.status] ?? STATUS.unknown)[1]}`;
 }

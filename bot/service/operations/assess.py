@@ -60,7 +60,7 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "findings": await review_of(work, facts, live, bad),
         "migrated_at": deployed_at.isoformat() if deployed_at else None,
         "deploy_script": work.settings.deploy_script,
-        "backs_up_before_migrating": (script or {}).get("backs_up_before_migrating"),
+        "backs_up_before_migrating": (script or {}).get("backs_up_before_migrate"),
         "backup": backup["path"] if backup else None,
         "backup_sha256": backup["sha256"] if backup else None,
     }
@@ -183,7 +183,12 @@ def _assessed(data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts) -
         table=loss_table(loss),
     )
     return Telling(
-        entries=[_listed(found), entry, done_entry(Step.ASSESS, _plain(sentence))],
+        entries=[
+            _listed(found),
+            done_entry(Step.CHOOSE_BACKUP, found.advice),
+            entry,
+            done_entry(Step.ASSESS, _plain(sentence)),
+        ],
         messages=[message, _backups_message(found)],
         questions=[_what_now(loss)],
     )

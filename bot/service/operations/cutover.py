@@ -220,7 +220,7 @@ def _intent(plan: Plan) -> Telling:
 
 def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
     took = f" in {made.duration_s:.2f} s" if made else ""
-    text = f"Cut over{took}: production's content is that of the rehearsed copy, by fingerprint."
+    text = f"Restored{took}: production now holds exactly the rehearsed copy. To go back: /restore undo"
     data = {
         "plan_hash": plan.hash,
         "strategy": plan.strategy,
@@ -230,7 +230,9 @@ def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
         "safety_path": plan.safety_path,
         "code_commit": plan.code_commit,
     }
-    aligned = f"{plan.bad_migration} is no longer in the migrations table; nothing is rolled back on production (G1)."
+    aligned = (
+        f"{plan.bad_migration} is no longer recorded as run. Nothing had to be rolled back on production."
+    )
     return Telling(
         entries=[
             NewEntry(kind=Kind.CUTOVER_DONE, text=text, data=data),

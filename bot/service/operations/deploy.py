@@ -311,7 +311,8 @@ async def _judge(
     reasons += [
         f"{t.reused_keys:,} keys of {t.table} belong to other rows now" for t in loss.tables if t.reused_keys
     ]
-    if loss.verdict != "none":
+    told = set(shrunk) >= {t.table for t in loss.tables if t.missing} and not loss.values_lost
+    if loss.verdict != "none" and not (shrunk and told):
         reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
     orphans = await work.ask(database.orphans(after, 60))
     reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]

@@ -90,9 +90,9 @@ def frozen(proof: FreezeProof, down_at: str, facts: AppFacts) -> Telling:
         "why": "; ".join(proof.why),
     }
     facts_shown: tuple[tuple[str, str], ...] = (
-        ("from outside", f"HTTP {proof.http_status}" if proof.http_status else "no answer"),
+        ("visitors get", f"HTTP {proof.http_status}" if proof.http_status else "no answer"),
         ("maintenance flag", proof.flag),
-        ("own-user writers", ", ".join(w.command for w in proof.writers) or "none"),
+        ("programs that could write", ", ".join(w.command for w in proof.writers) or "none"),
         (
             "database",
             f"{'did not change' if proof.samples_agree else 'CHANGED'} within {proof.seconds_between:g} s",

@@ -197,6 +197,7 @@ def _table_question(table: TableLoss) -> Question:
         starts="plan",
     )
     share = 100 * table.missing / max(1, table.rows_before)
+    share_words = f"{share:.0f}" if share >= 10 else f"{share:.2g}"
     advice = (
         "So many at once points to the migration."
         if by_migration
@@ -206,7 +207,7 @@ def _table_question(table: TableLoss) -> Question:
     return Question(
         purpose=f"missing:{table.table}",
         question=f"{table.missing:,} rows of {table.table} are gone. Who deleted them?",
-        body=f"{table.missing:,} of {table.rows_before:,} rows of the backup ({share:.2g} %) are not in the live database. {advice}",
+        body=f"{table.missing:,} of {table.rows_before:,} rows of the backup ({share_words} %) are not in the live database. {advice}",
         choices=(restore, leave),
         step=Step.RESTORE,
         facts=(("first keys", keys),) if keys else (),
@@ -481,20 +482,29 @@ def _planned(work: SiteWork, ground: Ground, rehearsed: Rehearsed, proposed: Pla
 
 
 def _outcome(proof: Proof) -> str:
+    lost = proof.rows_lost + proof.values_lost
+    first = f"{lost:,} rows or values are lost" if lost else "nothing is lost"
+    unaccounted = f" {proof.unaccounted:,} are not accounted for." if proof.unaccounted else ""
     return (
-        f"Rehearsed: {proof.rows_restored:,} rows and {proof.values_restored:,} values come back, "
-        f"{proof.values_mapped:,} newer values are mapped back, {proof.rows_kept:,} rows are kept, "
-        f"{proof.rows_lost + proof.values_lost:,} are lost, {proof.unaccounted:,} unaccounted."
+        f"Rehearsed on a copy: {first}. {proof.rows_restored:,} rows and {proof.values_restored:,} values come back, "
+        f"{proof.values_mapped:,} values written since keep their place, {proof.rows_kept:,} rows stay as they are.{unaccounted}"
     )
 
 
 def _sizes(ground: Ground) -> Table:
+    words = {"restore": "brought back", "leave": "left deleted"}
+    aside = {ground.facts.migrations_table, *ground.runtime_tables}
     rows = tuple(
-        (t.table, f"{t.rows_before:,}", f"{t.rows_after:,}", ground.incident.table_decisions.get(t.table, ""))
+        (
+            t.table,
+            f"{t.rows_before:,}",
+            f"{t.rows_after:,}",
+            words.get(ground.incident.table_decisions.get(t.table, ""), ""),
+        )
         for t in ground.loss.tables
-        if t.status == "both" and (t.missing or t.new)
+        if t.status == "both" and (t.missing or t.new) and t.table not in aside
     )
-    return Table(columns=("table", "rows in backup", "rows now", "gone rows"), rows=rows, numeric=(1, 2))
+    return Table(columns=("table", "rows in backup", "rows now", "deleted rows"), rows=rows, numeric=(1, 2))
 
 
 def _approve(work: SiteWork, rehearsed: Rehearsed, proposed: Plan) -> Question:
@@ -507,7 +517,7 @@ def _approve(work: SiteWork, rehearsed: Rehearsed, proposed: Plan) -> Question:
     )
     return Question(
         purpose="cutover",
-        question=f"Cut {work.site_name} over to the rehearsed copy?",
+        question=f"Replace the data of {work.site_name} with the rehearsed copy?",
         body=f"Production's data are replaced in one step; it can be undone.{loses}{second} Type the site's name to approve.",
         choices=(
             Choice(

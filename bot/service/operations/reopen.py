@@ -117,6 +117,11 @@ async def _seen_from_outside(work: SiteWork) -> tuple[int | None, str]:
     return status, f"HTTP {status}"
 
 
+def errors_words(count: int) -> str:
+    """Return a count of new errors in words."""
+    return {0: "no new errors", 1: "1 new error"}.get(count, f"{count:,} new errors")
+
+
 async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     """Read what the log gained since the last look and count its errors; set the next look, or end. Reads only."""
     work = SiteWork(ctx, parts)
@@ -141,7 +146,7 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         await tx.put_message(work.incident_id, message)
         if new:
             text = (
-                f"{new} new error(s) in the log since the application was opened ({args['errors']} in all)."
+                f"{errors_words(new)} in the log since the application was opened ({args['errors']} in all)."
             )
             await tx.append(
                 work.incident_id,
@@ -193,7 +198,7 @@ async def _read_on(work: SiteWork, args: dict[str, Any]) -> int:
 
 def _watching(args: dict[str, Any], blind: str, spent: float, total: float) -> Any:
     errors = int(args["errors"])
-    said = f"{errors} new error(s) in the log so far." + (f" But {blind}." if blind else "")
+    said = f"{errors_words(errors).capitalize()} in the log so far." + (f" But {blind}." if blind else "")
     return step_message(
         Step.REOPEN,
         f"The application is open. {said}",
@@ -221,7 +226,7 @@ def _ended(work: SiteWork, args: dict[str, Any], blind: str) -> Telling:
     minutes = work.settings.intervals.watch / 60
     errors = int(args["errors"])
     quiet = errors == 0 and not blind
-    text = f"The watch of the log has ended after {duration_words(minutes * 60)}: {errors} new error(s)." + (
+    text = f"The watch of the log has ended after {duration_words(minutes * 60)}: {errors_words(errors)}." + (
         f" But {blind}." if blind else ""
     )
     data = {

@@ -128,7 +128,7 @@ def _verified(
     facts = (
         ("values lost", f"{loss.values_lost:,}"),
         ("values moved", f"{loss.values_moved:,}"),
-        ("orphans", f"{sum(orphans.values()):,}"),
+        ("rows without their parent", f"{sum(orphans.values()):,}"),
         ("site's checks", f"{sum(r.passed for r in results)} of {len(results)} passed"),
         ("jobs, sessions, caches (current rows kept)", counts(runtime)),
     )
@@ -139,7 +139,7 @@ def _verified(
             text,
             Tone.BAD,
             facts=facts,
-            table=loss_table(loss),
+            table=loss_table(loss, before="rows restored"),
             next_steps=("/restore undo", "/incident escalate"),
         )
         return Telling(
@@ -150,7 +150,9 @@ def _verified(
             messages=[message],
         )
     text = "The data are good: nothing of the restored state is missing, no orphans, every check passed."
-    message = step_message(Step.VERIFY_DATA, text, Tone.GOOD, facts=facts, table=loss_table(loss))
+    message = step_message(
+        Step.VERIFY_DATA, text, Tone.GOOD, facts=facts, table=loss_table(loss, before="rows restored")
+    )
     return Telling(
         entries=[NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data), done_entry(Step.VERIFY_DATA, text)],
         messages=[message],
@@ -272,7 +274,7 @@ def _tested(
     caches = ", ".join(f"{d.clear.value} ({d.reason})" for d in needed) or "none"
     facts = (("new errors in the log", str(errors)), ("caches to clear", caches))
     entry_text = (
-        "The application works behind the bypass."
+        "The application works (tested while visitors still see the maintenance page)."
         if not reasons
         else f"The application does NOT work: {'; '.join(reasons)}."
     )
@@ -295,7 +297,7 @@ def _manual(item: str) -> Question:
     return Question(
         purpose=f"manual:{item}",
         question=f"Looked at by a person: {item}?",
-        body="Visit the site behind the bypass and look. Reopening waits for every item of this list.",
+        body="Look at the site the way your team does in maintenance mode. Reopening waits for every item of this list.",
         choices=(
             Choice(key="ok", label="Works", style="primary"),
             Choice(key="bad", label="Does not work", style="danger", rejects=True),
@@ -338,7 +340,8 @@ async def clear_caches(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             )
         rows.append((decision.clear.value, result, decision.reason))
     table = Table(columns=("cache", "", "why"), rows=tuple(rows))
-    text = f"{sum(r[1] == 'cleared' for r in rows)} cache(s) cleared, by need."
+    cleared = sum(r[1] == "cleared" for r in rows)
+    text = f"{cleared} of {len(rows)} caches had to be cleared, and were."
     message = Message(
         slot="caches",
         title="Caches",

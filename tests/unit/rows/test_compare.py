@@ -105,6 +105,7 @@ def test_values_without_a_way_by_key_are_found_by_multiset(tmp_path: Path) -> No
     )
     note = found["tables"]["pictures"]["columns"]["note"]
     assert (note["values_moved"], note["moved_by"]) == (40, "multiset")
+    assert (found["loss"], found["totals"]["columns_moved_unproven"]) == ("rewritten", ["pictures.note"])
 
 
 def test_flags_that_agree_by_chance_are_not_moved(tmp_path: Path) -> None:
@@ -170,12 +171,15 @@ def test_a_table_without_key_is_compared_as_a_multiset(tmp_path: Path) -> None:
 
 
 def test_a_column_cleared_as_a_whole_is_lost(tmp_path: Path) -> None:
-    """A column that stays but whose values became NULL is a loss; one cleared value is an edit."""
+    """A column that stays but whose values became NULL is a loss; one cleared value is looked at."""
     all_gone = after_change(tmp_path, "UPDATE pictures SET note = NULL;")
     assert all_gone["tables"]["pictures"]["columns"]["note"]["values_lost"] == 40
     (tmp_path / "b").mkdir()
     one_gone = after_change(tmp_path / "b", "UPDATE pictures SET note = NULL WHERE id = 1;")
-    assert (one_gone["loss"], one_gone["tables"]["pictures"]["columns"]["note"]["nulled"]) == ("none", 1)
+    assert (one_gone["loss"], one_gone["tables"]["pictures"]["columns"]["note"]["nulled"]) == (
+        "rewritten",
+        1,
+    )
 
 
 def test_complete_lists_stay_on_the_host_and_hold_keys_only(tmp_path: Path) -> None:

@@ -38,15 +38,15 @@ from tests.playbooks.story import (
 #               | assessed | safety | begun | aligned | checked | watched |
 ALLOWED: dict[Guard, str] = {
     guards.refuse_assess: "++++++++++++.",
-    guards.refuse_freeze: "++........++.",
+    guards.refuse_freeze: "++++++++++++.",
     guards.refuse_backups: "++++++++++++.",
     guards.refuse_safety_backup: "..++++++++...",
     guards.refuse_plan: "...++........",
     guards.refuse_cut_over: "....+........",
-    guards.refuse_undo: "......++++++.",
+    guards.refuse_undo: ".....+++++++.",
     guards.refuse_rollback: "......++++++.",
     guards.refuse_deploy: ".......+.....",
-    guards.refuse_check: "........++++.",
+    guards.refuse_check: "........++...",
     guards.refuse_caches: ".........+++.",
     guards.refuse_reopen: "..+++....+...",
     guards.refuse_close: "++.........+.",
@@ -84,7 +84,6 @@ def test_a_closed_incident_is_left_alone(guard: Guard) -> None:
     [
         guards.refuse_plan,
         guards.refuse_cut_over,
-        guards.refuse_undo,
         guards.refuse_rollback,
         guards.refuse_deploy,
         guards.refuse_check,
@@ -108,8 +107,8 @@ def test_a_broken_freeze_stops_what_stands_on_it(guard: Guard) -> None:
 
 
 def test_freezing_again_after_a_broken_freeze_is_allowed() -> None:
-    """A freeze that does not hold may be asked for again; one that is proven is not repeated."""
-    assert guards.refuse_freeze(FROZEN_STORY.state()) is not None
+    """A freeze may be asked for again, also where it holds: then it is proven anew."""
+    assert guards.refuse_freeze(FROZEN_STORY.state()) is None
     assert guards.refuse_freeze(FROZEN_STORY.and_then(FREEZE_BROKEN).state()) is None
 
 

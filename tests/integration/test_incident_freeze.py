@@ -1,0 +1,84 @@
+"""Step 2 against real writers: nothing is cut over while something may still write."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.site import faults
+from tests.site.fixtures import production, production_template
+from tests.site.production import Production, environment
+from tests.site.scenario import INCIDENT, Stages, fresh_scene, stages_below
+
+__all__ = ["production", "production_template"]
+
+
+@pytest.fixture(scope="session")
+def stages(production_template: Production, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    """An incident at known stages, put back for each test."""
+    with stages_below(tmp_path_factory.getbasetemp(), production_template) as made:
+        yield made
+
+
+@contextmanager
+def worker(site: Production) -> Iterator[subprocess.Popen[bytes]]:
+    """A queue worker that really runs, as a supervisor would start it."""
+    process = subprocess.Popen(
+        ["php", "artisan", "queue:work", "--sleep=1"],
+        cwd=site.app_path,
+        env=environment(site),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_queue_worker_stands_against_the_freeze_until_it_is_stopped(
+    production: Production, tmp_path: Path
+) -> None:
+    """A running worker is named and the freeze not proven; a person lets it be stopped, and then it is proven."""
+    with fresh_scene(production, tmp_path / "bot") as scene, worker(production) as process:
+        player = scene.player()
+        player.type("/incident start album captions are gone")
+        player.choose("assessed", "freeze")
+        question = player.decision("writers", 40)
+        assert "queue:work" in question["body"]
+        assert str(process.pid) in question["body"]
+        state = scene.at_rest()
+        assert state["steps"][1]["status"] == "failed"
+        refusal = player.api.command("/backups create", INCIDENT)
+        assert (refusal["ok"], "freeze" in refusal["text"]) == (False, True)
+        player.choose("writers", "stop")
+        player.step(2)
+        assert process.wait(timeout=10) is not None
+        [not_proven, proven] = [e["data"]["proven"] for e in scene.entries("frozen")]
+        assert (not_proven, proven) == (False, True)
+
+
+def test_a_writer_that_comes_later_stops_the_cut_over(stages: Stages) -> None:
+    """A program that begins to write after the approval is found: nothing is cut over until it is gone and all is new."""
+    with stages.at("planned") as scene:
+        faults.writer(scene.site)
+        try:
+            scene.player().type("/restore confirm album")
+            scene.until("the plan is void", lambda _: scene.entries("plan.void"))
+            state = scene.at_rest()
+            assert (state["cutover"], scene.jobs("write")) == ("none", [])
+            [broken] = scene.entries("freeze.broken")
+            assert Path(sys.executable).name in broken["text"] or "python" in broken["text"]
+            refusal = scene.api().command("/restore confirm album", INCIDENT)
+            assert not refusal["ok"]
+            [question] = scene.decisions("writers")
+            assert scene.api().answer(question["id"], "stop")["ok"]
+            scene.until("frozen", lambda s: s["operation"] is None and s["steps"][1]["status"] == "done")
+        finally:
+            faults.clean_up(scene.site)

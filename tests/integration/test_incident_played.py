@@ -1,0 +1,134 @@
+"""A whole incident, played over the JSON API against a real site; and one in which nothing was lost."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.site import production as productions
+from tests.site.fixtures import SMALL, production, production_template
+from tests.site.play import play
+from tests.site.production import Production
+from tests.site.scenario import Scene, content_of, disagreements, fresh_scene
+
+__all__ = ["production", "production_template"]
+
+Change = Callable[[sqlite3.Connection], object]
+
+
+def test_the_played_incident_recovers(production: Production, tmp_path: Path) -> None:
+    """The incident is played to its end, an independent oracle agrees, and the timeline tells of every command."""
+    with fresh_scene(production, tmp_path / "bot") as scene:
+        player = scene.player()
+        state = play(player, commits=production.corrected_commits, before=lambda _: None)
+        entries = scene.entries()
+    assert (state["outcome"], state["cutover"]) == ("recovered", "done")
+    assert disagreements(production, "corrected", online=True) == []
+    assert_every_command_is_told(scene, entries)
+    assert_verified(scene)
+    for change, fault in TAMPERED:
+        assert_named(scene, tmp_path / "copy", change, fault)
+
+
+def assert_every_command_is_told(scene: Scene, entries: list[dict[str, Any]]) -> None:
+    commands = [e for e in entries if e["kind"] == "host.command"]
+    host = f"{scene.site.ssh_host}:{scene.site.ssh_port}"
+    for entry in commands:
+        data = entry["data"]
+        assert data["host"] in (scene.site.ssh_host, host), entry
+        assert data["person"] in (("Anna",) if data.get("job_key") else ("Anna", "backout")), entry
+        assert isinstance(data["exit_status"], int), entry
+        assert isinstance(data["duration_s"], float), entry
+        assert 0 <= data["duration_s"] < 60, entry
+        assert data["outcome"] in ("ended", "done"), entry
+        assert data["command"], entry
+        assert entry["text"].startswith(data["command"]), entry
+    keys = [e["data"]["job_key"] for e in commands if "job_key" in e["data"]]
+    assert len(keys) == len(set(keys)) == len(scene.jobs("*"))
+
+
+def assert_verified(scene: Scene) -> None:
+    done = scene.bot.backout("timeline", "verify", "--settings", str(scene.bot.settings))
+    assert (done.returncode, done.stdout) == (0, "Every timeline is whole.\n")
+
+
+def drop_guards(store: sqlite3.Connection) -> None:
+    """Take away what makes the table append-only, as someone does who has the file itself in hand."""
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        edit(store)
+    for (name,) in store.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+        store.execute(f'drop trigger "{name}"')
+
+
+def edit(store: sqlite3.Connection) -> None:
+    store.execute("update entries set text = text || '.' where sequence = 7")
+
+
+def delete(store: sqlite3.Connection) -> None:
+    store.execute("delete from entries where sequence = 9")
+
+
+def reorder(store: sqlite3.Connection) -> None:
+    for number, other in ((11, -1), (12, 11), (-1, 12)):
+        store.execute("update entries set sequence = ? where sequence = ?", (other, number))
+
+
+def cut_off(store: sqlite3.Connection) -> None:
+    store.execute("delete from entries where sequence = (select max(sequence) from entries)")
+
+
+TAMPERED: tuple[tuple[Change, str], ...] = (
+    (edit, "inc-album-1 entry 7: "),
+    (delete, "inc-album-1 entry 9: "),
+    (reorder, "inc-album-1 entry 11: "),
+    (cut_off, ": the end of the timeline is missing"),
+)
+
+
+def assert_named(scene: Scene, folder: Path, change: Change, fault: str) -> None:
+    """A copy of the records that was tampered with is found out, and the entry is named."""
+    shutil.copytree(scene.bot.settings.parent, folder)
+    store = sqlite3.connect(folder / "records" / "backout.db")
+    drop_guards(store)
+    change(store)
+    store.commit()
+    store.close()
+    done = scene.bot.backout("timeline", "verify", "--settings", str(folder / "backout.toml"))
+    assert done.returncode == 1
+    assert fault in done.stdout.replace("\n", " "), done.stdout
+    shutil.rmtree(folder)
+
+
+def test_a_correct_run_of_the_same_migration_ends_in_no_loss(tmp_path: Path) -> None:
+    """The same conversion, done right, is no loss: the incident is closed, and nothing was changed on production."""
+    site = productions.build(tmp_path / "production", photos=SMALL, migration="correct")
+    try:
+        before, files = content_of(site.database_path), listing(site)
+        with fresh_scene(site, tmp_path / "bot") as scene:
+            player = scene.player()
+            player.type("/incident start album is anything gone")
+            decision = player.decision("assessed")
+            assert decision["question"].startswith("No loss was found")
+            player.choose("assessed", "close")
+            state = player.until("closed", lambda s: s["closed_at"] and s["operation"] is None)
+            assert (state["outcome"], state["cutover"]) == ("no loss", "none")
+            assert state["loss"]["verdict"] == "none"
+        assert content_of(site.database_path) == before
+        assert listing(site) == files
+        with urllib.request.urlopen(site.url, timeout=10) as front:
+            assert front.status == 200
+    finally:
+        productions.stop(site.folder)
+
+
+def listing(site: Production) -> dict[str, bytes]:
+    """Return the files of the application that a person deploys or sets, with their content."""
+    places = [site.app_path / ".env", site.deploy_script, *site.app_path.glob("database/migrations/*")]
+    flags = [p for p in (site.app_path / "storage" / "framework").glob("*") if p.is_file()]
+    return {str(p): p.read_bytes() for p in (*places, *flags)}

@@ -1,0 +1,65 @@
+"""The example settings: they load, and every key that there is stands in them."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from bot.settings import (
+    CheckSettings,
+    ContactSettings,
+    IntervalSettings,
+    MappingSettings,
+    PersonSettings,
+    SiteSettings,
+    SshSettings,
+    StoreSettings,
+    WebSettings,
+    load_settings,
+)
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "deploy" / "backout.example.toml"
+
+
+def keys(model: type[BaseModel]) -> set[str]:
+    return set(model.model_fields)
+
+
+def test_the_example_loads() -> None:
+    """A copy of the example is a valid settings file, with two persons who may approve."""
+    settings = load_settings(EXAMPLE)
+    assert set(settings.sites) == {"shop"}
+    assert [person.may_approve for person in settings.people] == [True, True]
+
+
+def test_the_example_holds_every_key_of_the_settings() -> None:
+    """No key has to be looked up in the source: those of each part stand in the example, and no other."""
+    data: dict[str, Any] = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+    shop = data["sites"]["shop"]
+    parts: list[tuple[type[BaseModel], dict[str, Any]]] = [
+        (StoreSettings, data["store"]),
+        (WebSettings, data["web"]),
+        (PersonSettings, data["people"][0]),
+        (SiteSettings, shop),
+        (SshSettings, shop["ssh"]),
+        (MappingSettings, shop["mappings"][0]),
+        (CheckSettings, shop["checks"][0]),
+        (ContactSettings, shop["contacts"][0]),
+        (IntervalSettings, shop["intervals"]),
+    ]
+    assert {
+        model.__name__: keys(model) ^ set(part) for model, part in parts if keys(model) != set(part)
+    } == {}
+
+
+def test_what_the_example_calls_a_default_is_one() -> None:
+    """Ports, intervals, limits and names in the example that say "default" are those of the program."""
+    example = load_settings(EXAMPLE)
+    shop = example.sites["shop"]
+    assert (example.web.host, example.web.port) == (WebSettings().host, WebSettings().port)
+    assert shop.intervals == IntervalSettings()
+    for name in ("branch", "remote", "approvals", "size_limit_bytes", "retry_after_s"):
+        assert getattr(shop, name) == SiteSettings.model_fields[name].default
