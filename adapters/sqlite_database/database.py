@@ -222,7 +222,7 @@ def _cascades(tables: Json) -> dict[str, tuple[str, ...]]:
 def _writers(answer: Json) -> tuple[Writer, ...]:
     cron = [Writer(pid=0, command=str(place), kind="cron", writes=False) for place in answer["cron"]]
     processes = [
-        Writer(pid=p["pid"], command=p["command"], kind=p["kind"], writes=p["writer"])
+        Writer(pid=p["pid"], command=" ".join(p["command"]), kind=p["kind"], writes=p["writer"])
         for p in answer["processes"]
     ]
     return (*processes, *cron)

@@ -193,7 +193,7 @@ def test_cleared_values_outweigh_missing_rows(tmp_path: Path) -> None:
     """Deleted rows do not hide that values were cleared, and are told with them."""
     loss = as_read(
         after_change(
-            tmp_path, "DELETE FROM remarks WHERE id = 7; UPDATE pictures SET note = NULL WHERE id = 1"
+            tmp_path, "DELETE FROM remarks WHERE id = 5; UPDATE pictures SET note = NULL WHERE id = 1"
         )
     )
     assert loss.verdict == "rewritten"
