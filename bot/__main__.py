@@ -176,11 +176,16 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Judge one backup, without a site. Exit status 0 VERIFIED, 1 REFUSED, 2 COULD NOT VERIFY."""
+    from adapters.host_reader.answers import Refusal
     from adapters.host_reader.inspect import inspect_file
     from bot.dumps.render import render_inspection
     from bot.dumps.verdict import exit_status
 
-    result = inspect_file(str(file), before)
+    try:
+        result = inspect_file(str(file), before)
+    except Refusal as error:
+        typer.echo(error.message, err=True)
+        raise typer.Exit(WRONG_USE) from None
     typer.echo(json.dumps(result, indent=1) if as_json else render_inspection(result))
     raise typer.Exit(exit_status(result["verdict"]))
 
@@ -210,11 +215,12 @@ async def _verify(settings: Settings) -> list[str]:
 @app.command()
 def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
     """Tell in plain words what each site still lacks, by connecting to it; reads only. Exit status 1 when one lacks something."""
+    from adapters.http_probe.probe import HttpProbe
     from bot.check import check_sites
     from bot.wiring import database_for, hosts_of
 
     known = load_settings(settings)
-    results = asyncio.run(_checked(check_sites(known, hosts_of(known), database_for)))
+    results = asyncio.run(_checked(check_sites(known, hosts_of(known), database_for, HttpProbe())))
     for line, good in results:
         typer.echo(f"{'ok  ' if good else 'MISS'} {line}")
     raise typer.Exit(0 if all(good for _, good in results) else FAILED)

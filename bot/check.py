@@ -10,19 +10,21 @@ from bot.laravel.git import parse_work_tree, work_tree_command
 from bot.model.errors import BackoutError
 from bot.ports.database import Database
 from bot.ports.host import Command, Host, Hosts
+from bot.ports.probe import Probe
 from bot.settings import Settings, SiteSettings
 
 Line = tuple[str, bool]
 
 
 async def check_sites(
-    settings: Settings, hosts: Hosts, database_for: Callable[[str], Database | None]
+    settings: Settings, hosts: Hosts, database_for: Callable[[str], Database | None], probe: Probe
 ) -> list[Line]:
     """Return one line for each thing that was looked at: what it is, and whether it is as needed."""
     lines: list[Line] = []
     try:
         for name, site in settings.sites.items():
             lines += await _site(name, site, hosts.of_site(name), database_for)
+            lines.append(await _front(name, site, probe))
             lines.append((f"{name}: contacts to call: {len(site.contacts)}", bool(site.contacts)))
             approvers = [p.name for p in settings.people if p.may_approve and name in p.sites]
             enough = len(approvers) >= site.approvals
@@ -35,6 +37,14 @@ async def check_sites(
     finally:
         await hosts.close()
     return lines
+
+
+async def _front(name: str, site: SiteSettings, probe: Probe) -> Line:
+    try:
+        status = (await probe.status(site.url + "/")).status
+    except BackoutError as error:
+        return (f"{name}: web front {site.url}: {error}", False)
+    return (f"{name}: web front {site.url} answers HTTP {status}", True)
 
 
 async def _site(

@@ -150,7 +150,7 @@ class Settings(_Strict):
     folder: Path
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
-    sites: dict[str, SiteSettings]
+    sites: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")], SiteSettings]
     people: tuple[PersonSettings, ...]
 
     def path(self, value: Path) -> Path:
@@ -183,6 +183,7 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(_wrong_keys(path, error)) from error
     _refuse_unknown_sites(path, settings)
     _refuse_people_twice(path, settings)
+    _refuse_unknown_contacts(path, settings)
     return settings
 
 
@@ -202,6 +203,17 @@ def _refuse_people_twice(path: Path, settings: Settings) -> None:
                     f"the settings file {path} lists {mark[0]} {mark[1]!r} for two people. Nothing was started."
                 )
             seen.add(mark)
+
+
+def _refuse_unknown_contacts(path: Path, settings: Settings) -> None:
+    names = {person.name for person in settings.people}
+    for site, known in settings.sites.items():
+        for contact in known.contacts:
+            if contact.person is not None and contact.person not in names:
+                raise SettingsError(
+                    f"the settings file {path} names {contact.person!r} as contact of {site}, who is not among the people. "
+                    "Nothing was started."
+                )
 
 
 def _refuse_unknown_sites(path: Path, settings: Settings) -> None:

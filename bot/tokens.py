@@ -22,6 +22,10 @@ def read_tokens(settings: Settings) -> dict[str, str]:
         raise SettingsError(
             f"the tokens file {path} cannot be read: {error}. Make new tokens: backout token NAME"
         ) from error
+    if not isinstance(data, dict):
+        raise SettingsError(
+            f"the tokens file {path} holds no list of tokens. Make new tokens: backout token NAME"
+        )
     return {str(key): str(account) for key, account in data.items()}
 
 
@@ -46,8 +50,7 @@ def make_token(settings: Settings, name: str) -> str:
 def _write(path: Path, tokens: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with os.fdopen(
-        os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as file:
+    part.unlink(missing_ok=True)  # one that a crash left over may be open to others
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(tokens, file, indent=1)
     part.replace(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import shlex
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -75,9 +75,39 @@ class Wrong:
     suggestions: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """One word of a line, and where it begins in it."""
+
+    text: str
+    start: int
+
+
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\S)|\'([^\']*)\'(?!\S)|(\S+)', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the words of a line; quotes around a word keep its spaces, and a lone quote mark is an ordinary letter."""
+    return [Token(text=_word(found), start=found.start()) for found in _TOKEN.finditer(text)]
+
+
+def _word(found: re.Match[str]) -> str:
+    double, single, plain = found.groups()
+    if double is not None:
+        return _ESCAPED.sub(r"\1", double)
+    return single if single is not None else str(plain)
+
+
+def split(text: str) -> list[str]:
+    """Return the words of a line, without their places."""
+    return [token.text for token in tokens(text)]
+
+
 def parse(text: str, catalogue: Sequence[Command]) -> Parsed | Wrong:
     """Return the command and its arguments, or what is wrong with the line."""
-    words = split(text)
+    line = tokens(text)
+    words = [token.text for token in line]
     if not words:
         return Wrong(text="Type a command. All of them: help", suggestions=("help",))
     first = words[0] if words[0].startswith("/") else f"/{words[0]}"
@@ -100,47 +130,38 @@ def parse(text: str, catalogue: Sequence[Command]) -> Parsed | Wrong:
             text=f"{first} knows no {words[1]!r}. It knows: {', '.join(c.sub for c in subs)}.",
             suggestions=tuple(f"{first} {sub}" for sub in near),
         )
-    return _values(command, words[2:])
+    return _values(command, text, line[2:])
 
 
-def split(text: str) -> list[str]:
-    """Return the words of a line; quotes keep spaces together, and a lone quote mark is an ordinary letter."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
-
-
-def _values(command: Command, words: list[str]) -> Parsed | Wrong:
-    if "--help" in words:
+def _values(command: Command, text: str, line: list[Token]) -> Parsed | Wrong:
+    """Read options and words; the rest of a line, where a command takes it, is kept exactly as it was written."""
+    if any(token.text == "--help" for token in line):
         return Wrong(text=f"{command.usage}\n{command.summary}", suggestions=(command.name,))
     values: dict[str, str] = {}
     site: str | None = None
     flags = {a.name for a in command.arguments if a.flag}
-    plain: list[str] = []
-    queue = list(words)
+    waiting = [a for a in command.arguments if not a.flag]
+    queue = list(line)
     while queue:
-        word = queue.pop(0)
-        if word == "--site" and queue:
-            site = queue.pop(0)
-        elif word.startswith("--") and word[2:] in flags:
-            values[word[2:]] = "yes"
-        elif word.startswith("--") and not any(a.rest for a in command.arguments):
-            return _wrong(command, f"{command.name} knows no option {word}.")
+        token = queue.pop(0)
+        if token.text == "--site" and queue:
+            site = queue.pop(0).text
+        elif token.text.startswith("--") and token.text[2:] in flags:
+            values[token.text[2:]] = "yes"
+        elif waiting and waiting[0].rest:
+            values[waiting.pop(0).name] = text[token.start :].strip()
+            queue = []
+        elif token.text.startswith("--"):
+            return _wrong(command, f"{command.name} knows no option {token.text}.")
+        elif not waiting:
+            return _wrong(command, f"{command.name} does not take {token.text!r}.")
         else:
-            plain.append(word)
+            values[waiting.pop(0).name] = token.text
     for argument in (a for a in command.arguments if not a.flag):
-        if argument.rest:
-            if plain:
-                values[argument.name] = " ".join(plain)
-            plain = []
-        elif plain:
-            values[argument.name] = plain.pop(0)
-        fault = _fault(argument, values.get(argument.name))
-        if fault:
+        if fault := _fault(argument, values.get(argument.name)):
             return _wrong(command, fault)
-    if plain:
-        return _wrong(command, f"{command.name} does not take {plain[0]!r}.")
+    if command.names_site and site is not None and site != values.get("site"):
+        return _wrong(command, f"The line names two sites, {values.get('site')!r} and {site!r}.")
     return Parsed(command=command, values=values, site=site)
 
 

@@ -49,7 +49,7 @@ def read(text: str) -> CommandRequest | Reply:
         return help_reply(words[1] if len(words) > 1 else None)
     result = parse(text, CATALOGUE)
     if isinstance(result, Wrong):
-        is_help = len(words) == 2 and words[1] in ("help", "--help")
+        is_help = "--help" in words or words[1:] == ["help"]
         return Reply(text=result.text, ok=is_help, suggestions=result.suggestions)
     return CommandRequest(parsed=result)
 

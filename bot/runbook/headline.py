@@ -130,11 +130,17 @@ def next_commands(state: Incident) -> list[tuple[str, str]]:
             guards.refuse_cut_over,
         ),
         (Step.RESTORE, "/restore plan", "rehearse the recovery on a copy", _refuse_new_plan),
+        (Step.ALIGN, "/app rollback", "see whether the migrations fit", guards.refuse_rollback),
         (Step.DEPLOY, "/app deploy", "rehearse and deploy the corrected migration", guards.refuse_deploy),
         (Step.VERIFY_DATA, "/app check", "verify the data, test the application", guards.refuse_check),
         (Step.REOPEN, "/app reopen", reopen, guards.refuse_reopen),
         (Step.REPORT, "/incident close", "write the report", _refuse_offered_close),
     )
+    if guards.only_watched(state):
+        return [
+            ("/app logs", "count the errors in the log"),
+            ("/incident close --now", "end the watch and write the report"),
+        ]
     open_steps = [a for a in asked if state.status(a[0]) is not StepStatus.DONE and a[3](state) is None]
     return [(text, summary) for _, text, summary, _ in open_steps if state.open][:4]
 

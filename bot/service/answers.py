@@ -12,7 +12,7 @@ from bot.model.operation import Operation, OperationState
 from bot.model.person import Person
 from bot.ports.store import IncidentRow, Transaction
 from bot.runbook.purposes import CHANGES_SITE, guard_of
-from bot.service.desk import show_decision, state_of, void
+from bot.service.desk import busy, show_decision, state_of, void
 from bot.service.parts import Parts, refused
 
 
@@ -42,6 +42,8 @@ async def answer(parts: Parts, person: Person, decision_id: str, key: str, typed
             )
         guard = guard_of(choice.starts)
         if guard is not None and (reason := guard(await state_of(tx, decision.incident_id))):
+            return refused(f"{reason} Nothing was changed; the question stays open.")
+        if choice.starts == "close" and (reason := await busy(tx, decision.incident_id, "close")):
             return refused(f"{reason} Nothing was changed; the question stays open.")
         return await _vote(tx, decision, choice, person, row)
 

@@ -22,11 +22,13 @@ INSPECT_LIMIT = timedelta(minutes=20)
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """What a search gave: one dict for each file (path, word, reasons, size_bytes, mtime, completed, sha256, rows,
-    migrations, recommended, …), best first. `complete` False: the search was cut at its limits."""
+    migrations, recommended, …), best first. `complete` False: the search was cut at its limits. `skipped` are
+    folders and files that were not looked at, with the reason."""
 
     backups: tuple[dict[str, Any], ...]
     complete: bool
     advice: str
+    skipped: tuple[str, ...] = ()
 
 
 def bad_migration_of(facts: AppFacts) -> str:
@@ -69,7 +71,10 @@ async def search(work: SiteWork, facts: AppFacts, bad_migration: str, tables: Se
             unreadable.append(_unreadable(file["path"], file, str(error)))
     ranked = rank(answers)
     lines = [{**_line(a, a["file"]), "recommended": a is ranked.recommended} for a in ranked.ordered]
-    return Found(backups=(*lines, *unreadable), complete=bool(found["complete"]), advice=ranked.why)
+    skipped = tuple(f"{s['path']}: {s['reason']}" for s in found.get("skipped", ()))
+    return Found(
+        backups=(*lines, *unreadable), complete=bool(found["complete"]), advice=ranked.why, skipped=skipped
+    )
 
 
 async def inspect(work: SiteWork, facts: AppFacts, bad_migration: str, path: str) -> dict[str, Any]:

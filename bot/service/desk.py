@@ -73,7 +73,7 @@ async def begin(
     async def body(tx: Transaction) -> Reply:
         if reason := guard(await state_of(tx, call.incident_id)):
             return await refuse(tx, call, reason, step)
-        if reason := await _busy(tx, call.incident_id, kind):
+        if reason := await busy(tx, call.incident_id, kind):
             return await refuse(tx, call, reason, step)
         operation = Operation(
             id=call.delivery_id,
@@ -93,7 +93,7 @@ async def begin(
     return reply
 
 
-async def _busy(tx: Transaction, incident_id: str, kind: str) -> str | None:
+async def busy(tx: Transaction, incident_id: str, kind: str) -> str | None:
     """Return why this kind has to wait: the same is running, or production is being changed beneath it."""
     for operation in await tx.operations(incident_id=incident_id, state=OperationState.RUNNING):
         if operation.kind == kind:

@@ -51,6 +51,8 @@ class Dispatcher:
     def __init__(self, parts: Parts, read: Read) -> None:
         self._parts = parts
         self._read = read
+        # Deliveries that met a fault: sent again, they may have their effect.
+        self._unfinished: set[str] = set()
 
     async def command(self, command: IncomingCommand) -> Reply:
         """Carry out a slash command; a repeated delivery id has no second effect."""
@@ -100,6 +102,13 @@ class Dispatcher:
             return request
         if not await self._first(command.delivery_id):
             return await self._again(command.delivery_id)
+        try:
+            return await self._carry_out(person, request, command)
+        except Exception:
+            self._unfinished.add(command.delivery_id)
+            raise
+
+    async def _carry_out(self, person: Person, request: Request, command: IncomingCommand) -> Reply:
         found = await self._incident(person, request, command)
         if isinstance(found, Reply):
             return found
@@ -120,10 +129,10 @@ class Dispatcher:
         return await request.run(self._parts, call)
 
     async def _first(self, delivery_id: str) -> bool:
-        async def body(tx: Transaction) -> bool:
-            return await tx.first_delivery(delivery_id)
-
-        return await self._parts.store.transact(body)
+        first = await self._parts.store.transact(lambda tx: tx.first_delivery(delivery_id))
+        again = delivery_id in self._unfinished
+        self._unfinished.discard(delivery_id)
+        return first or again
 
     async def _again(self, delivery_id: str) -> Reply:
         """Return the reply to a command that was delivered a second time: what the first one started."""

@@ -11,7 +11,7 @@ from bot.model.person import Permission
 from bot.ports.store import Transaction
 from bot.runbook import guards
 from bot.runbook.headline import headline, next_commands
-from bot.service.desk import refuse, state_of, typed
+from bot.service.desk import busy, refuse, state_of, typed
 from bot.service.engine import release_site
 from bot.service.operations.escalate import contact_facts
 from bot.service.parts import Call, Parts, refused
@@ -204,6 +204,8 @@ async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
         state = await state_of(tx, call.incident_id)
         reason = guards.refuse_close(state)
         if reason is not None and not (now and guards.only_watched(state)):
+            return await refuse(tx, call, reason)
+        if reason := await busy(tx, call.incident_id, "close"):
             return await refuse(tx, call, reason)
         word = outcome or ("recovered" if state.cutover.value == "done" else "closed")
         operation = Operation(

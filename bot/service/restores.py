@@ -41,7 +41,9 @@ async def status(parts: Parts, call: Call) -> Reply:
     """Return the plan, its proof and what is known of production's data; reads only."""
     state = await parts.store.transact(lambda tx: state_of(tx, call.incident_id))
     facts: list[tuple[str, str]] = [("production's data", _production(state))]
-    if state.safety:
+    if state.plan and state.cutover is not Cutover.NONE:
+        facts.append(("safety backup that an undo takes", str(state.plan["safety_path"])))
+    elif state.safety:
         facts.append(("safety backup", f"{state.safety['path']} ({state.safety['sha256'][:12]})"))
     if state.plan:
         valid = "valid" if state.plan_valid else f"void: {state.plan_void or 'not proven'}"

@@ -312,6 +312,12 @@ class SiteWork:
     async def app_facts(self) -> AppFacts:
         """Return what the application says of itself now; reads only."""
         path = self.settings.app_path
+        there = await self.look(Command(argv=["test", "-f", f"{path}/artisan"]), f"look for {path}/artisan")
+        if there.exit_status != 0:
+            raise FailedError(
+                f"there is no application in {path} on {self.host.name} (no file artisan). Nothing was changed. "
+                f"Check app_path of the site {self.site_name} in the settings."
+            )
         done = await self.look(app_facts_command(path), f"php: ask the application in {path} about itself")
         if done.exit_status == 127:
             raise FailedError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -105,26 +105,50 @@ def assert_named(scene: Scene, folder: Path, change: Change, fault: str) -> None
     shutil.rmtree(folder)
 
 
-def test_a_correct_run_of_the_same_migration_ends_in_no_loss(tmp_path: Path) -> None:
-    """The same conversion, done right, is no loss: the incident is closed, and nothing was changed on production."""
+@pytest.fixture
+def converted(tmp_path: Path) -> Iterator[Production]:
+    """A production on which the same conversion was done right, with some hours of visitors since."""
     site = productions.build(tmp_path / "production", photos=SMALL, migration="correct")
-    try:
-        before, files = content_of(site.database_path), listing(site)
-        with fresh_scene(site, tmp_path / "bot") as scene:
-            player = scene.player()
-            player.type("/incident start album is anything gone")
-            decision = player.decision("assessed")
-            assert decision["question"].startswith("No loss was found")
-            player.choose("assessed", "close")
-            state = player.until("closed", lambda s: s["closed_at"] and s["operation"] is None)
-            assert (state["outcome"], state["cutover"]) == ("no loss", "none")
-            assert state["loss"]["verdict"] == "none"
-        assert content_of(site.database_path) == before
-        assert listing(site) == files
-        with urllib.request.urlopen(site.url, timeout=10) as front:
-            assert front.status == 200
-    finally:
-        productions.stop(site.folder)
+    yield site
+    productions.stop(site.folder)
+
+
+def forget_the_visitors(site: Production) -> None:
+    """Put the rows of before the deployment into the live file, and run the right conversion on them once more."""
+    productions.copy_database(site.oracle_path / "before.sqlite", site.database_path)
+    productions.artisan(site, "migrate", "--force")
+
+
+def test_a_correct_run_of_the_same_migration_ends_in_no_loss(converted: Production, tmp_path: Path) -> None:
+    """The same conversion, done right, is no loss: the incident is closed, and nothing was changed on production."""
+    forget_the_visitors(converted)
+    state = closed_without_a_change(converted, tmp_path / "bot", "No loss was found")
+    assert (state["outcome"], state["loss"]["verdict"]) == ("no loss", "none")
+
+
+def test_what_people_deleted_and_edited_since_is_not_called_a_loss(
+    converted: Production, tmp_path: Path
+) -> None:
+    """After a right conversion, rows that people deleted are asked about, edited values are no loss, and it is closed."""
+    state = closed_without_a_change(converted, tmp_path / "bot", "Only deleted rows were found")
+    assert (state["outcome"], state["loss"]["verdict"]) == ("closed after a look", "missing_rows")
+    assert state["loss"]["values_lost"] == 0
+
+
+def closed_without_a_change(site: Production, folder: Path, question: str) -> dict[str, Any]:
+    """Start an incident, close it by the answer to that question, and return its end; production must be as before."""
+    before, files = content_of(site.database_path), listing(site)
+    with fresh_scene(site, folder) as scene:
+        player = scene.player()
+        player.type("/incident start album is anything gone")
+        assert player.decision("assessed")["question"].startswith(question)
+        player.choose("assessed", "close")
+        state = dict(player.until("closed", lambda s: s["closed_at"] and s["operation"] is None and s))
+    assert (content_of(site.database_path), listing(site)) == (before, files)
+    assert state["cutover"] == "none"
+    with urllib.request.urlopen(site.url, timeout=10) as front:
+        assert front.status == 200
+    return state
 
 
 def listing(site: Production) -> dict[str, bytes]:

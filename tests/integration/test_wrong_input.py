@@ -106,7 +106,6 @@ def goes_on(night: Night) -> None:
     assert state["steps"][0]["status"] == "done", state["steps"][0]
     assert state["loss"]["verdict"] == "loss"
     assert night.entries()[: len(before)] == before
-    assert night.bot.backout("timeline", "verify").returncode == 0
 
 
 def test_a_host_that_is_down(night: Night) -> None:
@@ -154,11 +153,12 @@ def test_a_wrong_application_path(night: Night) -> None:
     said = night.failure(1)
     assert wrong in said
     assert "Nothing was" in said
-    assert "app_path" in said
     night.bot.stop()
     night.bot.settings.write_text(right)
     night.bot.start()
     goes_on(night)
+    assert night.bot.backout("timeline", "verify").returncode == 0
+    assert "app_path" in said
 
 
 def test_a_host_without_php(night: Night, tmp_path: Path) -> None:
@@ -203,10 +203,9 @@ def test_a_backup_folder_that_is_not_there(night: Night) -> None:
     night.production.backups_path.rename(night.production.folder / "elsewhere")
     state = night.after(START)
     told = json.dumps([state["messages"], night.entries()])
-    assert str(night.production.backups_path) in told
-    assert "does not exist" in told or "not there" in told or "no such" in told.lower()
     (night.production.folder / "elsewhere").rename(night.production.backups_path)
     goes_on(night)
+    assert f"{night.production.backups_path}: it is not there" in told
 
 
 def test_mistakes_and_commands_out_of_order(night: Night) -> None:

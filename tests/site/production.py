@@ -192,7 +192,12 @@ def live_through_deployment(production: Production, history: History) -> Product
     history.publish(deployed, production.git_remote)
     deploy(production)
     history.publish(history.second_correction, production.git_remote)
-    record = play_since(production.database_path, production.photos, captions(before))
+    record = play_since(
+        production.database_path,
+        production.photos,
+        captions(before),
+        deletions=production.migration != "correct",
+    )
     record.save(production.oracle_path / "since.json")
     add_decoys(production.good_backup, production.database_path, production.backups_path)
     return replace(production, corrected_commits=(history.first_correction, history.second_correction))

@@ -115,14 +115,12 @@ class Api:
     def command(self, text: str, channel: str = "", delivery_id: str | None = None) -> dict[str, Any]:
         """Type a slash command, and return the reply."""
         body = {"text": text, "channel": channel, "delivery_id": delivery_id or uuid4().hex}
-        _, answer = self.call("POST", "/api/commands", body)
-        return answer
+        return dict(self.call("POST", "/api/commands", body)[1])
 
     def answer(self, decision: str, choice: str, typed: str | None = None) -> dict[str, Any]:
         """Answer a decision, and return the reply."""
         body = {"choice": choice, "typed": typed, "delivery_id": uuid4().hex}
-        _, answer = self.call("POST", f"/api/decisions/{decision}", body)
-        return answer
+        return dict(self.call("POST", f"/api/decisions/{decision}", body)[1])
 
 
 def _parsed(data: bytes) -> Any:

@@ -134,11 +134,13 @@ class Visitors:
         self._database.execute(f"update {table} set {settings} where id = ?", (*columns.values(), identifier))
 
 
-def play_since(database: Path, photos: int, old_captions: dict[int, str | None]) -> Record:
+def play_since(
+    database: Path, photos: int, old_captions: dict[int, str | None], *, deletions: bool = True
+) -> Record:
     """Let people use the album after the deployment and return the record of it. *Changes* the live database.
 
     `old_captions` are the captions by photo id before the deployment: the edits need an old photo that had one and
-    one that had none. For 50,000 photos: 200 uploads (120 with a caption), 50 comments, 9 edits, 6 deletions.
+    one that had none. Without `deletions` nobody deletes anything. For 50,000 photos: 200 uploads (120 with a caption), 50 comments, 9 edits, 6 deletions.
     """
     visitors = Visitors(database)
     visitors.begin()
@@ -148,7 +150,7 @@ def play_since(database: Path, photos: int, old_captions: dict[int, str | None])
     write_comments(visitors, max(10, photos // 1000), old, uploads)
     edit_photos(visitors, old_captions, uploads)
     # Old photos with comments of before, one commented on since, and the newest upload of all.
-    for photo in (*old[10:14], old[100], uploads[-1]):
+    for photo in (*old[10:14], old[100], uploads[-1]) if deletions else ():
         visitors.delete(photo)
     for photo in uploads[:3]:
         visitors.queue(photo)

@@ -153,13 +153,16 @@ def _loss_data(loss: Loss) -> dict[str, Any]:
     plain: dict[str, Any] = to_json(loss)
     for table in plain["tables"]:
         table["columns"] = [
-            c for c in table["columns"] if c["status"] == "dropped" or c["values_lost"] or c["values_moved"]
+            c
+            for c in table["columns"]
+            if c["status"] == "dropped" or c["values_lost"] or c["values_moved"] or c["nulled"]
         ]
     plain["totals"] = {
         "rows_lost": loss.rows_lost,
         "values_lost": loss.values_lost,
         "values_moved": loss.values_moved,
         "rows_new": loss.rows_new,
+        "values_nulled": loss.values_nulled,
     }
     return plain
 
@@ -197,7 +200,7 @@ def _assessed(data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts) -
 _CLOSE_QUESTIONS = {
     "none": "No loss was found. Close the incident?",
     "missing_rows": "Only deleted rows were found. Did people delete them?",
-    "rewritten": "Most values of a column are others now. Is that meant?",
+    "rewritten": "Values were emptied, changed, or moved without proof. Is that meant?",
 }
 
 
@@ -273,7 +276,7 @@ def _listed(found: Found) -> NewEntry:
     return NewEntry(
         kind=Kind.BACKUPS_LISTED,
         text=f"{len(found.backups)} backups looked at, {good} verified. {found.advice}",
-        data={"backups": list(found.backups), "complete": found.complete},
+        data={"backups": list(found.backups), "complete": found.complete, "skipped": list(found.skipped)},
     )
 
 
@@ -284,6 +287,7 @@ def _backups_message(found: Found) -> Any:
         found.advice if good else "**No backup could be verified.** Each line says why.",
         Tone.GOOD if good else Tone.BAD,
         table=backup_table(found.backups),
+        facts=tuple(("not looked at", line) for line in found.skipped[:10]),
         next_steps=("/backups inspect <file>",),
     )
 

@@ -36,7 +36,7 @@ from bot.model.secret import Secret
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.probe import Answer
-from bot.runbook.wording import loss_table
+from bot.runbook.wording import loss_sentence, loss_table
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.operations.assess import beside_the_data
@@ -96,6 +96,8 @@ def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[CheckResul
     reasons += [
         f"{t.missing:,} rows of {t.table} are gone since the cut-over" for t in loss.tables if t.missing
     ]
+    if loss.verdict == "rewritten":
+        reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
     reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
     reasons += [
         f"check “{r.name}”: {r.value if r.error is None else r.error}, expected {r.expected}"

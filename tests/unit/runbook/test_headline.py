@@ -75,7 +75,7 @@ def test_running_work_is_said() -> None:
     """While something runs, the line says what, and for whom."""
     running = Operation(id="1", kind="plan", incident_id="i", site=SITE, person="Anna")
     told = headline(PLANNED_STORY.state(), [running])
-    assert "Working: plan for Anna." in told.text
+    assert "Working: rehearsing the recovery, for Anna." in told.text
     assert told.tone is Tone.WORKING
 
 
