@@ -6,7 +6,7 @@ from bot.runbook import guards
 from bot.runbook.guards import Guard
 
 CHANGES_SITE = frozenset(
-    {"freeze", "stop_writers", "cutover", "undo", "rollback", "deploy", "caches", "reopen"}
+    {"freeze", "stop_writers", "safety", "cutover", "undo", "deploy", "check", "caches", "reopen"}
 )
 """Operations that take the site's lock: at most one of them for each site."""
 

@@ -22,6 +22,7 @@ from bot.ports.store import Transaction
 from bot.service.operation_context import OperationContext, append_if_known
 from bot.service.operation_words import (
     ended_entry,
+    failed_message,
     internal_fault_text,
     not_stopped_text,
     resumed_entry,
@@ -193,6 +194,8 @@ class OperationRun:
                 await tx.free_site(operation.site, operation.id)
             if entry is not None:
                 await append_if_known(tx, operation, entry)
+            if state is OperationState.FAILED and await tx.incident(operation.incident_id) is not None:
+                await tx.put_message(operation.incident_id, failed_message(operation, error))
 
         await self._context.write(body)
 

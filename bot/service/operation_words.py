@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.model.event import Kind, NewEntry
+from bot.model.message import Message, Tone
 from bot.model.operation import Operation, OperationState
+from bot.runbook.headline import work_words
 
 
 def ended_entry(operation: Operation, state: OperationState, error: str | None) -> NewEntry | None:
@@ -19,6 +21,17 @@ def ended_entry(operation: Operation, state: OperationState, error: str | None) 
         text = f"{operation.kind} was cancelled, and what it had running on the host was stopped first."
         return NewEntry(kind=Kind.OPERATION_CANCELLED, text=text, data=data)
     return None
+
+
+def failed_message(operation: Operation, error: str | None) -> Message:
+    """Return what the channel shows of an operation that failed, so that nobody waits for it in vain."""
+    return Message(
+        slot=f"operation-failed-{operation.kind}",
+        title=f"Failed: {work_words(operation.kind)}",
+        tone=Tone.BAD,
+        body=error or "It failed; the reason is in Backout's log.",
+        next_steps=("/incident status", "/incident escalate"),
+    )
 
 
 def resumed_entry(operation: Operation, tries: int, recorded: Sequence[str]) -> NewEntry:

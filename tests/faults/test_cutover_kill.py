@@ -239,7 +239,9 @@ def test_content_that_is_neither_keeps_the_site_and_leaves_a_way_back(stages: St
         assert told(scene)[-1] == "cutover.unknown"
         assert state["cutover"] not in ("none", "done", "undone")
         player = scene.player()
-        player.type("/backups create")
+        player.type("/app freeze")
+        [question] = scene.decisions("freeze")
+        assert player.api.answer(question["id"], "freeze")["ok"]
         told_in_channel = [m["body"] for m in scene.at_rest()["messages"]]
         assert any("kept by cutover" in body for body in told_in_channel)
         player.type("/incident release")

@@ -7,7 +7,7 @@ import pytest
 from bot.model.event import Kind
 from bot.model.step import Step, StepStatus
 from bot.runbook import guards
-from bot.runbook.purposes import guard_of
+from bot.runbook.purposes import CHANGES_SITE, guard_of
 from tests.playbooks.story import (
     ALIGNED_STORY,
     APP_GOOD,
@@ -87,10 +87,10 @@ def test_a_plan_told_after_the_cut_over_began_does_not_replace_the_one_carried_o
     assert (late.plan or {})["plan_hash"] == "a" * 64
 
 
-@pytest.mark.parametrize("purpose", ["assessed", "missing:remarks"])
-def test_a_late_answer_is_judged_by_the_state_of_its_moment(purpose: str) -> None:
-    """A question that starts an operation has a guard that is asked again when the answer comes."""
-    assert guard_of(purpose) is not None
+@pytest.mark.parametrize("kind", sorted({*CHANGES_SITE, "plan", "propose", "skip_deploy", "close"}))
+def test_a_late_answer_is_judged_by_the_state_of_its_moment(kind: str) -> None:
+    """Whatever an answer may start has a guard that is asked when the answer comes, and again when its turn comes."""
+    assert guard_of(kind) is not None
 
 
 def test_a_cancelled_step_is_not_said_to_run() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.site import faults
 from tests.site import production as productions
 from tests.site.fixtures import SMALL, production, production_template
 from tests.site.play import play
@@ -113,26 +114,18 @@ def converted(tmp_path: Path) -> Iterator[Production]:
     productions.stop(site.folder)
 
 
-def forget_the_visitors(site: Production) -> None:
-    """Put the rows of before the deployment into the live file, and run the right conversion on them once more."""
-    productions.copy_database(site.oracle_path / "before.sqlite", site.database_path)
-    productions.artisan(site, "migrate", "--force")
-
-
 def test_a_correct_run_of_the_same_migration_ends_in_no_loss(converted: Production, tmp_path: Path) -> None:
     """The same conversion, done right, is no loss: the incident is closed, and nothing was changed on production."""
-    forget_the_visitors(converted)
     state = closed_without_a_change(converted, tmp_path / "bot", "No loss was found")
     assert (state["outcome"], state["loss"]["verdict"]) == ("no loss", "none")
 
 
-def test_what_people_deleted_and_edited_since_is_not_called_a_loss(
-    converted: Production, tmp_path: Path
-) -> None:
-    """After a right conversion, rows that people deleted are asked about, edited values are no loss, and it is closed."""
+def test_rows_that_people_deleted_are_asked_about(converted: Production, tmp_path: Path) -> None:
+    """After a right conversion, a comment that is gone is named and asked about; closing it says that a person looked."""
+    faults.lost_comment(converted)
     state = closed_without_a_change(converted, tmp_path / "bot", "Only deleted rows were found")
     assert (state["outcome"], state["loss"]["verdict"]) == ("closed after a look", "missing_rows")
-    assert state["loss"]["values_lost"] == 0
+    assert (state["loss"]["rows_missing"], state["loss"]["values_lost"]) == (1, 0)
 
 
 def closed_without_a_change(site: Production, folder: Path, question: str) -> dict[str, Any]:

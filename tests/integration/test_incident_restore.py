@@ -137,3 +137,16 @@ def test_an_application_that_names_another_database_is_not_cut_over(stages: Stag
         )
         assert "other.sqlite" in void["text"]
         assert (scene.at_rest()["cutover"], scene.content()) == ("none", before)
+
+
+def test_no_plan_is_made_for_another_database_than_the_one_assessed(stages: Stages) -> None:
+    """Where the application was pointed elsewhere after the safety backup, no plan is made, and both places are named."""
+    with stages.at("safe") as scene:
+        before = scene.content()
+        faults.wrong_target(scene.site)
+        scene.player().type("/restore plan")
+        state = scene.at_rest()
+        assert state["steps"][4]["status"] == "failed", scene.decisions()
+        assert "other.sqlite" in state["steps"][4]["note"]
+        assert str(scene.site.database_path) in state["steps"][4]["note"]
+        assert (scene.entries("plan.made"), scene.content()) == ([], before)
