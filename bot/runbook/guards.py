@@ -31,6 +31,8 @@ def refuse_backups(incident: Incident) -> str | None:
 
 def refuse_safety_backup(incident: Incident) -> str | None:
     """Step 4: frozen, so that the copy is the last state."""
+    if incident.cutover is Cutover.UNKNOWN:
+        return _UNKNOWN
     return _closed(incident) or _reopened(incident) or _not_frozen(incident, "The safety backup")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
 from bot.model.step import Step
@@ -109,6 +110,12 @@ async def safety_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             ),
         )
         return {"made": False}
+    assessed = ((await work.incident()).assessment or {}).get("database")
+    if assessed is not None and facts.database.database != assessed:
+        raise FailedError(
+            f"the application's database is {facts.database.database} now, and {assessed} was assessed. Nothing was changed. "
+            "Look at .env, then: /incident assess"
+        )
     folders = await work.folders()
     target = f"{folders.safety}/{work.site_name}-safety-{work.tag}.sqlite"
     copy = await work.work(

@@ -137,6 +137,12 @@ async def _ground(work: SiteWork) -> Ground:
     facts = await work.app_facts()
     database = work.database(facts)
     live = await work.ask(database.facts(facts.database.database))
+    assessed = (assessment["database"], assessment["database_identity"])
+    if (live.path, live.identity) != assessed:
+        raise FailedError(
+            f"the application's database is {live.path} now, and {assessment['database']} was assessed and copied. "
+            "Nothing was changed. Look at .env, then: /incident assess, /app freeze, /backups create"
+        )
     folders = await work.folders()
     baseline = await load_baseline(work, folders, database, live, backup)
     loss = await work.work(
