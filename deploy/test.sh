@@ -44,4 +44,5 @@ if [ "$chosen" != 'not long' ]; then
     demo play --play
     demo compare --compare
 fi
-step "$python" -m pytest -m "$chosen"
+# Two at once, each file as a whole: what a file has built is used by all of its tests.
+step "$python" -m pytest -m "$chosen" --numprocesses 2 --dist loadfile

@@ -82,7 +82,7 @@ def test_the_whole_recovery_step_by_step() -> None:
     story = story.and_then(PLANNED, REHEARSED)
     assert may(story.state()) == {"assess", "freeze", "safety", "plan", "confirm", "reopen"}
     story = story.and_then(APPROVED, INTENT)
-    assert may(story.state()) == {"assess", "freeze", "safety", "undo"}
+    assert may(story.state()) == {"assess", "freeze", "undo"}
     story = story.and_then(CUT_OVER, step_done(Step.RESTORE))
     assert may(story.state()) == {"assess", "freeze", "safety", "undo", "rollback"}
     story = story.and_then(moment(Kind.ALIGNED), step_done(Step.ALIGN))

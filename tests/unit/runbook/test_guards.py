@@ -40,7 +40,7 @@ ALLOWED: dict[Guard, str] = {
     guards.refuse_assess: "++++++++++++.",
     guards.refuse_freeze: "++++++++++++.",
     guards.refuse_backups: "++++++++++++.",
-    guards.refuse_safety_backup: "..++++++++...",
+    guards.refuse_safety_backup: "..+++.++++...",
     guards.refuse_plan: "...++........",
     guards.refuse_cut_over: "....+........",
     guards.refuse_undo: ".....+++++++.",
