@@ -43,8 +43,8 @@ async def _front(name: str, site: SiteSettings, probe: Probe) -> Line:
     try:
         status = (await probe.status(site.url + "/")).status
     except BackoutError as error:
-        return (f"{name}: web front {site.url}: {error}", False)
-    return (f"{name}: web front {site.url} answers HTTP {status}", True)
+        return (f"{name}: web front (url): {error}", False)
+    return (f"{name}: web front (url) {site.url} answers HTTP {status}", True)
 
 
 async def _site(

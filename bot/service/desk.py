@@ -245,8 +245,10 @@ async def ask(parts: Parts, call: Call, *, guard: Guard, question: Question, ste
             return await refuse(tx, call, reason, step)
         await tx.append(call.incident_id, [typed(call)])
         decision = await open_question(tx, call.incident_id, question, call.person.name)
+        keys = "|".join(c.key for c in decision.choices)
         return Reply(
-            text=f"{question.question} The question is in the channel. Nothing was changed yet.",
+            text=f"{question.question} The question is in the channel; nothing was changed yet. "
+            f"(From a shell: backout answer {decision.id} {keys})",
             incident_id=call.incident_id,
             decision_id=decision.id,
         )
