@@ -27,11 +27,11 @@ step() { # COMMAND…: shows the command, and runs it.
 }
 
 demo() { # NAME OPTION…: runs a demo, and shows the end of what it said.
-    name=$1 log=.demo/long/$1.log
+    name=$1 log=.demo-long/$1.log
     shift
     printf '== demo %s\n' "$*"
-    mkdir -p .demo/long
-    "$python" -m tests.site.demo --folder ".demo/long/$name" "$@" >"$log" 2>&1 </dev/null || failed=$?
+    mkdir -p .demo-long
+    "$python" -m tests.site.demo --folder ".demo-long/$name" "$@" >"$log" 2>&1 </dev/null || failed=$?
     tail -n 30 "$log"
     [ -z "${failed:-}" ] || exit "$failed"
 }

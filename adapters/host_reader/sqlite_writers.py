@@ -102,7 +102,7 @@ def _told(process: Process, app_path: str | None, has_open: bool) -> Dict[str, A
         return None
     return {
         "pid": process.pid,
-        "command": [masked(part) for part in process.argv[:3]],
+        "command": [*map(program_shown, process.argv[:1]), *map(masked, process.argv[1:3])],
         "user": process.user,
         "has_open": has_open,
         "kind": kind,
@@ -127,6 +127,11 @@ def kind_of(argv: List[str]) -> str:
     if _FRONTS.match(program) or (_PHP.match(program) and "-S" in words):
         return "php_front"
     return "other"
+
+
+def program_shown(part: str) -> str:
+    """Return a program as it is named: of an absolute path, which may hold blanks, the last part."""
+    return masked(part.rsplit("/", 1)[-1] if part.startswith("/") else part)
 
 
 def masked(part: str) -> str:

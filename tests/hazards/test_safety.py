@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shlex
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -46,7 +47,7 @@ def test_s2_a_copy_without_room_is_refused_and_leaves_nothing(
 ) -> None:
     """Where a file may not grow to the database's size, the copy says no, and no file has its name."""
     line = (
-        f"ulimit -f 40; cd {Path(__file__).parents[2]} && python3 -m adapters.host_reader sqlite_copy"
+        f"ulimit -f 40; cd {shlex.quote(str(Path(__file__).parents[2]))} && python3 -m adapters.host_reader sqlite_copy"
         f' <<< \'{{"source": "{production_template.database_path}", "target": "{tmp_path}/safe.sqlite"}}\''
     )
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)

@@ -74,7 +74,7 @@ class Night:
         state = self.settled()
         assert [m["body"] for m in state["messages"] if m["slot"] == f"step-{step}"] == [text]
         assert state["steps"][step - 1]["status"] == "failed"
-        assert text.split(". ")[0] in state["headline"]
+        assert text.split(". ", maxsplit=1)[0] in state["headline"]
         return text
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -30,7 +31,11 @@ def main() -> int:
     """Run the demo; exit status 0 only when the oracle agrees (with --play)."""
     args = _arguments()
     folder = args.folder.resolve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     if folder.exists():
+        if any(folder.iterdir()) and not (folder / "production" / "production.json").exists():
+            print(f"{folder} holds something else than a demo; nothing was done. Name another --folder.")
+            return 2
         _stop_old(folder)
         shutil.rmtree(folder)
     print(f"Building a production with {args.photos:,} photos below {folder}")
