@@ -91,7 +91,7 @@ def test_m2_a_writer_breaks_the_proof_and_no_step_goes_on(production: Production
         bot.stop()
     frozen = [entry["data"] for entry in timeline if entry["kind"] == "frozen"][-1]
     assert (frozen["http_status"], frozen["proven"], frozen["samples_agree"]) == (503, False, False)
-    assert any(sys.executable in one["command"] for one in frozen["writers"])
+    assert any(Path(sys.executable).name in one["command"] for one in frozen["writers"])
     assert told["status"] == "failed"
     assert "can still write" in question["body"]
     assert refused["ok"] is False

@@ -247,7 +247,7 @@ def check_and_reopen(console: Console) -> None:
     console.until_step(9, "done")
     console.type("/app caches")
     console.choose("caches", "clear")
-    console.see("#messages", "cleared, by need")
+    console.see("#messages", "had to be cleared")
     console.press("[data-decision*='.manual'].open [data-choice=ok]")
     console.until(lambda: not console.all("[data-decision*='.manual'].open"))
     console.type("/app reopen")
