@@ -194,6 +194,7 @@ def _reopened(state: Incident, entry: Entry) -> Incident:
         down_since=None,
         downtime=state.downtime + spent,
         reopened_at=entry.at,
+        opened_since_cutover=state.opened_since_cutover or state.cutover is Cutover.DONE,
         watch_ended=None,
     )
 

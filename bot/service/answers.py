@@ -147,7 +147,12 @@ async def _start(
         incident_id=decision.incident_id,
         site=row.site,
         person=person.name,
-        args={**choice.args, "decision_id": decision.id},
+        # What the answer was given upon: an operation that waits for another's end can tell whether it still holds.
+        args={
+            "cutover": (await state_of(tx, decision.incident_id)).cutover.value,
+            **choice.args,
+            "decision_id": decision.id,
+        },
         changes_site=choice.starts in CHANGES_SITE,
     )
     await tx.add_operation(operation)

@@ -36,6 +36,11 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     work = SiteWork(ctx, parts)
     await work.began(Step.REOPEN, "Opening the application.")
     await ctx.take_site()
+    if (await work.incident()).cutover != ctx.args["cutover"]:
+        raise FailedError(
+            f"the data of {work.site_name} changed since the yes to opening it. It stays closed; nothing was changed. "
+            "Look at /incident status, then: /app reopen"
+        )
     facts = await work.app_facts()
     folders = await work.folders()
     log = facts.log_files[0].path if facts.log_files else ""
