@@ -1,0 +1,177 @@
+"""The moment in which production's data change: one RENAME TABLE moves all tables out of live and the new ones in.
+
+Readers see the old tables or the new ones, never a mix. Triggers and views do not move (HAZARDS R10): they are removed
+before and made again after, from definitions that are in a file before anything is changed.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Dict, List, Sequence, Tuple
+
+from adapters.host_reader.answers import Refusal
+from adapters.host_reader.mysql.copy import copy_place
+from adapters.host_reader.mysql.fingerprint import content_of, fingerprint_with
+from adapters.host_reader.mysql.moving import carry_out, settle_what_was_begun
+from adapters.host_reader.mysql.names import quoted
+from adapters.host_reader.mysql.schema import Definition, Structure, refuse_hidden
+from adapters.host_reader.mysql.server import MysqlServer
+from adapters.host_reader.mysql.swaps import INTENDED, Swap, Swaps, new_aside_name
+from adapters.host_reader.server.notes import OWN_PREFIX, is_file, refuse_foreign, verified_note
+from adapters.host_reader.sqlite_request import Answer, Request, text
+
+_DEFINER = re.compile(r"\bDEFINER\s*=\s*`((?:[^`]|``)*)`@`((?:[^`]|``)*)`", re.IGNORECASE)
+_ANY_DEFINER = re.compile(
+    r"\b(?:ALL PRIVILEGES|SUPER|SET USER|SET_USER_ID|SET_ANY_DEFINER)\b.* ON \*\.\* TO "
+)
+_CRASH_SAFE = {"mariadb": (10, 6), "mysql": (8, 0)}
+
+
+def cut_over(server: MysqlServer, request: Request) -> Answer:
+    """Put the source's tables in the place of live's, and prove that they are there; the same call is the undo.
+
+    The source is a scratch database, or for an undo a safety file: then the tables that were put aside come back, or,
+    where they are gone, those of a database that is loaded from the file. Before anything is changed source and live
+    must have the fingerprints that the plan names; after it the rows put aside are proven to be those of the plan too,
+    else all is moved back. A process or server killed on the way leaves the old tables or the new; the same request
+    again, or the next one, first finishes or takes back what was begun.
+
+    *Changes*: the tables, views, triggers and routines of `target`; events stay as they are. Returns `already: true`
+    when the content was there before. *Raises* Refusal: changed, busy (another session holds a lock: which), refused
+    (nothing was changed), damaged (the message says what was changed).
+    """
+    began = time.monotonic()
+    target, wanted = text(request, "target"), text(request, "expect_source_fingerprint")
+    if is_file(target) or target.startswith(OWN_PREFIX) or target != server.credentials.database:
+        raise Refusal("bad_request", f"{target!r} is not the application's database. Nothing was changed.")
+    swaps = Swaps(request, target)
+    settle_what_was_begun(server, swaps, target, request)
+    found = server.fingerprint(target).hash
+    answer: Dict[str, Any] = {"already": found == wanted, "closed_s": 0.0, "aside": None}
+    if not answer["already"]:
+        _refuse_changed(found, text(request, "expect_target_fingerprint"), target)
+        source, definitions = _source(server, swaps, request, wanted)
+        swap = _intended(server, source, definitions, request)
+        answer.update(carry_out(server, swaps, swap, request))
+        found = server.fingerprint(target).hash
+        if found != wanted:
+            raise Refusal(
+                "damaged",
+                f"{target} was cut over, and does not have the content that was expected. Keep the site frozen and call"
+                f" the DBA; the tables from before are in {swap.aside}, the safety backup is untouched.",
+            )
+    return {
+        **answer,
+        "fingerprint": found,
+        "notes": _crash_notes(server),
+        "inode_kept": True,
+        "journal_mode": "",
+        "user_version": 0,
+        "duration_s": round(time.monotonic() - began, 3),
+    }
+
+
+def _refuse_changed(found: str, expected: str, place: str) -> None:
+    if found != expected:
+        raise Refusal(
+            "changed", f"{place} is not as it was when the plan was made. Nothing was changed; plan again."
+        )
+
+
+def _crash_notes(server: MysqlServer) -> List[str]:
+    parts = re.findall(r"\d+", server.version)
+    if (int(parts[0]), int(parts[1])) >= _CRASH_SAFE[server.engine]:
+        return []
+    return ["On this server's version a crash in the middle of the RENAME can leave tables in two databases."]
+
+
+def _source(
+    server: MysqlServer, swaps: Swaps, request: Request, wanted: str
+) -> Tuple[str, Sequence[Definition]]:
+    """Return the database whose tables are to go live, and the definitions that belong to them; proven by `wanted`."""
+    source = text(request, "source")
+    if not is_file(source):
+        refuse_foreign(source)
+        structure = server.structure(source)
+        _refuse_changed(server.fingerprint(source).hash, wanted, source)
+        return source, structure.definitions
+    note = verified_note(source, server.engine)
+    _refuse_changed(note.fingerprint, wanted, source)
+    for swap in swaps.put_aside_as(wanted):
+        if (
+            server.exists(swap.aside)
+            and _fingerprint_with(server, swap.aside, swap.live_definitions) == wanted
+        ):
+            return swap.aside, swap.live_definitions
+    scratch = new_aside_name().replace("_aside_", "_undo_")
+    made = copy_place(server, {**request, "source": source, "target": scratch})
+    _refuse_changed(str(made["fingerprint"]), wanted, source)
+    return scratch, server.structure(scratch).definitions
+
+
+def _fingerprint_with(server: MysqlServer, database: str, definitions: Sequence[Definition]) -> str:
+    with server.snapshot(database) as session:
+        structure = server.structure(database, session)
+        return fingerprint_with(session, database, structure, definitions).hash
+
+
+def _intended(server: MysqlServer, source: str, definitions: Sequence[Definition], request: Request) -> Swap:
+    """Return the swap as it is intended, once all that could be in its way was looked at; changes counters of the source."""
+    target = text(request, "target")
+    with server.snapshot(target) as session:
+        live = server.structure(target, session)
+        content = content_of(session, target, live)[1]
+    refuse_hidden([*live.definitions, *definitions])
+    _refuse_foreign_definers(server, live.definitions)
+    new = server.structure(source)
+    _raise_counters(server, target, source, live, new, request)
+    return Swap(
+        live=target,
+        source=source,
+        aside=new_aside_name(),
+        live_fingerprint=text(request, "expect_target_fingerprint"),
+        source_fingerprint=text(request, "expect_source_fingerprint"),
+        live_content=content,
+        live_tables=tuple(live.movable),
+        source_tables=tuple(new.movable),
+        live_definitions=tuple(live.definitions),
+        source_definitions=tuple(definitions),
+        state=INTENDED,
+    )
+
+
+def _refuse_foreign_definers(server: MysqlServer, definitions: Sequence[Definition]) -> None:
+    """Do nothing where all of live's triggers, views and routines could be made again as they are, for an undo."""
+    asking = server.asking()
+    if any(
+        _ANY_DEFINER.search(str(row[0])) for row in asking.rows("SHOW GRANTS", "reading the user's rights")
+    ):
+        return
+    user, _, host = str(asking.one("SELECT CURRENT_USER()", "asking for the user")).rpartition("@")
+    for each in definitions:
+        found = _DEFINER.search(each.sql)
+        if found and (found[1].replace("``", "`"), found[2].replace("``", "`")) != (user, host):
+            raise Refusal(
+                "refused",
+                f"The {each.kind.lower()} {each.name!r} belongs to {found[1]}@{found[2]}; the application's user could"
+                " not make it again. Nothing was changed; call the DBA.",
+            )
+
+
+def _raise_counters(
+    server: MysqlServer, target: str, source: str, live: Structure, new: Structure, request: Request
+) -> None:
+    """Raise the source's AUTO_INCREMENT above every id ever issued, by live or by a database put aside (HAZARDS R2)."""
+    highest = dict(live.counters)
+    for swap in Swaps(request, target).all():
+        if swap.aside != source and server.exists(swap.aside):
+            for name, counter in server.structure(swap.aside).counters.items():
+                highest[name] = max(counter, highest.get(name, 0))
+    session = server.session(source)
+    for name, counter in new.counters.items():
+        if highest.get(name, 0) > counter:
+            session.run(
+                f"ALTER TABLE {quoted(name)} AUTO_INCREMENT = {highest[name]}", f"numbering {source}.{name}"
+            )
+    session.end()

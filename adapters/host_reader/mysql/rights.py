@@ -1,0 +1,77 @@
+"""What the application's user may do, read from its grants without trying anything (HAZARDS R9)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List, Set, Tuple
+
+from adapters.host_reader.mysql.client import Session
+from adapters.host_reader.server.notes import OWN_PREFIX
+
+_GRANT = re.compile(r"GRANT (?P<rights>.+?) ON (?P<place>\*\.\*|`(?:[^`]|``)*`\.\*) TO ", re.DOTALL)
+# What a scratch database and a cut-over need, of the rights that `ALL PRIVILEGES` on a database holds.
+NEEDED = (
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "CREATE",
+    "DROP",
+    "ALTER",
+    "INDEX",
+    "REFERENCES",
+    "CREATE TEMPORARY TABLES",
+    "CREATE VIEW",
+    "TRIGGER",
+)
+
+
+def read_rights(session: Session, live: str) -> Dict[str, Any]:
+    """Return whether the user may make databases of Backout's own and move live's tables; reads only.
+
+    `{"create": …, "live": …, "missing_own": […], "missing_live": […]}`. Rights by a role count where the role is active.
+    """
+    grants = [_parsed(str(row[0])) for row in session.rows("SHOW GRANTS", "reading the user's rights")]
+    own = _rights_on(grants, OWN_PREFIX + "probe_20000101000000_00000000")
+    there = _rights_on(grants, live)
+    missing_own, missing_live = (_missing(rights) for rights in (own, there))
+    return {
+        "create": not missing_own,
+        "live": not missing_live,
+        "missing_own": missing_own,
+        "missing_live": missing_live,
+    }
+
+
+def _missing(rights: Set[str]) -> List[str]:
+    return [] if "ALL PRIVILEGES" in rights else [name for name in NEEDED if name not in rights]
+
+
+def _rights_on(grants: List[Tuple[Set[str], str]], database: str) -> Set[str]:
+    return set().union(*(rights for rights, place in grants if _covers(place, database)))
+
+
+def _parsed(grant: str) -> Tuple[Set[str], str]:
+    """Return the rights and the place of a line of SHOW GRANTS; of a line that grants a role, nothing."""
+    match = _GRANT.match(grant)
+    if not match:
+        return set(), ""
+    return {part.strip().upper() for part in match["rights"].split(",")}, match["place"]
+
+
+def _covers(place: str, database: str) -> bool:
+    """Return whether a grant's place covers a database: `%` and `_` stand for any signs, `\\_` for itself."""
+    if place == "*.*":
+        return True
+    if not place:
+        return False
+    pattern, name, at = [], place[1:-3].replace("``", "`"), 0
+    while at < len(name):
+        sign = name[at]
+        if sign == "\\" and at + 1 < len(name):
+            at += 1
+            pattern.append(re.escape(name[at]))
+        else:
+            pattern.append({"%": ".*", "_": "."}.get(sign, re.escape(sign)))
+        at += 1
+    return re.fullmatch("".join(pattern), database, re.DOTALL) is not None
