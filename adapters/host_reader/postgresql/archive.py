@@ -1,0 +1,118 @@
+"""Load a custom-format archive into an empty scratch database, without what only its own server could take."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple
+
+from adapters.host_reader.answers import Refusal, progress
+from adapters.host_reader.opening import raw_blocks
+from adapters.host_reader.postgresql.plain import load_plain
+from adapters.host_reader.postgresql.programs import all_beside_server, major_of
+from adapters.host_reader.postgresql.server import PostgresqlServer
+from adapters.host_reader.postgresql.tools import failed, kept_errors, run_tool
+from adapters.host_reader.sqlite_request import Request
+
+_JOBS = 2
+# pg_restore from 17 on sets transaction_timeout, which servers before 17 refuse.
+_TIMEOUT_SINCE = 17
+_ENTRY = re.compile(r"\d+; \d+ \d+ (.*)")
+# Entries of the table of contents that are left out, by how they begin, and what is said of them.
+_LEFT_OUT = (
+    ("COMMENT - EXTENSION ", "comments on extensions, which only their owner may write"),
+    ("EXTENSION - plpgsql", "the language plpgsql, which each new database has"),
+    ("COMMENT - SCHEMA public", "the comment on the schema public"),
+    ("SCHEMA - public ", "the schema public, which each new database has"),
+    ("ACL ", "rights of named roles"),
+    ("DEFAULT ACL ", "default rights of named roles"),
+    ("EVENT TRIGGER ", "event triggers, which only a superuser may make"),
+    ("PUBLICATION", "publications"),
+    ("SUBSCRIPTION", "subscriptions, which would begin to replicate into scratch"),
+    ("DATABASE ", "the database's own settings"),
+)
+
+
+class _Way(NamedTuple):
+    """The pg_restore that can read the archive, and the archive's table of contents as it lists it."""
+
+    program: str
+    contents: List[str]
+
+
+def restore_archive(server: PostgresqlServer, path: str, database: str, request: Request) -> List[str]:
+    """Load an archive into an empty scratch database; return in words what was left out. *Changes*: that database.
+
+    *Raises* Refusal; the caller throws the database away then.
+    """
+    way = _find_way(server, path)
+    notes: Dict[str, int] = {}
+    kept = [line for line in way.contents if not _is_left_out(line, notes)]
+    list_path = server.login.folder / f"{database}.list"
+    list_path.write_text("\n".join(kept) + "\n", encoding="utf-8", errors="surrogateescape")
+    options = ["--no-owner", "--no-acl", "-L", str(list_path)]
+    progress("restoring", 0, 0, "bytes")
+    if major_of(way.program) >= _TIMEOUT_SINCE > server.major:
+        _through_psql(server, [way.program, *options, "-f", "-", path], database, request)
+        notes["the setting transaction_timeout, which this server does not know"] = 1
+    else:
+        argv = [way.program, "-j", str(_JOBS), *options, "--exit-on-error", "--no-password"]
+        argv += ["-d", server.login.target(database), path]
+        run_tool(server.login, argv, request, database, database)
+    return [f"left out: {what} ({count})" for what, count in notes.items()]
+
+
+def _find_way(server: PostgresqlServer, path: str) -> _Way:
+    """Return the oldest program, not older than the server, that can read the archive. *Raises* Refusal (refused)."""
+    for program in all_beside_server("pg_restore", server.major):
+        listed = subprocess.run(
+            [program, "-l", path],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=server.login.environment(),
+            check=False,
+        )
+        if listed.returncode == 0:
+            return _Way(program, listed.stdout.decode("utf-8", "surrogateescape").splitlines())
+    raise Refusal(
+        "refused",
+        f"No pg_restore on this host can read {Path(path).name}: it is damaged, or made by a newer version. Nothing"
+        " was kept; install a newer PostgreSQL client.",
+    )
+
+
+def _is_left_out(line: str, notes: Dict[str, int]) -> bool:
+    entry = _ENTRY.match(line)
+    for begins, what in _LEFT_OUT:
+        if entry and entry.group(1).startswith(begins):
+            notes[what] = notes.get(what, 0) + 1
+            return True
+    return False
+
+
+def _through_psql(server: PostgresqlServer, argv: List[str], database: str, request: Request) -> None:
+    """Have pg_restore write SQL and load that through psql, without what this server does not know."""
+    with kept_errors(request, f"{database}.restore") as (errors, path):
+        program = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=server.login.environment(),
+        )
+
+        def blocks() -> Iterator[bytes]:
+            if program.stdout is not None:
+                yield from raw_blocks(program.stdout)
+            if program.wait() != 0:
+                raise failed("pg_restore", program.returncode, errors, path, database)
+
+        try:
+            load_plain(server, blocks(), database, request)
+        finally:
+            if program.poll() is None:
+                program.kill()
+                program.wait()
+            if program.stdout is not None:
+                program.stdout.close()

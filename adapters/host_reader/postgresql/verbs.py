@@ -1,0 +1,162 @@
+"""The verbs of the row reader for PostgreSQL, one function each: a request in, an answer out, or a Refusal."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Iterator
+
+from adapters.host_reader.answers import Refusal
+from adapters.host_reader.images import verbs as on_images
+from adapters.host_reader.images.image import image_of_file, make_image
+from adapters.host_reader.postgresql import check as checks
+from adapters.host_reader.postgresql import copying, foreign_keys
+from adapters.host_reader.postgresql import cutover as swapping
+from adapters.host_reader.postgresql import facts as looking
+from adapters.host_reader.postgresql import load as loading
+from adapters.host_reader.postgresql import writers as writing
+from adapters.host_reader.postgresql.rights import read_rights
+from adapters.host_reader.postgresql.server import PostgresqlServer, open_server
+from adapters.host_reader.server.notes import is_file, verified_note
+from adapters.host_reader.sqlite_request import Answer, Request, names, text
+
+
+@contextlib.contextmanager
+def opened(request: Request) -> Iterator[PostgresqlServer]:
+    """Open the request's server and close it at the end; a live database that a killed cut-over left closed is opened."""
+    with open_server(request) as server:
+        if server.home != server.login.database:
+            swapping.settle_database(server, server.login.database, request)
+        yield server
+
+
+def facts(request: Request) -> Answer:
+    """Return identity, schema, row and NULL counts and the `migrations` rows of a database; reads only."""
+    with opened(request) as server:
+        return looking.facts(server, text(request, "database"), request)
+
+
+def sample(request: Request) -> Answer:
+    """Return a token that changes with every committed write of the database; reads only."""
+    with opened(request) as server:
+        return looking.sample(server, text(request, "database"), request)
+
+
+def fingerprint(request: Request) -> Answer:
+    """Return the fingerprint of a database or safety file, with the rows of each table; reads only.
+
+    Rows of `except_tables` are left out, their definition is not. Of a file it is its note's, after its SHA-256 was
+    proven again.
+    """
+    began = time.monotonic()
+    place = text(request, "database")
+    if is_file(place):
+        answer = verified_note(place, PostgresqlServer.engine).as_fingerprint().as_answer()
+    else:
+        with opened(request) as server:
+            answer = server.content(place, names(request, "except_tables")).fingerprint.as_answer()
+    answer["duration_s"] = round(time.monotonic() - began, 3)
+    return answer
+
+
+def writers(request: Request) -> Answer:
+    """Return the sessions and processes that could write, and where cron runs the scheduler; reads only."""
+    with opened(request) as server:
+        return writing.writers(server, text(request, "database"), request)
+
+
+def exists(request: Request) -> Answer:
+    """Return whether a place is there; reads only."""
+    place = text(request, "database")
+    if is_file(place):
+        return {"exists": Path(place).is_file()}
+    with opened(request) as server:
+        return {"exists": server.exists(place)}
+
+
+def drop(request: Request) -> Answer:
+    """Remove one of Backout's own databases. *Changes*: only that; a name not of Backout's own is refused."""
+    with opened(request) as server:
+        server.drop(text(request, "database"))
+    return {"dropped": True}
+
+
+def rights(request: Request) -> Answer:
+    """Return whether the user may make databases of Backout's own and rename live; reads only."""
+    with opened(request) as server, server.session(server.home) as session:
+        return read_rights(session, text(request, "database"))
+
+
+def sessions_end(request: Request) -> Answer:
+    """End the sessions of `database` whose numbers are in `sessions`, by a person's decision (HAZARDS R11)."""
+    numbers = request.get("sessions")
+    if not isinstance(numbers, list) or not all(isinstance(each, int) for each in numbers):
+        raise Refusal(
+            "bad_request", "The request's field 'sessions' must be a list of numbers. Nothing was changed."
+        )
+    with opened(request) as server:
+        return writing.end_sessions(server, text(request, "database"), numbers)
+
+
+def copy(request: Request) -> Answer:
+    """Copy a place to another, proven equal: database to safety file, file to scratch, database to scratch.
+
+    With a safety file the image of its rows is made, by which later verbs compare. *Changes*: `target`, or nothing.
+    """
+    source, target = text(request, "source"), text(request, "target")
+    with opened(request) as server:
+        answer = copying.copy(server, source, target, request)
+        if is_file(target):
+            make_image(server, source, text(request, "workspace"))
+            image_of_file(server.engine, target, text(request, "workspace"))
+    return answer
+
+
+def load(request: Request) -> Answer:
+    """Load a backup into a new scratch database and return what it holds. *Changes*: `target`, or nothing."""
+    with opened(request) as server:
+        return loading.load(server, text(request, "backup"), text(request, "target"), request)
+
+
+def cutover(request: Request) -> Answer:
+    """Put the source's content under the live database's name, in one moment. *Changes*: production."""
+    with opened(request) as server:
+        return swapping.cutover(server, text(request, "source"), text(request, "target"), request)
+
+
+def orphans(request: Request) -> Answer:
+    """Return for each foreign key how many child rows have no parent; reads only."""
+    with opened(request) as server:
+        return foreign_keys.orphans(server, text(request, "database"), request)
+
+
+def check(request: Request) -> Answer:
+    """Return for each of the site's checks its value and whether it is as expected; reads only."""
+    with opened(request) as server:
+        return checks.check(server, text(request, "database"), request)
+
+
+def compare(request: Request) -> Answer:
+    """Return the loss table between two places; reads only."""
+    return on_images.compare(request, opened)
+
+
+def repair(request: Request) -> Answer:
+    """Put back in scratch what is missing. *Changes*: `scratch`."""
+    return on_images.repair(request, opened)
+
+
+def prove(request: Request) -> Answer:
+    """Account for every row and value of scratch; reads only."""
+    return on_images.prove(request, opened)
+
+
+def salvage(request: Request) -> Answer:
+    """Put what was written since into a loaded backup. *Changes*: `scratch`."""
+    return on_images.salvage(request, opened)
+
+
+def swap_prepare(request: Request) -> Answer:
+    """Make a loaded backup ready to be swapped in. *Changes*: `scratch`."""
+    return on_images.swap_prepare(request, opened)
