@@ -29,15 +29,24 @@ _SQLITE_VERBS = [
     "orphans",
     "check",
     "swap_prepare",
+    "salvage",
 ]
+
+# What a server has beside: databases that are made and dropped, rights, other sessions.
+_SERVER_VERBS = [*_SQLITE_VERBS, "exists", "drop", "rights", "sessions_end"]
 
 # Each verb's function; a module is imported only when its verb is asked for.
 VERBS: Dict[str, str] = {
     "find": "adapters.host_reader.files:find",
     "inspect": "adapters.host_reader.inspect:inspect",
+    "log_count": "adapters.host_reader.log_count:log_count",
     "scripts": "adapters.host_reader.scripts:scripts",
 }
 VERBS.update({f"sqlite_{name}": f"adapters.host_reader.sqlite_verbs:sqlite_{name}" for name in _SQLITE_VERBS})
+for _engine, _room in (("mysql", "mysql"), ("pgsql", "postgresql")):
+    VERBS.update(
+        {f"{_engine}_{name}": f"adapters.host_reader.{_room}.verbs:{name}" for name in _SERVER_VERBS}
+    )
 
 # What it makes on the host is for the site's own user only.
 _UMASK = 0o077

@@ -19,7 +19,8 @@ SKIPPED_NAMES = frozenset(("vendor", "node_modules", ".git"))
 SKIPPED_TAILS = (("database", "schema"), ("storage", "framework"))
 
 _SUFFIXES_OF_DUMPS = (".sql", ".dump", ".sqlite", ".sqlite3", ".db", ".bak", ".backup", ".pgdump")
-_COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
+# Taken off in this order: a dump is packed first and encrypted then.
+_PACKING_SUFFIXES = (".gpg", ".pgp", ".asc", ".enc", ".age", ".gz", ".zst", ".bz2", ".xz", ".zip", ".tar")
 
 
 def find(request: Dict[str, Any]) -> Dict[str, Any]:
@@ -139,8 +140,11 @@ def _entry(path: Path, status: os.stat_result) -> Optional[Dict[str, Any]]:
     with path.open("rb") as file:
         head = file.read(formats.HEAD_BYTES)
     entry["compression"] = formats.compression_of(head)
-    entry["format"] = formats.format_of(_plain_head(path, head))
-    if entry["format"] is None and not (entry["compression"] and _named_like_a_dump(path)):
+    plain = _plain_head(path, head)
+    entry["format"] = formats.format_of(plain)
+    # What must be unpacked or decrypted first is told only by its name, and listed so that a person may do it.
+    unread = entry["compression"] or formats.why_unread(head)
+    if entry["format"] is None and not (unread and _named_like_a_dump(path)):
         return None
     return entry
 
@@ -157,7 +161,7 @@ def _plain_head(path: Path, head: bytes) -> bytes:
 
 def _named_like_a_dump(path: Path) -> bool:
     name = path.name.lower()
-    for suffix in _COMPRESSED_SUFFIXES:
+    for suffix in _PACKING_SUFFIXES:
         name = name.removesuffix(suffix)
     return name.endswith(_SUFFIXES_OF_DUMPS)
 

@@ -100,7 +100,8 @@ def _status(path: Path) -> os.stat_result:
         raise unreadable(path, error) from None
     if not path.is_file():
         raise Refusal(
-            "unreadable", f"{path} is no file. A dump in a folder of its own must be loaded to prove it."
+            "unreadable",
+            f"{path} is no file. Of pg_dump's directory format name the file toc.dat in it; of others each file.",
         )
     return status
 
@@ -126,7 +127,8 @@ def _read(path: Path, migrations_table: str, work_folder: Optional[str]) -> _Con
     """Read the file in the way of its format; damage becomes part of the manifest."""
     kind: Optional[str] = None
     try:
-        kind = formats.format_of(content_head(path))
+        head = content_head(path)
+        kind = formats.format_of(head)
         if kind == formats.SQLITE_FILE:
             found = read_sqlite_file(path, migrations_table, work_folder)
             return _Content(kind, found.reading, found.unread)
@@ -137,7 +139,11 @@ def _read(path: Path, migrations_table: str, work_folder: Optional[str]) -> _Con
         if kind in DIALECTS:
             return _Content(kind, _read_text(path, str(kind), migrations_table))
         _read_through(path)
-        return _Content(kind, Reading(Manifest(format=kind, end_marker=IMPOSSIBLE), []))
+        instead = formats.why_none(head) if kind is None else None
+        unread = formats.why_unread(head) if kind is None else None
+        return _Content(
+            kind, Reading(Manifest(format=kind, end_marker=IMPOSSIBLE, damage=instead), []), unread
+        )
     except DamagedError as error:
         return _Content(kind, Reading(Manifest(format=kind, damage=str(error)), []))
     except ProgramMissingError as error:

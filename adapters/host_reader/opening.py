@@ -82,7 +82,9 @@ def _zip_blocks(file: IO[bytes]) -> Iterator[bytes]:
         with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1:
-                raise DamagedError(f"the zip archive holds {len(members)} files where one dump is expected")
+                raise ProgramMissingError(
+                    f"the zip archive holds {len(members)} files where one dump is expected; unpack it and look at each"
+                )
             if members[0].flag_bits & 1:
                 raise ProgramMissingError(
                     "the zip archive is encrypted; unpack it with its password and look again"

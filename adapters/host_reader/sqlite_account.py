@@ -258,16 +258,20 @@ class KeyedAccount:
     def _unique_taken(self, base: Row) -> bool:
         table = quoted(self._copy.name)
         for index in self._books.connection.execute(f"PRAGMA main.index_list({table})").fetchall():
-            info = self._books.connection.execute(f"PRAGMA main.index_info({quoted(index[1])})").fetchall()
-            columns = [part[2] for part in info]
+            info = self._books.connection.execute(f"PRAGMA main.index_xinfo({quoted(index[1])})").fetchall()
+            columns = {part[2]: str(part[4]) for part in info if part[5]}
             if index[2] and None not in columns and all(name.lower() in base for name in columns):
                 values = [base[name.lower()] for name in columns]
-                if None not in values and self._exists(self._copy.name, columns, values):
+                if None not in values and self._exists(self._copy.name, list(columns), values, columns):
                     return True
         return False
 
-    def _exists(self, table: str, columns: List[str], values: List[Any]) -> bool:
-        where = " AND ".join(f"{quoted(name)} = ?" for name in columns)
+    def _exists(
+        self, table: str, columns: List[str], values: List[Any], collations: Optional[Dict[str, str]] = None
+    ) -> bool:
+        """Return whether a row has the values; a unique index compares them by its own collations."""
+        own = {name: f" COLLATE {collation}" for name, collation in (collations or {}).items()}
+        where = " AND ".join(f"{quoted(name)} = ?{own.get(name, '')}" for name in columns)
         select = f"SELECT 1 FROM main.{quoted(table)} WHERE {where} LIMIT 1"
         return self._books.connection.execute(select, values).fetchone() is not None
 

@@ -62,8 +62,8 @@ def _repair(connection: sqlite3.Connection, request: Request) -> Answer:
     answer["mappings_used"] = len(rules)
     answer["unmapped"] = count_unmapped(bench, rules)
     answer["sequences_raised"] = raise_sequences(connection, bench.schemas)
-    answer["not_in_scratch"] = _not_in_scratch(bench)
-    answer["foreign_key_violations"] = _judged_foreign_keys(bench)
+    answer["not_in_scratch"] = not_in_scratch(bench)
+    answer["foreign_key_violations"] = judged_foreign_keys(bench)
     progress("repairing", 4, 4, "parts")
     return answer
 
@@ -101,7 +101,7 @@ def _lost_columns(bench: Bench, decisions: Dict[str, Any], mapped: Dict[str, str
     return answer
 
 
-def _not_in_scratch(bench: Bench) -> Dict[str, List[str]]:
+def not_in_scratch(bench: Bench) -> Dict[str, List[str]]:
     """Return what the backup has and scratch cannot take, since the rollback did not make it again: columns per table."""
     found = {}
     for base in bench.schemas["base"].without(sorted(bench.aside)):
@@ -112,7 +112,7 @@ def _not_in_scratch(bench: Bench) -> Dict[str, List[str]]:
     return found
 
 
-def _judged_foreign_keys(bench: Bench) -> Dict[str, int]:
+def judged_foreign_keys(bench: Bench) -> Dict[str, int]:
     """Return the violations per foreign key. *Raises* Refusal where there are more than backup and live already had."""
     counts = {name: violation_counts(bench.connection, name, found) for name, found in bench.schemas.items()}
     worse = [

@@ -12,6 +12,7 @@ from adapters.host_reader.sqlite_load import sqlite_load
 from adapters.host_reader.sqlite_orphans import sqlite_orphans
 from adapters.host_reader.sqlite_prove import sqlite_prove
 from adapters.host_reader.sqlite_repair import sqlite_repair
+from adapters.host_reader.sqlite_salvage import sqlite_salvage
 from adapters.host_reader.sqlite_swap import sqlite_swap_prepare
 from adapters.host_reader.sqlite_writers import sqlite_writers
 
@@ -26,6 +27,7 @@ __all__ = [
     "sqlite_orphans",
     "sqlite_prove",
     "sqlite_repair",
+    "sqlite_salvage",
     "sqlite_sample",
     "sqlite_swap_prepare",
     "sqlite_writers",

@@ -1,0 +1,177 @@
+"""Fold what an application wrote to its log into counts: records by level, exception class and place; never their text."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections import Counter
+from typing import Dict, Optional
+
+# A record begins with its time at the start of a line and goes on to the next such line; a trace is part of it.
+# Source: Monolog's LineFormatter as Laravel 8 to 12 set it up.
+_HEAD = re.compile(
+    rb"\[(2\d{3}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:[+-]\d\d:\d\d|Z)?\] [\w.-]{1,100}\.([A-Z]{1,20}): "
+)
+# The same with one group only: `findall` gives a plain list of levels, which is what makes counting fast.
+_LEVELS = re.compile(
+    rb"\n\[2\d{3}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[+-]\d\d:\d\d|Z)?\] [\w.-]{1,100}\.([A-Z]{1,20}): "
+)
+# How a line begins that may be a record's first; searching for plain bytes is faster than any expression.
+_LINE = b"\n[2"
+
+# Levels that tell of something broken, from RFC 5424 as Monolog writes them.
+_ALARM_LEVELS = (b"ERROR", b"CRITICAL", b"ALERT", b"EMERGENCY")
+# The longest beginning of a record up to its level: time, zone and the name of the environment.
+_LONGEST_HEAD = 180
+
+_EXCEPTION = re.compile(rb'"exception":"\[object\] \(([\w\\]{1,200})\(code: [^)\n]{0,20}\):')
+# A place is a PHP file of plain characters and a line, so that no words of a message can pass for one.
+_FILE = rb"(/[\w./@+-]{1,300}\.php)"
+_THROWN_AT = re.compile(rb" at " + _FILE + rb":(\d{1,7})\)\n")
+_FRAME = rb"\n#\d{1,4} "
+_LINE_OF = rb"\((\d{1,7})\): "
+# All SQL errors are thrown at one place of the framework; the application's own line tells them apart.
+_FOREIGN = re.compile(rb"/vendor/|/Illuminate/|/Symfony/")
+_ANY_FRAME = re.compile(_FRAME + _FILE + _LINE_OF)
+_OWN_FRAME = re.compile(_FRAME + rb"(?![^\n(]*(?:" + _FOREIGN.pattern + rb"))" + _FILE + _LINE_OF)
+
+# An exception's class and place stand in its first lines; what a message adds beyond this is not searched.
+_SEARCHED_BYTES = 1_000_000
+
+
+class Counts:
+    """Records counted so far; `first` and `last` are times as the application wrote them, '' while there is none."""
+
+    def __init__(self) -> None:
+        self.levels: Counter[str] = Counter()
+        self.classes: Counter[str] = Counter()
+        self.fingerprints: Counter[str] = Counter()
+        self.first = ""
+        self.last = ""
+        self.foreign_bytes = 0
+
+    def document(self, most: int) -> Dict[str, object]:
+        """Return the counts as JSON data; of classes and fingerprints only the `most` frequent, each with its count."""
+        return {
+            "levels": dict(self.levels),
+            "classes": dict(self.classes.most_common(most)),
+            "fingerprints": dict(self.fingerprints.most_common(most)),
+            "first": self.first,
+            "last": self.last,
+            "foreign_bytes": self.foreign_bytes,
+        }
+
+
+class Ending(enum.Enum):
+    """What follows a piece of a log: more that will be read at once; perhaps more at a later look; nothing any more."""
+
+    LATER = "later"
+    PERHAPS = "perhaps"
+    NOW = "now"
+
+
+def fold(text: bytes, counts: Counts, ending: Ending) -> int:
+    """Count the records that are whole in `text`, and return how many of its bytes are done with.
+
+    The rest is the beginning of a record, or of a line, that goes on in what is read next. A record is whole where the
+    next one begins; PERHAPS: or at its own last line; NOW: in any case. *Changes*: `counts`.
+    """
+    first = _first_head(text)
+    if first is None:
+        done = len(text) if ending is Ending.NOW else text.rfind(b"\n") + 1
+        counts.foreign_bytes += done
+        return done
+    counts.foreign_bytes += first
+    done = len(text) if ending is Ending.NOW else _end_of_whole(text, first, ending)
+    if done > first:
+        _count(text[first:done], counts)
+    return done
+
+
+def _first_head(text: bytes) -> Optional[int]:
+    return 0 if _HEAD.match(text) else _next_head(text, 0, len(text))
+
+
+def _next_head(text: bytes, start: int, limit: int) -> Optional[int]:
+    """Return where the next record begins after a line's end at or after `start`; None where none begins before `limit`."""
+    at = text.find(_LINE, start, limit)
+    while at >= 0:
+        if _HEAD.match(text, at + 1):
+            return at + 1
+        at = text.find(_LINE, at + 1, limit)
+    return None
+
+
+def _end_of_whole(text: bytes, first: int, ending: Ending) -> int:
+    """Return where the last whole record ends: where the last one begins, or after it where its own end is there."""
+    last = _last_head(text, first)
+    return len(text) if ending is Ending.PERHAPS and _is_whole(text[last:]) else last
+
+
+def _last_head(text: bytes, first: int) -> int:
+    at = text.rfind(_LINE, first)
+    while at >= 0:
+        if _HEAD.match(text, at + 1):
+            return at + 1
+        at = text.rfind(_LINE, first, at)
+    return first
+
+
+def _is_whole(record: bytes) -> bool:
+    """Return whether a record's own end is there: Monolog ends each with a blank, one with a trace with `"} `."""
+    if not record.endswith(b" \n"):
+        return False
+    return _EXCEPTION.search(record) is None or record.rstrip().endswith(b'"}')
+
+
+def _count(records: bytes, counts: Counts) -> None:
+    """Count whole records; the first one begins at the first byte."""
+    text = b"\n" + records
+    for level, number in Counter(_LEVELS.findall(text)).items():
+        counts.levels[level.decode("ascii")] += number
+    counts.first = counts.first or _time(text, 1)
+    counts.last = _time(text, _last_head(text, 1))
+    for level in _ALARM_LEVELS:
+        _count_alarms(text, level, counts)
+
+
+def _count_alarms(text: bytes, level: bytes, counts: Counts) -> None:
+    """Count by class and place the records of one level; the words of a level within a message are passed over."""
+    word = b"." + level + b": "
+    at = text.find(word)
+    while at >= 0:
+        line = text.rfind(_LINE, max(0, at - _LONGEST_HEAD), at)
+        head = _HEAD.match(text, line + 1) if line >= 0 else None
+        if head is not None and head.end() == at + len(word):
+            _count_alarm(text, head, counts)
+        at = text.find(word, at + len(word))
+
+
+def _count_alarm(text: bytes, head: re.Match[bytes], counts: Counts) -> None:
+    limit = head.end() + _SEARCHED_BYTES
+    record = text[head.end() : _next_head(text, head.end(), limit) or limit]
+    error = _EXCEPTION.search(record)
+    if error is None:
+        counts.fingerprints[head.group(2).decode("ascii")] += 1
+        return
+    name = error.group(1).decode("utf-8", "replace").replace("\\\\", "\\")
+    place = _place(record, error.end())
+    counts.classes[name] += 1
+    counts.fingerprints[f"{name} at {place}" if place else name] += 1
+
+
+def _place(record: bytes, start: int) -> str:
+    """Return where an exception came from: the first place in the application's own code, else where it was thrown."""
+    thrown = _THROWN_AT.search(record, start)
+    if thrown is None or _FOREIGN.search(thrown.group(1)):
+        found = _OWN_FRAME.search(record, start) or thrown or _ANY_FRAME.search(record, start)
+    else:
+        found = thrown
+    if found is None:
+        return ""
+    return f"{found.group(1).decode('ascii', 'replace')}:{found.group(2).decode('ascii')}"
+
+
+def _time(text: bytes, at: int) -> str:
+    head = _HEAD.match(text, at)
+    return head.group(1).decode("ascii").replace("T", " ") if head else ""
