@@ -12,6 +12,8 @@ class CopyBlock:
         self.table = table
         self.columns = columns
         self.rows = 0
+        self.tabs = 0  # one less than columns for each row, because COPY writes tabs in values as escapes
+        self.over = False
         self.size_bytes = 0
         self.kept = b""
         self._keep = keep
@@ -20,6 +22,7 @@ class CopyBlock:
     def take(self, data: bytes, start: int) -> Tuple[int, bool]:
         """Count what `data` holds from `start` on; return how many bytes were used and whether the block is over."""
         if not self._line_open and data.startswith((b"\\.\n", b"\\.\r\n"), start):
+            self.over = True
             return data.index(b"\n", start) + 1 - start, True
         stop = data.find(b"\n\\.", start)
         stop = stop + 1 if stop >= 0 else data.rfind(b"\n", start) + 1
@@ -28,6 +31,7 @@ class CopyBlock:
             stop = start if waits else len(data)
         part = data[start:stop]
         self.rows += part.count(b"\n")
+        self.tabs += part.count(b"\t")
         self.size_bytes += len(part)
         if part:
             self._line_open = not part.endswith(b"\n")

@@ -14,7 +14,9 @@ TAIL_BYTES = 4096
 _MYSQL_END = re.compile(
     rb"(?:\A|\n)-- Dump completed(?: on (?P<time>\d{4}-\d\d-\d\d +\d{1,2}:\d\d:\d\d)|(?=\r?\n))\s*\Z"
 )
-_PG_END = re.compile(rb"(?:\A|\n)-- PostgreSQL database dump complete\r?\n--\s*(?:\\unrestrict \w+\s*)?\Z")
+_PG_END = re.compile(
+    rb"(?:\A|\n)-- PostgreSQL database dump complete\r?\n--\s*(?:\\unrestrict (?P<key>\w+)\s*)?\Z"
+)
 _SQLITE_END = re.compile(rb"(?:COMMIT|END)(?:\s+TRANSACTION)?\s*;", re.IGNORECASE)
 _SQLITE_FAILED = re.compile(rb"ROLLBACK\b", re.IGNORECASE)
 
@@ -26,18 +28,27 @@ class Ending(NamedTuple):
     time: Optional[str]
 
 
-def ending(dialect: str, *, tail: bytes, outside: bool, last_statement: bytes, has_header: bool) -> Ending:
-    """Return what the end of a dump says.
+def ending(
+    dialect: str,
+    *,
+    tail: bytes,
+    outside: bool,
+    last_statement: bytes,
+    has_header: bool,
+    restrict_key: bytes = b"",
+) -> Ending:
+    r"""Return what the end of a dump says.
 
     `tail` is its last bytes; `outside` is True where they stand outside every statement, string and data block;
     `has_header` whether the dump began with its tool's comments: without them (`--compact`, `--skip-comments`) no end
-    marker is possible. *Source*: mysqldump and mariadb-dump 10.11, pg_dump 15.18, sqlite3 3.40.
+    marker is possible; `restrict_key` is the key of its `\restrict` line, which the end repeats. *Source*: mysqldump and mariadb-dump 10.11, pg_dump 15.18, sqlite3 3.40.
     """
     if dialect == SQLITE:
         return _sqlite_ending(outside, last_statement)
     match = (_MYSQL_END if dialect == MYSQL else _PG_END).search(tail) if outside else None
-    if match:
-        time = match.groupdict().get("time")
+    said = match.groupdict() if match else {}
+    if match and said.get("key") in (None, restrict_key):
+        time = said.get("time")
         return Ending(PRESENT, re.sub(" +", " ", time.decode()) if time else None)
     return Ending(ABSENT if has_header else IMPOSSIBLE, None)
 

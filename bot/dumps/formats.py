@@ -80,3 +80,34 @@ def format_of(head: bytes) -> Optional[str]:
         if sign.match(text):
             return name
     return None
+
+
+_ENCRYPTED = (b"Salted__", b"-----BEGIN PGP MESSAGE-----", b"age-encryption.org/", b"U2FsdGVkX1")
+_PAGE = re.compile(rb"\s*<(?:!DOCTYPE|html|head|\?xml)", re.IGNORECASE)
+_MESSAGE = re.compile(
+    rb"\s*(?:-bash|bash|sh|sudo|mysqldump|mariadb-dump|mysql|mariadb|pg_dump|pg_dumpall|psql|sqlite3|Warning|Error)\b[^\n]{0,40}:"
+)
+
+
+def why_unread(head: bytes) -> Optional[str]:
+    """Return why a file of no known format may still hold a backup and what would help, or None where it can hold none.
+
+    *Source*: OpenSSL's `enc` (`Salted__`), RFC 4880 (packet tags), the age format, POSIX ustar, 7z, rar.
+    """
+    # Packets with which an encrypted OpenPGP message begins: a session key by a public key or by a passphrase.
+    if head.startswith(_ENCRYPTED) or (len(head) > 3 and head[0] in (0x84, 0x85, 0x8C, 0xC1, 0xC3)):
+        return "it is encrypted, or no backup; decrypt it first and look again"
+    if head[257:262] == b"ustar" or head.startswith((b"7z\xbc\xaf", b"Rar!")):
+        return "it is an archive that may hold several files; unpack it and look at each"
+    return None
+
+
+def why_none(head: bytes) -> Optional[str]:
+    """Return what a file that is no backup is instead, in words that tell what went wrong; None where it is not known."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or head[1:8:2] == b"\x00" * 4 or head[:8:2] == b"\x00" * 4:
+        return "its text is UTF-16, as PowerShell's redirection writes it; values may have been changed on the way"
+    if _PAGE.match(head):
+        return "it is a web page, not a backup"
+    if _MESSAGE.match(head):
+        return "it begins with a program's message, not with a dump"
+    return None

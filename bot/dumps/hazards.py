@@ -67,6 +67,16 @@ OTHER_DATABASE = Hazard("use_database", BLOCK, _OTHER_DATABASE)
 TWICE = Hazard(
     "table_twice", BLOCK, "it creates the same table twice, as when two dumps were written into one file"
 )
+FOREIGN_TEXT = Hazard(
+    "foreign_text",
+    BLOCK,
+    "it holds text that is no SQL, such as a program's message written among the rows; loading stops there or goes wrong",
+)
+NO_STRUCTURE = Hazard(
+    "no_structure",
+    BLOCK,
+    "it holds rows of tables that it does not create (as with --no-create-info or --data-only): it cannot be loaded alone",
+)
 LONG_STATEMENT = Hazard(
     "long_statement",
     NOTE,
@@ -76,6 +86,39 @@ LONG_STATEMENT = Hazard(
 # What the first words of an ordinary statement are read for; a DEFINER or a collation stands near the beginning or in
 # a CREATE, and rows never come here.
 _READ_BYTES = 1 << 16
+
+
+# What a statement of a dump begins with; each tool writes some of these, and people's own scripts the others.
+_FIRST_WORDS = frozenset(
+    b"ALTER ANALYZE ATTACH BEGIN CALL CHANGE CHECK CLUSTER COMMENT COMMIT COPY CREATE DEALLOCATE DELETE DETACH DISCARD "
+    b"DO DROP END EXECUTE FLUSH GRANT IMPORT INSERT LOAD LOCK MERGE NOTIFY OPTIMIZE PRAGMA PREPARE REFRESH REINDEX "
+    b"PAGER RELEASE RENAME REPLACE RESET REVOKE ROLLBACK SAVEPOINT SECURITY SELECT SET SHOW SOURCE START STOP SYSTEM TEE TRUNCATE UNLOCK "
+    b"UPDATE USE VACUUM VALUES WITH XA".split()
+)
+_FIRST_WORD = re.compile(rb"[\s(]*(?:/\*M?!\d*\s*)?(\w+)(?=[\s;(*/\"`'@]|\Z)")
+
+
+# How the dump programs begin their messages; a message may stand in the middle of a line.
+_PROGRAM_SAYS = re.compile(
+    rb"(?:mysqldump|mariadb-dump|pg_dump|pg_dumpall)(?:\.exe)?: (?:\[|Deprecated|Got error|Error|Couldn't|error:|warning:|detail:|hint:)"
+)
+
+
+def holds_message(text: bytes) -> bool:
+    """Say whether a dump program's warning or error was written into this comment or statement."""
+    return b"dump" in text and bool(_PROGRAM_SAYS.search(text))
+
+
+def is_foreign(statement: bytes) -> bool:
+    """Say whether the statement begins with a word that no SQL begins with, or holds a dump program's message."""
+    if holds_message(statement):
+        return True
+    if not statement.strip(b" \t\r\n;"):
+        return False
+    if statement.lstrip().startswith((b"/*!", b"/*M!")) and b"*/" in statement:
+        return False  # What is conditional may begin anywhere in a statement, as in a view's definition.
+    match = _FIRST_WORD.match(statement)
+    return match is None or match.group(1).upper() not in _FIRST_WORDS
 
 
 def statement_hazards(statement: bytes, dialect: str) -> List[Hazard]:

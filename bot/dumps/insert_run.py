@@ -1,9 +1,7 @@
 """Count the rows of INSERT statements in big blocks, exactly, whatever the values hold.
 
-A run is every statement after one another with the same head (`INSERT INTO "t" VALUES`). Rows are counted as opening
-brackets on the outermost level, outside strings. Inside or outside is the parity of the quotes before a place, and
-parity is kept when pairs of quotes that stand together are taken away; so a block shrinks to a few per cent by
-`bytes.translate` and `bytes.replace`, and no row is looked at one by one.
+A run is every statement after one another with the same head (`INSERT INTO "t" VALUES`). It is taken window by window;
+rows are the brackets that open on the outermost level, outside strings (`lanes.py`), and none is looked at one by one.
 """
 
 from __future__ import annotations
@@ -11,23 +9,11 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Tuple
 
-_KEPT = b"'();\n"
-_DROPPED = bytes(code for code in range(256) if code not in _KEPT)
-_NESTED = re.compile(rb"\((?:\(\))+\)")
-_LEVEL = re.compile(rb"(?:\(\))*")
+from bot.dumps.lanes import Outline, outline
 
 # A run starts with a small window, so that a thousand small tables cost little, and doubles it while it lasts.
 FIRST_WINDOW = 1 << 14
-LAST_WINDOW = 1 << 21
-
-
-class Outline(NamedTuple):
-    """What stands outside the strings of some bytes: brackets and semicolons; and whether they end in a string."""
-
-    brackets: bytes
-    ends: int
-    inside: bool
-    newline_in_string: bool
+LAST_WINDOW = 1 << 18
 
 
 class Taken(NamedTuple):
@@ -35,35 +21,6 @@ class Taken(NamedTuple):
 
     size: int
     over: bool
-
-
-def outline(data: bytes, inside: bool, backslash: bool) -> Outline:
-    """Return the outline of `data`, which begins inside a string or not; `backslash` says whether `\\'` is an escape."""
-    if backslash and b"\\" in data:
-        data = data.replace(b"\\\\", b"").replace(b"\\'", b"")
-    kept = data.translate(None, _DROPPED).replace(b"''", b"")
-    newline_in_string = False
-    if inside or b"'" in kept:
-        parts = kept.split(b"'")
-        newline_in_string = b"\n" in b"".join(parts[1 - inside :: 2])
-        kept = b"".join(parts[int(inside) :: 2])
-        inside = inside ^ bool((len(parts) - 1) & 1)
-    return Outline(kept.translate(None, b";\n"), kept.count(b";"), inside, newline_in_string)
-
-
-def count_tuples(brackets: bytes, depth: int) -> Tuple[int, int]:
-    """Return how many row lists open on the outermost level, and the depth at the end, when it was `depth` before."""
-    text = b"(" * depth + brackets
-    while b"((" in text:
-        shorter = _NESTED.sub(b"()", text)
-        if len(shorter) == len(text):
-            break
-        text = shorter
-    level = _LEVEL.match(text)
-    closed = level.end() if level else 0
-    rest = text[closed:]
-    open_depth = rest.count(b"(") - rest.count(b")")
-    return closed // 2 + (1 if rest else 0) - (1 if depth else 0), max(open_depth, 0)
 
 
 class InsertRun:
@@ -80,11 +37,12 @@ class InsertRun:
             b""  # the bytes behind the first head, at most `keep` of them; for the migrations table only
         )
         self.longest_bytes = 0  # the longest statement, to within one window
+        self.broken_line = False  # a line that the dump's own tool would not have written
         self._open_bytes = 0
         self._keep = keep
         self._head = head
         self._again = b";\n" + head
-        self._plain = not any(code in _KEPT[:-1] for code in head)
+        self._plain = not any(code in b"'();" for code in head)
         self._end = re.compile(b";\n(?!" + re.escape(head) + b")")
         self._backslash = backslash
         self._inside = False
@@ -103,11 +61,11 @@ class InsertRun:
         if found.ends == 0:
             return self._count(part, found, False)
         whole = part.endswith(b";\n") and not found.inside
-        if found.ends == repeats + whole and not found.newline_in_string:
+        if found.ends == repeats + whole and not found.end_in_string:
             self._window = min(self._window * 2, LAST_WINDOW)
             self._between = whole
             return self._count(part, found, False)
-        return self._take_to_end(part, found.newline_in_string)
+        return self._take_to_end(part, found.end_in_string)
 
     def _take_head(self, data: bytes, start: int, last: bool) -> Taken:
         """Behind a statement's end: go on where the same head follows; else the run is over."""
@@ -118,9 +76,9 @@ class InsertRun:
         ahead = data[start : start + len(self._head)]
         return Taken(0, last or len(ahead) == len(self._head) or not self._head.startswith(ahead))
 
-    def _take_to_end(self, part: bytes, newline_in_string: bool) -> Taken:
+    def _take_to_end(self, part: bytes, end_in_string: bool) -> Taken:
         """Find the end of the run in `part`: by its pattern where that is certain, else quote by quote."""
-        match = None if newline_in_string else self._end.search(part)
+        match = None if end_in_string else self._end.search(part)
         if match:
             shorter = part[: match.start() + 1]
             found, repeats = self._outline(shorter)
@@ -149,14 +107,19 @@ class InsertRun:
     def _outline(self, part: bytes) -> Tuple[Outline, int]:
         """Return the outline of `part` without the repeated heads in it, and how many of these there were."""
         if self._plain:
-            return outline(part, self._inside, self._backslash), part.count(self._again)
+            found = self._outline_of(part)
+            return found, part.count(self._again) if found.ends else 0
         bare = part.replace(self._again, b";\n")
         repeats = (len(part) - len(bare)) // len(self._head)
-        return outline(bare, self._inside, self._backslash), repeats
+        return self._outline_of(bare), repeats
+
+    def _outline_of(self, part: bytes) -> Outline:
+        return outline(part, inside=self._inside, depth=self._depth, backslash=self._backslash)
 
     def _count(self, part: bytes, found: Outline, over: bool) -> Taken:
-        rows, self._depth = count_tuples(found.brackets, self._depth)
-        self.rows += rows
+        self._depth = found.depth
+        self.rows += found.rows
+        self.broken_line |= found.broken_line
         self.size_bytes += len(part)
         self._open_bytes += len(part)
         self.longest_bytes = max(self.longest_bytes, self._open_bytes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
+from bot.dumps.hazards import NO_STRUCTURE
 from bot.dumps.manifest import ABSENT, IMPOSSIBLE, PRESENT, Manifest, Reading, TableEntry
 from bot.dumps.pg_archive import (
     GZIP,
@@ -79,7 +80,7 @@ def _read_body(reader: Reader, head: Head, manifest: Manifest, migrations_table:
             schema_objects=_object_counts(entries),
             damage=damage,
         ),
-        [],
+        [] if damage or set(tables) <= set(_created_tables(entries)) else [NO_STRUCTURE],
     )
 
 
@@ -87,8 +88,12 @@ def _table_name(entry: Entry) -> str:
     return entry.tag if entry.schema in ("", "public") else f"{entry.schema}.{entry.tag}"
 
 
+def _created_tables(entries: List[Entry]) -> Dict[str, TableEntry]:
+    return {_table_name(entry): TableEntry(rows=0) for entry in entries if entry.kind == "TABLE"}
+
+
 def _empty_tables(entries: List[Entry]) -> Dict[str, TableEntry]:
-    tables = {_table_name(entry): TableEntry(rows=0) for entry in entries if entry.kind == "TABLE"}
+    tables = _created_tables(entries)
     for entry in entries:
         match = COPY_HEAD.match(entry.copy_statement.encode())
         if entry.kind == "TABLE DATA" and match:
@@ -116,12 +121,13 @@ def _read_data(
         if kind == _LARGE_OBJECTS:
             _skip_large_objects(reader)
             continue
-        keep = entry.kind == "TABLE DATA" and entry.tag == migrations_table
+        readable = head.compression in (NO_COMPRESSION, GZIP)
+        keep = readable and entry.kind == "TABLE DATA" and entry.tag == migrations_table
         rows, size_bytes, text = _count_rows(reader, head.compression, keep)
         if entry.kind == "TABLE DATA":
             name = _table_name(entry)
             # With --inserts the data are statements, which only a load can count.
-            countable = bool(entry.copy_statement) and head.compression in (NO_COMPRESSION, GZIP)
+            countable = readable and bool(entry.copy_statement)
             columns = tables[name].columns if name in tables else None
             tables[name] = TableEntry(
                 columns=columns, rows=rows if countable else None, size_bytes=size_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Dict, List, Optional, Set
 
 from bot.dumps import formats
@@ -10,17 +11,21 @@ from bot.dumps.copy_block import CopyBlock
 from bot.dumps.endings import TAIL_BYTES, ending
 from bot.dumps.hazards import (
     CLIENT_COMMAND,
+    FOREIGN_TEXT,
     LONG_STATEMENT,
+    NO_STRUCTURE,
     OTHER_DATABASE,
     RESTRICT,
     SANDBOX,
     TWICE,
+    holds_message,
+    is_foreign,
     statement_hazards,
 )
 from bot.dumps.header import Header
 from bot.dumps.insert_run import InsertRun
-from bot.dumps.manifest import Hazard, Manifest, Reading, TableEntry
-from bot.dumps.statements import COPY_HEAD, INSERT_HEAD, column_list, created, plain_name
+from bot.dumps.manifest import PRESENT, Hazard, Manifest, Reading, TableEntry
+from bot.dumps.statements import COPY_HEAD, DEFAULT_ROW, INSERT_HEAD, column_list, created, plain_name
 from bot.dumps.tokens import MYSQL, PGSQL, SQLITE, statement_end
 from bot.dumps.values import MigrationRow, copy_rows, insert_tuples, migration_rows
 
@@ -45,6 +50,10 @@ LONG_STATEMENT_BYTES = 1 << 24
 _BLANK = re.compile(rb"\s*")
 _ROWS_AHEAD = re.compile(rb"(?:INSERT|REPLACE|COPY)\b", re.IGNORECASE)
 _SANDBOX = re.compile(rb"/\*M?!999999.*?\*/")
+# In these character sets the second byte of a sign may be that of a backslash.
+_SPLIT_SIGNS = re.compile(
+    rb"\s*(?:/\*!\d*\s*)?SET\s+NAMES\s+'?(?:gbk|gb18030|gb2312|sjis|cp932|big5)\b", re.IGNORECASE
+)
 _DELIMITER = re.compile(rb"DELIMITER\s+(\S+)[^\n]*\n", re.IGNORECASE)
 _PG_COMMAND = re.compile(rb"\\(\w+|\S)")
 
@@ -73,11 +82,16 @@ class DumpScanner:
         self._migrations: Optional[List[MigrationRow]] = None
         self._last_statement = b""
         self._damage: Optional[str] = None
+        self._restrict_key = b""
+        self._countable = True
 
     def feed(self, block: bytes) -> None:
         """Take the next block."""
         if not self._begun:
             block, self._begun = block.removeprefix(b"\xef\xbb\xbf"), True
+        if b"\x00" in block:
+            # No tool writes one into text: mysqldump and sqlite3 write it as an escape, PostgreSQL has none.
+            self._damage = self._damage or "it holds zero bytes, as after a crash of the disk or the host"
         self._tail = (self._tail + block)[-TAIL_BYTES:] if len(block) < TAIL_BYTES else block[-TAIL_BYTES:]
         self._data = self._data[self._place :] + block
         self._place = 0
@@ -97,7 +111,9 @@ class DumpScanner:
             outside=outside,
             last_statement=self._last_statement,
             has_header=self._header.seen,
+            restrict_key=self._restrict_key,
         )
+        self._judge_whole(found.marker)
         manifest = Manifest(
             format=self._format,
             tool_version=self._header.tool_version,
@@ -106,12 +122,22 @@ class DumpScanner:
             started=self._header.started,
             completed=found.time or self._header.completed,
             end_marker=found.marker,
-            tables=self._tables,
+            tables=self._tables if self._countable else self._uncounted(),
             migrations=None if self._migrations is None else [row._asdict() for row in self._migrations],
             schema_objects=self._object_counts(),
             damage=damage or self._damage,
         )
         return Reading(manifest, list(self._hazards.values()))
+
+    def _judge_whole(self, marker: str) -> None:
+        """Note what only shows when all was read: a beginning that is missing, rows without their tables."""
+        if marker == PRESENT and self._dialect != SQLITE and not self._header.seen:
+            self._damage = self._damage or "its beginning is missing"
+        if set(self._tables) - self._created:
+            self._note(NO_STRUCTURE)
+
+    def _uncounted(self) -> Dict[str, TableEntry]:
+        return {name: replace(entry, rows=None) for name, entry in self._tables.items()}
 
     def _rest(self) -> bytes:
         return self._data[self._place :]
@@ -197,6 +223,8 @@ class DumpScanner:
         text = self._data[self._place : stop]
         if _SANDBOX.match(text + sign):
             self._note(SANDBOX)
+        if holds_message(text):
+            self._note(FOREIGN_TEXT)
         self._header.read(text)
         self._place = min(stop + len(sign), len(self._data))
         return True
@@ -224,6 +252,8 @@ class DumpScanner:
         match = _PG_COMMAND.match(line)
         name = match.group(1) if match else b""
         if name in (b"restrict", b"unrestrict"):
+            if name == b"restrict":
+                self._restrict_key = line[match.end() :].strip() if match else b""
             return RESTRICT
         return OTHER_DATABASE if name in (b"connect", b"c") else CLIENT_COMMAND
 
@@ -275,8 +305,13 @@ class DumpScanner:
     def _read_statement(self, statement: bytes) -> None:
         for hazard in statement_hazards(statement, self._dialect):
             self._note(hazard)
+        if self._dialect == MYSQL and _SPLIT_SIGNS.match(statement):
+            self._countable = False
+        if is_foreign(statement):
+            self._note(FOREIGN_TEXT)
         made = created(statement, self._dialect)
         if made is None:
+            self._read_default_row(statement)
             return
         if made.kind != "table":
             self._objects.setdefault(made.kind, set()).add(made.name)
@@ -289,6 +324,12 @@ class DumpScanner:
         if self._is_migrations(made.name) and self._migrations is None:
             self._migrations = []
 
+    def _read_default_row(self, statement: bytes) -> None:
+        """Count the row of `INSERT INTO t DEFAULT VALUES`, which pg_dump writes for tables without columns."""
+        match = DEFAULT_ROW.match(statement)
+        if match:
+            self._add_table(plain_name(match.group("table")), None, 1, len(statement))
+
     def _note(self, hazard: Hazard) -> None:
         self._hazards.setdefault(hazard.code, hazard)
 
@@ -296,12 +337,16 @@ class DumpScanner:
         self._run = None
         if self._dialect == MYSQL and run.longest_bytes > LONG_STATEMENT_BYTES:
             self._note(LONG_STATEMENT)
+        if run.broken_line and self._dialect == MYSQL and self._header.seen:
+            self._note(FOREIGN_TEXT)
         self._add_table(run.table, run.columns, run.rows, run.size_bytes)
         if self._is_migrations(run.table):
             self._add_migrations(insert_tuples(run.kept, self._dialect), run.table, run.columns)
 
     def _end_copy(self, copy: CopyBlock) -> None:
         self._copy = None
+        if copy.columns and copy.over and copy.tabs != copy.rows * (len(copy.columns) - 1):
+            self._note(FOREIGN_TEXT)
         self._add_table(copy.table, copy.columns, copy.rows, copy.size_bytes)
         if self._is_migrations(copy.table):
             self._add_migrations(copy_rows(copy.kept), copy.table, copy.columns)

@@ -16,6 +16,9 @@ INSERT_HEAD: Pattern[bytes] = re.compile(
     rb"(?P<columns>" + _LIST + rb")?\s*(?:OVERRIDING\s+\w+\s+VALUE\s*)?VALUES(?=\s*\()",
     re.IGNORECASE,
 )
+DEFAULT_ROW: Pattern[bytes] = re.compile(
+    rb"INSERT\s+INTO\s+(?P<table>" + QUALIFIED + rb")\s+DEFAULT\s+VALUES\s*;", re.IGNORECASE
+)
 COPY_HEAD: Pattern[bytes] = re.compile(
     rb"COPY\s+(?P<table>" + QUALIFIED + rb")\s*(?P<columns>" + _LIST + rb")?\s+FROM\s+stdin[^;\n]*;\r?\n",
     re.IGNORECASE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, Optional, Sequence
 
@@ -29,7 +30,7 @@ FRAMEWORK_TABLES = frozenset(
 # Half of the tables that are not Laravel's own: a migration seldom renames more, and another site shares fewer.
 _SHARE_OF_OWN_TABLES = 0.5
 
-
+_NAMES_SHOWN = 10
 # What takes the end marker's place in formats that have none.
 _WHOLE = {formats.SQLITE_FILE: "quick_check is ok", formats.PG_CUSTOM: "each of its data blocks is whole"}
 
@@ -63,12 +64,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the live site looks like. None: not known, so not compared. `migrations` in the order in which they ran."""
+    """What the live site looks like. None: not known, so not compared. `migrations` in the order in which they ran.
+
+    `version` is the live server's own, such as "15.18" or "10.11.6-MariaDB"; `objects` how many of each kind it has,
+    such as `{"routines": 2, "triggers": 1}`.
+    """
 
     engine: Optional[str] = None
     tables: Optional[FrozenSet[str]] = None
     database: Optional[str] = None
     migrations: Optional[List[str]] = None
+    version: Optional[str] = None
+    objects: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_request(cls, request: Optional[Mapping[str, Any]]) -> "Expectation":
@@ -83,6 +90,8 @@ class Expectation:
             tables=frozenset(str(name) for name in tables) if tables is not None else None,
             database=given.get("database") or None,
             migrations=[_migration_name(row) for row in migrations] if migrations is not None else None,
+            version=given.get("version") or None,
+            objects={str(kind): int(count) for kind, count in (given.get("objects") or {}).items()},
         )
 
 
@@ -112,6 +121,7 @@ def judge(
         notes.append(
             f"{_counted(len(missing), 'migration')} older than the newest possible backup: made before {missing[0]}"
         )
+    notes += _server_notes(manifest, expect)
     doubts = list(_doubts(manifest))
     if doubts:
         return Verdict(Word.COULD_NOT_VERIFY, doubts, notes, len(missing))
@@ -122,6 +132,9 @@ def _refusals(
     manifest: Manifest, hazards: Sequence[Hazard], before: Optional[str], expect: Expectation
 ) -> Iterator[str]:
     """Yield every reason for which this backup must not be used."""
+    if manifest.damage and manifest.format is None:
+        yield manifest.damage
+        return
     if manifest.damage:
         yield f"it is damaged: {manifest.damage}"
     if manifest.format is None:
@@ -152,6 +165,37 @@ def _content_refusals(manifest: Manifest) -> Iterator[str]:
         yield "it has no migrations table, so it cannot be told from when it is"
     elif not manifest.migrations and _holds_no_migrations(manifest):
         yield "its migrations table is empty, so it cannot be told from when it is"
+
+
+def _server_notes(manifest: Manifest, expect: Expectation) -> Iterator[str]:
+    """Yield what the live server has or knows and the backup does not, or the other way round."""
+    yield from _version_notes(manifest, expect)
+    lacking = sorted((expect.tables or frozenset()) - frozenset(manifest.tables)) if manifest.tables else []
+    if lacking:
+        more = f" and {len(lacking) - _NAMES_SHOWN} more" if len(lacking) > _NAMES_SHOWN else ""
+        yield f"it lacks {_counted(len(lacking), 'table')} that the live database has: {', '.join(lacking[:_NAMES_SHOWN])}{more}"
+    for kind, count in sorted(expect.objects.items()):
+        if count and kind in manifest.schema_objects and not manifest.schema_objects[kind]:
+            yield f"it holds no {kind}; the live database has {count}, and these are kept as they are there"
+
+
+def _version_notes(manifest: Manifest, expect: Expectation) -> Iterator[str]:
+    """Yield that the backup comes from a newer server, or from the other of MySQL and MariaDB."""
+    is_pgsql = expect.engine == "pgsql"
+    theirs, live = (manifest.tool_version if is_pgsql else manifest.server_version), expect.version
+    # PostgreSQL's first number tells what a server knows, MySQL's and MariaDB's first two.
+    parts = 1 if is_pgsql else 2
+    if not theirs or not live or not _version(theirs, parts) or not _version(live, parts):
+        return
+    if ("MariaDB" in theirs) != ("MariaDB" in live):
+        yield f"it comes from {theirs}, and the live server is {live}: the two do not know all of each other's statements"
+    elif _version(theirs, parts) > _version(live, parts):
+        yield f"it comes from {theirs}, newer than the live server ({live}); what that does not know may fail in a load"
+
+
+def _version(text: str, parts: int) -> List[int]:
+    match = re.search(r"\d+(?:\.\d+)+", text)
+    return [int(number) for number in match.group().split(".")[:parts]] if match else []
 
 
 def _countable(manifest: Manifest) -> bool:
@@ -247,6 +291,9 @@ def _doubts(manifest: Manifest) -> Iterator[str]:
     """Yield why this backup may be good but cannot be proven by reading it."""
     if manifest.format == formats.PG_TAR:
         yield "it is a tar archive of pg_dump, which has no end marker; loading it into scratch would prove it"
+    elif manifest.end_marker == IMPOSSIBLE and manifest.format == formats.PG_CUSTOM:
+        yield "its data lie beside it or are packed in a way that is not read here; loading it into scratch would prove it"
+        return
     elif manifest.end_marker == IMPOSSIBLE and manifest.format != formats.SQLITE_FILE:
         yield "it was made without an end marker, so a cut cannot be told; loading it into scratch would prove it"
     if any(entry.rows is None for entry in manifest.tables.values()):
@@ -257,9 +304,7 @@ def _proofs(manifest: Manifest, before: Optional[str], expect: Expectation) -> L
     """Return what makes the backup good, in the order in which a person would ask."""
     rows = sum(entry.rows or 0 for entry in manifest.tables.values())
     proofs = [f"read to its last byte: {_counted(len(manifest.tables), 'table')}, {_counted(rows, 'row')}"]
-    proofs.append(
-        "quick_check is ok" if manifest.format == formats.SQLITE_FILE else "its end marker is there"
-    )
+    proofs.append(_WHOLE.get(manifest.format or "", "its end marker is there"))
     if before:
         earlier = earlier_migrations(before, expect.migrations)
         known = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.dumps.lanes import outline
 from bot.dumps.manifest import PRESENT, Manifest
 from bot.dumps.scanner import DumpScanner
 
@@ -112,3 +113,35 @@ def test_nested_calls_in_a_value_list_are_one_row() -> None:
     text = f"BEGIN TRANSACTION;\nCREATE TABLE t(a, b);\n{rows}COMMIT;\n".encode()
 
     assert scanned(text, "sqlite_dump", 7).tables["t"].rows == 5
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    data=st.text(alphabet="'();\n\\a,", max_size=60),
+    inside=st.booleans(),
+    depth=st.integers(0, 2),
+    backslash=st.booleans(),
+)
+def test_the_outline_is_what_reading_sign_by_sign_gives(
+    data: str, inside: bool, depth: int, backslash: bool
+) -> None:
+    """Rows, depth, ends and the state of the string equal those of a reader that goes sign by sign."""
+    while backslash and (len(data) - len(data.rstrip("\\"))) % 2:
+        data = data[:-1]
+    found = outline(data.encode(), inside=inside, depth=depth, backslash=backslash)
+
+    rows, open_now, ends, within, place = 0, depth, 0, inside, 0
+    while place < len(data):
+        sign = data[place]
+        place += 2 if backslash and sign == "\\" and data[place + 1] in "\\'" else 1
+        if sign == "'":
+            within = not within
+        elif not within and sign == "(":
+            rows, open_now = rows + (open_now == 0), open_now + 1
+        elif not within and sign == ")":
+            open_now -= 1
+            if open_now < 0:
+                return  # no dump closes what it did not open
+        elif not within and sign == ";":
+            ends += 1
+    assert (found.rows, found.depth, found.ends, found.inside) == (rows, open_now, ends, within)

@@ -297,3 +297,19 @@ def test_an_inspection_reads_calmly(tmp_path: Path) -> None:
     assert "  format      SQLite database file\n" in text
     assert "name\\nof (two) lines" in text
     assert f"    {EARLIER[-1]}\n" in text
+
+
+def test_what_must_be_decrypted_or_unpacked_is_listed_and_said(tmp_path: Path) -> None:
+    """An encrypted dump and pg_dump's folder are found by name or content, and the verdict says what would help."""
+    (tmp_path / "album.sql.gz.enc").write_bytes(b"Salted__" + bytes(range(200)))
+    (tmp_path / "notes.enc").write_bytes(b"Salted__" + bytes(range(200)))
+    (tmp_path / "toc.dat").write_bytes(b"PGDMP\x01\x0e\x00\x04\x08\x05" + bytes(200))
+
+    answer = find({"roots": [str(tmp_path)]})
+    verdicts = {Path(file["path"]).name: inspect_file(file["path"])["verdict"] for file in answer["files"]}
+
+    assert {name: verdict["word"] for name, verdict in verdicts.items()} == {
+        "album.sql.gz.enc": "COULD NOT VERIFY",
+        "toc.dat": "COULD NOT VERIFY",
+    }
+    assert "decrypt it first" in verdicts["album.sql.gz.enc"]["reasons"][0]

@@ -167,3 +167,69 @@ def test_rows_of_copy_are_never_read_as_statements() -> None:
         reading = read(text, "pg_plain", block_bytes)
         assert {name: entry.rows for name, entry in reading.manifest.tables.items()} == {"t": 4}
         assert (reading.hazards, reading.manifest.end_marker) == ([], PRESENT)
+
+
+MESSAGE = b"mysqldump: Error 2013: Lost connection to server during query when dumping table `x` at row: 17\n"
+
+
+def test_a_programs_message_anywhere_in_a_mariadb_dump_is_found() -> None:
+    """Wherever standard error was written into the dump, between lines or within one, it blocks."""
+    dump = texts.mariadb_dump()
+    begin, end = dump.index(b"\n") + 1, dump.index(b"-- Dump completed on", dump.index(b"OLD_SQL_NOTES"))
+
+    for place in range(begin, end, 2):
+        reading = read(dump[:place] + MESSAGE + dump[place:], "mariadb_dump", 1 << 20)
+        whole = reading.manifest.end_marker == PRESENT and not reading.manifest.damage
+        assert not whole or "foreign_text" in {hazard.code for hazard in reading.hazards}, dump[:place][-60:]
+
+
+def test_a_row_of_copy_with_another_number_of_values_blocks() -> None:
+    """A program's message among COPY's rows has too few tabs for a row."""
+    dump = texts.pg_dump().replace(b"2\t\\\\.\n", b"2\t\\\\.\npg_dump: error: query failed\n")
+
+    assert "foreign_text" in {hazard.code for hazard in read(dump, "pg_plain").hazards}
+
+
+def test_rows_without_their_tables_block() -> None:
+    """A dump made with --no-create-info cannot be loaded into an empty database."""
+    dump = b"-- MySQL dump 10.13  Distrib 8.0.36\nINSERT INTO `t` VALUES (1);\n-- Dump completed\n"
+
+    assert [found.code for found in read(dump, "mysql_dump").hazards] == ["no_structure"]
+
+
+def test_a_lost_beginning_is_damage() -> None:
+    """A dump whose first bytes are lost has an end marker and is not whole."""
+    dump = texts.mysql_dump()
+
+    reading = read(dump[dump.index(b"DROP TABLE") :], "mysql_dump")
+
+    assert reading.manifest.damage == "its beginning is missing"
+
+
+def test_zero_bytes_are_damage() -> None:
+    """A hole of zero bytes, as a crash leaves it, is damage."""
+    dump = texts.pg_dump()
+
+    assert "zero bytes" in str(read(dump[:900] + b"\0" * 64 + dump[964:], "pg_plain").manifest.damage)
+
+
+def test_a_restrict_key_that_is_cut_is_no_end() -> None:
+    """The last line repeats the key of the first; a part of it is a cut dump."""
+    dump = texts.pg_dump().rstrip()
+
+    assert read(dump, "pg_plain").manifest.end_marker == PRESENT
+    assert read(dump[:-3], "pg_plain").manifest.end_marker == ABSENT
+
+
+def test_a_row_without_columns_is_counted() -> None:
+    """pg_dump --inserts writes `DEFAULT VALUES` for a table without columns."""
+    text = b"CREATE TABLE public.t (\n);\nINSERT INTO public.t DEFAULT VALUES;\nINSERT INTO public.t DEFAULT VALUES;\n"
+
+    assert read(text, "pg_plain").manifest.tables["t"].rows == 2
+
+
+def test_rows_in_a_character_set_with_backslashes_in_its_signs_are_not_counted() -> None:
+    """In gbk and its kin a sign's second byte may be a backslash, so quotes cannot be told; no count is given."""
+    dump = texts.mysql_dump().replace(b"DROP TABLE", b"/*!40101 SET NAMES gbk */;\nDROP TABLE", 1)
+
+    assert {entry.rows for entry in read(dump, "mysql_dump").manifest.tables.values()} == {None}

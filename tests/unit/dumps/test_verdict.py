@@ -17,7 +17,11 @@ SITE = Expectation(
 
 
 def backup(names: list[str] = LIVE[:3], **changes: Any) -> Manifest:
-    tables = {"migrations": TableEntry(rows=len(names)), "albums": TableEntry(rows=5)}
+    tables = {
+        "migrations": TableEntry(rows=len(names)),
+        "albums": TableEntry(rows=5),
+        "notes": TableEntry(rows=0),
+    }
     rows = [{"name": name, "batch": 1} for name in names]
     whole = Manifest(
         format="mysql_dump", end_marker=PRESENT, tables=tables, migrations=rows, database="album"
@@ -161,3 +165,34 @@ def test_nothing_verified_recommends_nothing() -> None:
 
     assert ranking.recommended is None
     assert "loaded into scratch" in ranking.why
+
+
+def test_what_the_live_server_lacks_is_noted() -> None:
+    """A newer server's backup, another family's and one without the live routines are VERIFIED with a note."""
+    newer = backup(server_version="11.4.2-MariaDB", schema_objects={"routines": 0})
+    live = replace(SITE, version="10.11.19-MariaDB-log", objects={"routines": 2})
+
+    found = verdict(newer, site=live)
+
+    assert found.word is Word.VERIFIED
+    assert "newer than the live server" in found.notes[0]
+    assert "no routines; the live database has 2" in found.notes[1]
+    assert "do not know all" in verdict(backup(server_version="8.0.36"), site=live).notes[0]
+    assert verdict(backup(server_version="10.11.2-MariaDB"), site=live).notes == []
+
+
+def test_a_newer_pg_dump_is_noted_by_its_first_number() -> None:
+    """pg_dump 17 for a server of 15 is noted, 15.9 for 15.2 is not."""
+    site = Expectation(engine="pgsql", version="15.2 (Debian)")
+
+    made = backup(format="pg_plain", tool_version="pg_dump version 17.1")
+
+    assert "newer than the live server" in verdict(made, site=site).notes[0]
+    assert verdict(replace(made, tool_version="pg_dump version 15.9"), site=site).notes == []
+
+
+def test_tables_that_only_live_has_are_named() -> None:
+    """Tables missing from the backup are named in a note."""
+    site = replace(SITE, tables=frozenset({"migrations", "albums", "notes", "orders"}))
+
+    assert verdict(backup(), site=site).notes == ["it lacks 1 table that the live database has: orders"]
