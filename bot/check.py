@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from bot.laravel.facts import app_facts_command, parse_app_facts
+from bot.laravel.credentials import credentials_access
+from bot.laravel.facts import AppFacts, app_facts_command, parse_app_facts
 from bot.laravel.git import parse_work_tree, work_tree_command
+from bot.model.database import Access, DatabaseFacts
 from bot.model.errors import BackoutError
 from bot.ports.database import Database
 from bot.ports.host import Command, Host, Hosts
 from bot.ports.probe import Probe
+from bot.runbook.wording import scratch_right
 from bot.settings import Settings, SiteSettings
 
 Line = tuple[str, bool]
+DatabaseFor = Callable[[str, Access, str], Database | None]
+
+_CLIENTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "mysql": (("mariadb", "mysql"), ("mariadb-dump", "mysqldump")),
+    "mariadb": (("mariadb", "mysql"), ("mariadb-dump", "mysqldump")),
+    "pgsql": (("psql",), ("pg_dump",), ("pg_restore",)),
+}
+"""The client programs that a server's recovery drives, by Laravel's name of the driver; any one of each group does."""
+
+_FIND_CLIENT = 'for name; do command -v "$name" >/dev/null && exec "$name" --version; done; exit 127'
+_POSTGRESQL_VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
 async def check_sites(
-    settings: Settings, hosts: Hosts, database_for: Callable[[str], Database | None], probe: Probe
+    settings: Settings, hosts: Hosts, database_for: DatabaseFor, probe: Probe
 ) -> list[Line]:
     """Return one line for each thing that was looked at: what it is, and whether it is as needed."""
     lines: list[Line] = []
@@ -47,9 +62,7 @@ async def _front(name: str, site: SiteSettings, probe: Probe) -> Line:
     return (f"{name}: web front (url) {site.url} answers HTTP {status}", True)
 
 
-async def _site(
-    name: str, site: SiteSettings, host: Host, database_for: Callable[[str], Database | None]
-) -> list[Line]:
+async def _site(name: str, site: SiteSettings, host: Host, database_for: DatabaseFor) -> list[Line]:
     try:
         identity = await host.identity()
     except BackoutError as error:
@@ -67,34 +80,82 @@ async def _site(
     return lines
 
 
-async def _application(
-    name: str, site: SiteSettings, host: Host, database_for: Callable[[str], Database | None]
-) -> list[Line]:
+async def _application(name: str, site: SiteSettings, host: Host, database_for: DatabaseFor) -> list[Line]:
     try:
         facts = parse_app_facts((await host.run(app_facts_command(site.app_path))).stdout)
     except BackoutError as error:
         return [(f"{name}: application in {site.app_path}: {error}", False)]
     lines: list[Line] = [(f"{name}: Laravel {facts.laravel} in {site.app_path}, {facts.environment}", True)]
-    database = database_for(facts.database.driver)
+    access = credentials_access(site.app_path)
+    database = database_for(facts.database.driver, access, f"~/.backout/sites/{name}")
     lines.append(
         (f"{name}: database {facts.database.driver} {facts.database.database}", database is not None)
     )
     if database is not None:
-        work = database.facts(facts.database.database)
-        try:
-            live = work.read(await host.reader(work.verb, work.request, timeout=timedelta(seconds=60)))
-            room = live.free_bytes > live.size_bytes * 3
-            lines.append(
-                (
-                    f"{name}: room for a safety copy and a scratch copy ({live.free_bytes // 10**6} MB free)",
-                    room,
-                )
-            )
-        except BackoutError as error:
-            lines.append((f"{name}: row reader: {error}", False))
+        lines += await _database(name, facts, host, database)
     try:
         tree = parse_work_tree((await host.run(work_tree_command(site.app_path))).stdout)
         lines.append((f"{name}: git at {tree.commit[:12]}", not tree.modified))
     except BackoutError as error:
         lines.append((f"{name}: git: {error}", False))
     return lines
+
+
+async def _database(name: str, facts: AppFacts, host: Host, database: Database) -> list[Line]:
+    """Return what the row reader says of the live database, and which client programs the host has for its engine."""
+    work = database.facts(facts.database.database)
+    try:
+        live = work.read(await host.reader(work.verb, work.request, timeout=timedelta(seconds=60)))
+    except BackoutError as error:
+        lines = await _clients(name, facts.database.driver, host, None)
+        return [*lines, (f"{name}: row reader: {error}", False)]
+    room = live.free_bytes > live.size_bytes * 3
+    free = f"{name}: room for a safety copy and a scratch copy ({live.free_bytes // 10**6} MB free)"
+    lines = await _clients(name, facts.database.driver, host, live)
+    return [*lines, (free, room), *await _rights(name, facts, host, database)]
+
+
+async def _rights(name: str, facts: AppFacts, host: Host, database: Database) -> list[Line]:
+    """Return whether the application's user may do what a recovery needs; nothing where no right is needed."""
+    work = database.rights(facts.database.database)
+    if work is None:
+        return []
+    try:
+        rights = work.read(await host.reader(work.verb, work.request, timeout=timedelta(seconds=60)))
+    except BackoutError as error:
+        return [(f"{name}: rights of the application's user: {error}", False)]
+    may = "may make scratch databases"
+    if not rights.may_make_scratch:
+        may = f"may make no scratch database: {scratch_right(facts.database.driver)}"
+    lacks = f"lacks rights on {facts.database.database}: {', '.join(rights.missing)}"
+    return [
+        (f"{name}: the application's user {may}", rights.may_make_scratch),
+        *([(f"{name}: the application's user {lacks}", False)] if rights.missing else []),
+    ]
+
+
+async def _clients(name: str, driver: str, host: Host, live: DatabaseFacts | None) -> list[Line]:
+    """Return a line for each client program that the engine needs on the host; of SQLite none."""
+    lines: list[Line] = []
+    for programs in _CLIENTS.get(driver, ()):
+        command = Command(argv=["sh", "-c", _FIND_CLIENT, "sh", *programs])
+        done = await host.run(command)
+        told = (done.stdout.splitlines() or [""])[0][:120] if done.exit_status == 0 else ""
+        lines.append(_client_line(name, programs, told, live))
+    return lines
+
+
+def _client_line(name: str, programs: Sequence[str], told: str, live: DatabaseFacts | None) -> Line:
+    if not told:
+        return (
+            f"{name}: {' or '.join(programs)} is missing on the host: install the engine's client package",
+            False,
+        )
+    client = _POSTGRESQL_VERSION.search(told)
+    server = None if live is None else re.match(r"\d+", live.version)
+    if client and server and programs[0] == "pg_dump" and int(client[1]) < int(server[0]):
+        return (
+            f"{name}: {told} on the host is older than the server ({live.version if live else ''}): it refuses to dump it",
+            False,
+        )
+    return (f"{name}: {told} on the host", True)

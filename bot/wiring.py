@@ -12,11 +12,14 @@ from typing import TypeVar
 from adapters.apscheduler_alarms.alarms import ApschedulerAlarms
 from adapters.host_reader_pack import pack_reader
 from adapters.http_probe.probe import HttpProbe
+from adapters.mysql_database.database import MysqlDatabase
+from adapters.postgresql_database.database import PostgresqlDatabase
 from adapters.sql_store.store import SqlStore
 from adapters.sqlite_database.database import SqliteDatabase
 from adapters.ssh_host.hosts import SshHosts
 from adapters.ssh_host.settings import HostSettings
 from adapters.web_chat.console import WebConsole
+from bot.model.database import Access
 from bot.ports.database import Database
 from bot.ports.host import Hosts
 from bot.ports.store import Store
@@ -107,9 +110,13 @@ def host_settings(settings: Settings, ssh: SshSettings) -> HostSettings:
     )
 
 
-def database_for(driver: str) -> Database | None:
-    """Return the adapter of an engine by Laravel's name for it, None where there is none."""
-    return SqliteDatabase() if driver == "sqlite" else None
+def database_for(driver: str, access: Access, workspace: str) -> Database | None:
+    """Return the adapter of an engine by Laravel's name of its driver, None where there is none."""
+    if driver == "sqlite":
+        return SqliteDatabase()
+    if driver in ("mysql", "mariadb"):
+        return MysqlDatabase(driver, access, workspace)
+    return PostgresqlDatabase(driver, access, workspace) if driver == "pgsql" else None
 
 
 def as_it_is(port: T) -> T:

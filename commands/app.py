@@ -99,6 +99,7 @@ COMMANDS = (
         summary="is it open, who writes, which commit",
         run=_status,
         permission=Permission.READ,
+        asks_host=True,
     ),
     Command(
         word=WORD,
@@ -153,5 +154,6 @@ COMMANDS = (
         summary="counts of errors in the log, never their text",
         run=_logs,
         permission=Permission.READ,
+        asks_host=True,
     ),
 )

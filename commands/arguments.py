@@ -35,7 +35,10 @@ class Argument:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One subcommand. `changes` says in words what it may change on production; None for one that only reads."""
+    """One subcommand. `changes` says in words what it may change on production; None for one that only reads.
+
+    `asks_host`: it waits for the host before it answers, so it only reads, and runs in no transaction.
+    """
 
     word: str
     sub: str
@@ -46,6 +49,7 @@ class Command:
     needs_incident: bool = True
     names_site: bool = False
     changes: str | None = None
+    asks_host: bool = False
 
     @property
     def name(self) -> str:

@@ -37,6 +37,11 @@ class CommandRequest:
             self.parsed.values.get("site") if self.parsed.command.names_site else None
         )
 
+    @property
+    def asks_host(self) -> bool:
+        """Return whether the command waits for the host before it answers."""
+        return self.parsed.command.asks_host
+
     async def run(self, parts: Parts, call: Call) -> Reply:
         """Carry the command out."""
         return await self.parsed.command.run(parts, call, self.parsed.values)

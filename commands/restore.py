@@ -8,14 +8,19 @@ from bot.model.step import Step
 from bot.runbook import guards
 from bot.service import restores
 from bot.service.desk import begin
-from bot.service.parts import Call, Parts
+from bot.service.parts import Call, Parts, refused
 from commands.arguments import Argument, Command
 
 WORD = "/restore"
+_STRATEGIES = ("salvage", "swap")
 
 
 async def _plan(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
-    args: dict[str, object] = {"strategy": "swap" if "swap" in values else "repair", "ask": "ask" in values}
+    named = [strategy for strategy in _STRATEGIES if strategy in values]
+    if len(named) > 1:
+        options = " and ".join(f"--{name}" for name in named)
+        return refused(f"{options} are two ways; a plan takes one. Nothing was changed.", "/restore plan")
+    args: dict[str, object] = {"strategy": named[0] if named else "repair", "ask": "ask" in values}
     if "file" in values:
         args["path"] = values["file"]
     text = "Rehearsing the recovery on a copy. Production is only read; the plan comes into the channel."
@@ -43,10 +48,16 @@ COMMANDS = (
     Command(
         word=WORD,
         sub="plan",
-        summary="rehearse the recovery on a copy and propose it; --swap takes the backup as it is, --ask asks again about rows that are gone",
+        summary="rehearse the recovery on a copy and propose it; --salvage takes the backup with the rows written since, --swap as it is; "
+        "--ask asks again about rows that are gone",
         run=_plan,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="file"), Argument(name="swap", flag=True), Argument(name="ask", flag=True)),
+        arguments=(
+            Argument(name="file"),
+            Argument(name="salvage", flag=True),
+            Argument(name="swap", flag=True),
+            Argument(name="ask", flag=True),
+        ),
     ),
     Command(
         word=WORD,

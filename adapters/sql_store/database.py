@@ -16,6 +16,8 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 MIGRATIONS = Path(__file__).parent / "migrations"
 # How long SQLite itself waits for a lock of another process (a backup tool, a person's sqlite3) before it says busy.
 BUSY_TIMEOUT_MS = 10_000
+# Pages that are open and people who ask; each reader is a thread.
+READERS = 2
 
 
 def parsed_url(text: str) -> sa.URL:
@@ -49,6 +51,21 @@ def create_sqlite_file(file: Path) -> None:
             f"the store {file} cannot be created or written: {error.strerror}. Nothing was started. "
             "Give Backout's user the right to write there, or name another file in the settings."
         ) from error
+
+
+def connect_readers(url: sa.URL) -> AsyncEngine | None:
+    """Return an engine for looking at a SQLite file beside the one connection that writes; None where one is no use.
+
+    With its write-ahead log, SQLite lets readers see the last committed state while a transaction writes. Each
+    connection is asked not to write, so that nothing but the one in `connect` ever waits for the file's lock.
+    """
+    if sqlite_file(url) is None:
+        return None
+    engine = create_async_engine(
+        url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=READERS, max_overflow=0
+    )
+    prepare_sqlite(engine, read_only=True)
+    return engine
 
 
 def connect(url: sa.URL, *, read_only: bool) -> AsyncEngine:

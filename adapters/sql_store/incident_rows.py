@@ -13,6 +13,7 @@ from adapters.sql_store.schema import entries as timeline
 from adapters.sql_store.schema import incidents
 from bot.model.codec import canonical
 from bot.model.event import GENESIS, Entry, Kind, NewEntry, chain
+from bot.model.incident import Incident
 from bot.ports.store import IncidentRow
 
 
@@ -119,3 +120,16 @@ class IncidentRows(Rows):
             .order_by(timeline.c.sequence)
         )
         return [entry_of(dict(row)) for row in (await self._connection.execute(query)).mappings()]
+
+    async def state(self, incident_id: str) -> Incident:
+        """Return the incident's state; only entries that were not folded before are read."""
+        known = self._folds.known(incident_id)
+        if known is not None:
+            (count, last_hash), before = known
+            row = await self.incident(incident_id)
+            if row is not None and row.head == (count, last_hash):
+                return before
+            new = await self.entries(incident_id, count)
+            if new and new[0].sequence == count + 1 and new[0].previous_hash == last_hash:
+                return self._folds.keep(incident_id, new, before)
+        return self._folds.keep(incident_id, await self.entries(incident_id), None)

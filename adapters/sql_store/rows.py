@@ -9,21 +9,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.sql_store.folds import Folds
 from bot.ports.clock import Clock
 
 # The time of the statement, not of the transaction's start: a transaction may have waited for a lock in between.
-CLOCK = {
-    "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-    "postgresql": "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
-}
+CLOCK = "to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
 class Rows:
     """A transaction's connection and clock, and the incidents that it touched."""
 
-    def __init__(self, connection: AsyncConnection, clock: Clock | None) -> None:
+    def __init__(self, connection: AsyncConnection, clock: Clock | None, folds: Folds) -> None:
         self._connection = connection
         self._clock = clock
+        self._folds = folds
         self._dialect = connection.dialect.name
         self.touched: list[str] = []
 
@@ -31,7 +30,10 @@ class Rows:
         """Return the time of the database's own clock, or of the clock the store was opened with."""
         if self._clock is not None:
             return self._clock.now().astimezone(UTC)
-        text = await self._connection.scalar(sa.select(sa.literal_column(CLOCK[self._dialect])))
+        if self._dialect == "sqlite":
+            # SQLite has no clock but this process's: it is asked without a way to the database's thread and back.
+            return datetime.now(UTC)
+        text = await self._connection.scalar(sa.select(sa.literal_column(CLOCK)))
         return datetime.fromisoformat(str(text))
 
     def _insert(self, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

@@ -15,6 +15,7 @@ from adapters.sql_store import database
 from adapters.sql_store.chat_rows import ChatRows
 from adapters.sql_store.deadline_rows import DeadlineRows
 from adapters.sql_store.file_lock import FileLock
+from adapters.sql_store.folds import Folds
 from adapters.sql_store.incident_rows import IncidentRows
 from adapters.sql_store.operation_rows import OperationRows
 from bot.model.errors import NotStartedError, StoreUnavailableError
@@ -35,12 +36,16 @@ class SqlTransaction(IncidentRows, ChatRows, OperationRows, DeadlineRows):
 class SqlStore:
     """The store. Made by `open`; `address` names it in messages, without a password."""
 
-    def __init__(self, engine: AsyncEngine, lock: FileLock | None, clock: Clock | None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, readers: AsyncEngine | None, lock: FileLock | None, clock: Clock | None
+    ) -> None:
         self._engine = engine
+        self._readers = readers or engine
         self._lock = lock
         self._clock = clock
         self._closed = False
         self._callbacks: list[Callable[[str], None]] = []
+        self._folds = Folds()
         self.address = engine.url.render_as_string(hide_password=True)
 
     @classmethod
@@ -53,7 +58,8 @@ class SqlStore:
         """
         parsed = database.parsed_url(url)
         lock = claim_file(database.sqlite_file(parsed), read_only=read_only)
-        store = cls(database.connect(parsed, read_only=read_only), lock, clock)
+        readers = None if read_only else database.connect_readers(parsed)
+        store = cls(database.connect(parsed, read_only=read_only), readers, lock, clock)
         if not read_only:
             try:
                 await whole(store._migrate())
@@ -76,6 +82,13 @@ class SqlStore:
         """
         return await whole(self._transact(body))
 
+    async def read(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `body`, which only reads, on one committed state of the database, beside whatever is written meanwhile.
+
+        Shielded as `transact` is. *Raises* StoreUnavailableError, also where `body` tries to write to a SQLite file.
+        """
+        return await whole(self._read(body))
+
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Call back with an incident id after each commit that changed its timeline, decisions, messages or operations."""
         self._callbacks.append(callback)
@@ -84,35 +97,40 @@ class SqlStore:
         """Close all connections and let go of the file's lock; transactions after this raise StoreUnavailableError."""
         self._closed = True
         await whole(self._engine.dispose())
+        await whole(self._readers.dispose())
         if self._lock is not None:
             self._lock.release()
 
     async def _transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         async with self.begin() as connection:
-            transaction = SqlTransaction(connection, self._clock)
+            transaction = SqlTransaction(connection, self._clock, self._folds)
             result = await body(transaction)
         self._announce(transaction.touched)
         return result
+
+    async def _read(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        async with self.begin(self._readers) as connection:
+            return await body(SqlTransaction(connection, self._clock, self._folds))
 
     async def _migrate(self) -> None:
         async with self.begin() as connection:
             await connection.run_sync(database.migrate)
 
     @contextlib.asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    async def begin(self, engine: AsyncEngine | None = None) -> AsyncIterator[AsyncConnection]:
         """Give a connection in one transaction, for this adapter's own parts. *Raises* StoreUnavailableError."""
-        connection = await self._connection()
+        connection = await self._connection(engine or self._engine)
         try:
             async with contextlib.aclosing(connection), connection.begin():
                 yield connection
         except sa.exc.DBAPIError as error:
             raise self._translated(error) from error
 
-    async def _connection(self) -> AsyncConnection:
+    async def _connection(self, engine: AsyncEngine) -> AsyncConnection:
         if self._closed:
             raise StoreUnavailableError(f"Backout's own database ({self.address}) is closed")
         try:
-            return await self._engine.connect()
+            return await engine.connect()
         except (sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
 

@@ -23,6 +23,7 @@ from bot.model.errors import (
     HostBusyError,
     HostKeyChangedError,
     NotStartedError,
+    StoppedBeforeError,
     UnknownOutcomeError,
 )
 from bot.ports.host import Command, JobState, JobStatus
@@ -61,6 +62,11 @@ class DetachedJobs:
                 f"Job {answer.holder} is at work in {root} on {self._link.place}; {key} was not started and nothing "
                 "was changed. Wait for that job, or stop it.",
                 holder=answer.holder,
+            )
+        if answer.stopped_before:
+            raise StoppedBeforeError(
+                f"Job {key} in {root} on {self._link.place} was told to stop before it was started, so it is not started "
+                "any more. Nothing was run."
             )
         if answer.refusal is not None:
             raise NotStartedError(

@@ -4,12 +4,14 @@
 #   sh job.sh ROOT run  KEY COMMAND_BYTES INPUT_BYTES NICE   both on standard input, the command first; NICE is yes or no
 #   sh job.sh ROOT stat KEY                                  reads only
 #   sh job.sh ROOT wait KEY SECONDS                          reads only; returns early when the job has ended
-#   sh job.sh ROOT stop KEY                                  TERM, then KILL, to every process of the session
+#   sh job.sh ROOT stop KEY                                  TERM, then KILL, to every process of the session; a job
+#                                                            that was never started cannot be started any more
 #   sh job.sh ROOT out  KEY STREAM OFFSET LIMIT              reads only; raw bytes of stdout, stderr or progress
 #
 # All but `out` answer with one line, times in seconds since boot, '-' for what is not known:
 #   backout-job STARTED|ATTACHED|IS STATE EXIT_STATUS BEGAN ENDED      (ENDED is "now" for a running job)
 #   backout-job BUSY KEY
+#   backout-job STOPPED-BEFORE                               never started, and `stop` has forbidden it
 #   backout-job REFUSED why; nothing was started or changed
 #
 # What is relied on: a job lives as long as any process of its session lives, the wrapper or not (HAZARDS D8). A job
@@ -121,6 +123,8 @@ run_job() { # COMMAND_BYTES INPUT_BYTES NICE
     lock
     look "jobs/$key"
     [ "$state" = NONE ] || tell ATTACHED
+    # A start that was sent before the stop, and held up on its way, comes too late. Its input is not kept.
+    [ ! -e "jobs/$key/never" ] || answer STOPPED-BEFORE
     refuse_beside_another
     rm -rf "jobs/$key"
     mv "$incoming" "jobs/$key" || refuse "the job's folder cannot be made below $root"
@@ -212,9 +216,12 @@ signal_until_dead() { # SIGNAL FOLDER: asks every process of the session to end;
 }
 
 stop_job() {
-    [ -d "$root" ] && cd "$root" || tell IS
+    mkdir -p "$root/jobs" && cd "$root" || refuse "the folder $root cannot be made"
     lock
     look "jobs/$key"
+    if [ "$state" = NONE ]; then
+        mkdir -p "jobs/$key" && : >"jobs/$key/never" || refuse "$root cannot be written; is the disk full?"
+    fi
     [ "$state" = RUNNING ] || tell IS
     if [ ! -f "jobs/$key/rc" ] && [ ! -f "jobs/$key/stopped" ]; then
         uptime_s

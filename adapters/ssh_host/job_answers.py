@@ -16,6 +16,7 @@ class JobAnswer:
     status: JobStatus | None = None
     holder: str | None = None
     refusal: str | None = None
+    stopped_before: bool = False
 
 
 def parse_job_answer(key: str, printed: str) -> JobAnswer | None:
@@ -28,6 +29,8 @@ def parse_job_answer(key: str, printed: str) -> JobAnswer | None:
     if len(lines) != 1 or not lines[0].endswith("\n"):
         return None
     word, _, rest = lines[0].rstrip("\n").removeprefix(_MARK).partition(" ")
+    if word == "STOPPED-BEFORE":
+        return JobAnswer(stopped_before=True)
     if word == "REFUSED":
         return JobAnswer(refusal=rest)
     if word == "BUSY":

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
 
 from adapters.web_chat.events import Hub
 from adapters.web_chat.guard import Caller, Guard, Refusal
-from adapters.web_chat.requests import MalformedError, after_of, body_fields, delivery_of, query_text
+from adapters.web_chat.requests import (
+    MalformedError,
+    after_of,
+    body_fields,
+    delivery_of,
+    own_id_of,
+    query_text,
+    wait_of,
+    wants_ack,
+)
+from adapters.web_chat.taken import Taken
 from bot.model.codec import to_json
 from bot.model.errors import BackoutError
 from bot.model.message import IncomingCommand, Reply
@@ -36,6 +47,11 @@ class Api:
         self._hub = hub
         self._guard = guard
         self._keep_alive_s = keep_alive_s
+        self._taken = Taken()
+
+    async def close(self, limit_s: float) -> None:
+        """Let what was acknowledged come to its end, for some seconds at most."""
+        await self._taken.close(limit_s)
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes, each behind the check of the token."""
@@ -51,6 +67,7 @@ class Api:
             web.get(decision, self._for_person(self._decision)),
             web.post(decision, self._for_person(self._answer)),
             web.post("/api/commands", self._for_person(self._command)),
+            web.get("/api/replies/{delivery_id}", self._for_person(self._reply)),
             web.get("/api/completions", self._for_person(self._completions)),
             web.get("/api/events", self._for_person(self._events), allow_head=False),
         ]
@@ -96,28 +113,48 @@ class Api:
 
     async def _command(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         given = await body_fields(request, required={"text"}, optional={"channel", "delivery_id"})
-        reply = await self._inbox.command(
-            IncomingCommand(
-                platform="web",
-                account=caller.account,
-                channel=given.get("channel", ""),
-                text=given["text"],
-                delivery_id=delivery_of(given, caller.account),
-            )
+        own_id = own_id_of(given)
+        command = IncomingCommand(
+            platform="web",
+            account=caller.account,
+            channel=given.get("channel", ""),
+            text=given["text"],
+            delivery_id=delivery_of(own_id, caller.account),
         )
-        return reply_response(reply)
+        return await self._serve(request, caller, own_id, lambda: self._inbox.command(command))
 
     async def _answer(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         given = await body_fields(request, required={"choice"}, optional={"typed", "delivery_id"})
-        reply = await self._inbox.answer(
-            platform="web",
-            account=caller.account,
-            decision_id=request.match_info["decision_id"],
-            choice=given["choice"],
-            typed=given.get("typed"),
-            delivery_id=delivery_of(given, caller.account),
+        own_id = own_id_of(given)
+        answering = {
+            "platform": "web",
+            "account": caller.account,
+            "decision_id": request.match_info["decision_id"],
+            "choice": given["choice"],
+            "delivery_id": delivery_of(own_id, caller.account),
+        }
+        typed = given.get("typed")
+        return await self._serve(
+            request, caller, own_id, lambda: self._inbox.answer(**answering, typed=typed)
         )
-        return reply_response(reply)
+
+    async def _serve(
+        self, request: web.Request, caller: Caller, own_id: str, work: Callable[[], Awaitable[Reply]]
+    ) -> web.StreamResponse:
+        """Carry it out and answer with the reply; where the caller prefers, acknowledge it and carry it out meanwhile."""
+        if not wants_ack(request):
+            return reply_response(await work())
+        if not self._taken.take(delivery_of(own_id, caller.account), work):
+            return refused(503, "Too much is under way. Nothing was done; send it again in a moment.")
+        return acknowledged(own_id)
+
+    async def _reply(self, request: web.Request, caller: Caller) -> web.StreamResponse:
+        own_id = request.match_info["delivery_id"]
+        delivery_id = delivery_of(own_id, caller.account)
+        if not self._taken.is_known(delivery_id):
+            return refused(404, "No such delivery was acknowledged to you since this Backout was started.")
+        reply = await self._taken.reply(delivery_id, wait_of(request))
+        return acknowledged(own_id) if reply is None else reply_response(reply)
 
     async def _events(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         # Subscribed before the first byte goes out: what changes after the page was told "connected" is not missed.
@@ -166,6 +203,15 @@ def refused(status: int, text: str) -> web.Response:
     response = answer(to_json(Reply(text=text, ok=False)), status)
     if status == web.HTTPUnauthorized.status_code:
         response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def acknowledged(own_id: str) -> web.Response:
+    """Return the acknowledgement of a delivery: it was received, and its reply can be asked for."""
+    path = f"/api/replies/{quote(own_id, safe='')}"
+    text = f"Received. The reply: GET {path}?wait=30"
+    response = answer({**to_json(Reply(text=text)), "delivery_id": own_id}, 202)
+    response.headers.update({"Location": path, "Preference-Applied": "respond-async"})
     return response
 
 

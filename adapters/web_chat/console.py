@@ -104,6 +104,7 @@ class WebConsole:
     async def close(self) -> None:
         """Stop listening, and end the open pages' streams."""
         self._hub.close()
+        await self._api.close(CLOSE_LIMIT_S)
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 BODY_LIMIT_BYTES = 64 * 1024  # a slash command with a long note fits many times over
 TEXT_LIMIT = 8_000  # characters of one command or one query value
+WAIT_LIMIT_S = 30  # shorter than the patience of proxies
 ID_LIMIT = 200  # characters of an id; the same limit as a job key
 
 
@@ -63,17 +64,36 @@ def after_of(request: web.Request) -> int:
     return int(text)
 
 
+def wants_ack(request: web.Request) -> bool:
+    """Return whether the caller asks for an acknowledgement at once instead of the reply. *Source*: RFC 7240, 4.1."""
+    preferences = ",".join(request.headers.getall("Prefer", [])).split(",")
+    return any(one.split(";")[0].strip().lower() == "respond-async" for one in preferences)
+
+
+def wait_of(request: web.Request) -> float:
+    """Return the seconds from `?wait=`, 0 when it is not given, at most 30. *Raises* MalformedError when it is no number."""
+    text = request.query.get("wait", "0")
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise MalformedError("wait must be a whole number of seconds, 0 or more")
+    return float(min(int(text), WAIT_LIMIT_S))
+
+
 def query_text(request: web.Request, name: str) -> str:
     """Return a query value, empty when it is not given. *Raises* MalformedError when it is too long."""
     return _text(name, request.query.get(name, ""))
 
 
-def delivery_of(given: dict[str, str], account: str) -> str:
-    """Return the delivery id, bound to the account, so that one person's id never swallows another's command.
+def own_id_of(given: dict[str, str]) -> str:
+    """Return the caller's delivery id.
 
-    Without one from the caller it is made up here: such a request has no protection against being sent twice.
+    Without one it is made up here: such a request has no protection against being sent twice.
     """
     own = given.get("delivery_id") or uuid.uuid4().hex
     if len(own) > ID_LIMIT:
         raise MalformedError(f"delivery_id is longer than {ID_LIMIT} characters")
-    return f"web:{account}:{own}"
+    return own
+
+
+def delivery_of(own_id: str, account: str) -> str:
+    """Return a delivery id bound to the account, so that one person's id never swallows another's command."""
+    return f"web:{account}:{own_id}"

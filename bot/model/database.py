@@ -10,8 +10,24 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
+class Access:
+    """A program that the row reader runs on the host to learn the application's own database credentials.
+
+    It holds no secret itself; what it prints never leaves the host.
+    """
+
+    argv: tuple[str, ...]
+    stdin: str
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseFacts:
-    """Identity and shape of one database. `rows` counts by table; `migrations` rows in order, None: no such table."""
+    """Identity and shape of one database. `rows` counts by table; `migrations` rows in order, None: no such table.
+
+    `path` is its place: the real path of a file, the name of a server's database. `journal_mode` and `page_size` are
+    SQLite's; elsewhere they are empty and 0.
+    """
 
     engine: str
     version: str
@@ -30,24 +46,38 @@ class DatabaseFacts:
     cascading_children: dict[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # parent → tables whose rows go with it
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)  # columns of the primary key by table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rights:
+    """What the application's user may do on its server: make databases of Backout's own, and change all of the live one.
+
+    `missing` are the rights that it lacks on the live database, as the engine names them.
+    """
+
+    may_make_scratch: bool
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Writer:
-    """A process of the site's own user, or a place that starts one (`kind` cron, pid 0).
+    """A process of the site's own user, a place that starts one (`kind` cron, pid 0), or a session of the server.
 
-    `writes`: it can write to the database while the application is down. `command` has secrets masked.
+    `writes`: it can write to the database while the application is down. `command` has secrets masked. `session` is the
+    server's number of a session (`kind` session), which is no process that could be signalled; None for all others.
     """
 
     pid: int
     command: str
     kind: str
     writes: bool
+    session: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CopyMade:
-    """A proven copy of a database: equal to its source by count and checksum, whole on disk."""
+    """A proven copy of a database: equal to its source by count and checksum, whole on disk. `path` is its place."""
 
     path: str
     size_bytes: int

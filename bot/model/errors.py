@@ -23,6 +23,10 @@ class HostKeyChangedError(NotStartedError):
     """The host answered with a key that is not the one in the settings: nothing was sent to it."""
 
 
+class StoppedBeforeError(NotStartedError):
+    """The host was told to stop this job before its start arrived, and has refused to start it: it never ran."""
+
+
 class HostBusyError(NotStartedError):
     """Another job changes this site on the host; ours was not started.
 

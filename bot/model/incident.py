@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.model.event import Entry, Kind
-from bot.model.step import Step, StepState, StepStatus
+from bot.model.step import STEP_OF_KIND, Step, StepState, StepStatus
 
 
 class Cutover(enum.StrEnum):
@@ -101,15 +101,19 @@ class Incident:
         return next((b for b in self.backups if b.get("recommended")), None)
 
 
-def fold(entries: Iterable[Entry]) -> Incident:
-    """Return the state that a timeline tells, entry by entry; unknown kinds leave it as it is."""
-    incident = Incident()
+def fold(entries: Iterable[Entry], before: Incident | None = None) -> Incident:
+    """Return the state that a timeline tells, entry by entry; unknown kinds leave it as it is.
+
+    `before` is the state that the entries before these told, where they are the later part of a timeline.
+    """
+    incident = before or Incident()
+    last = incident.last_sequence
     for entry in entries:
         rule = _RULES.get(entry.kind)
         if rule is not None:
             incident = rule(incident, entry)
-        incident = replace(incident, last_sequence=entry.sequence)
-    return incident
+        last = entry.sequence
+    return replace(incident, last_sequence=last)
 
 
 Rule = Callable[[Incident, Entry], Incident]
@@ -146,28 +150,9 @@ def _step(status: StepStatus) -> Rule:
     return rule
 
 
-# The step that a kind of operation works on (bot/service/operations/kinds.py says the same).
-_STEP_OF_KIND = {
-    "assess": Step.ASSESS,
-    "freeze": Step.FREEZE,
-    "stop_writers": Step.FREEZE,
-    "backups": Step.CHOOSE_BACKUP,
-    "safety": Step.SAFETY_BACKUP,
-    "plan": Step.RESTORE,
-    "cutover": Step.RESTORE,
-    "undo": Step.RESTORE,
-    "align": Step.ALIGN,
-    "propose": Step.DEPLOY,
-    "deploy": Step.DEPLOY,
-    "check": Step.VERIFY_DATA,
-    "reopen": Step.REOPEN,
-    "close": Step.REPORT,
-}
-
-
 def _operation_ended(state: Incident, entry: Entry) -> Incident:
     """An operation that failed or was cancelled leaves no step running."""
-    step = _STEP_OF_KIND.get(str(entry.data.get("kind")))
+    step = STEP_OF_KIND.get(str(entry.data.get("kind")))
     if step is None or state.status(step) not in (StepStatus.RUNNING, StepStatus.UNKNOWN):
         return state
     failed = StepState(status=StepStatus.FAILED, note=entry.text, at=entry.at)

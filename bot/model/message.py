@@ -28,12 +28,17 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a piece of work is. `total` 0: unknown."""
+    """How far a piece of work is. `total` 0: unknown.
+
+    `rate_per_s` is in units a second, `left_s` the seconds it will still take; None while they cannot be told.
+    """
 
     what: str
     done: int
     total: int
     unit: str
+    rate_per_s: float | None = None
+    left_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ class Strategy(enum.StrEnum):
     """How step 5 brings the data back."""
 
     REPAIR = "repair"
+    SALVAGE = "salvage"
     SWAP = "swap"
 
 

@@ -38,6 +38,26 @@ STEP_NAMES: dict[Step, str] = {
 }
 
 
+STEP_OF_KIND: dict[str, Step] = {
+    "assess": Step.ASSESS,
+    "freeze": Step.FREEZE,
+    "stop_writers": Step.FREEZE,
+    "backups": Step.CHOOSE_BACKUP,
+    "safety": Step.SAFETY_BACKUP,
+    "plan": Step.RESTORE,
+    "cutover": Step.RESTORE,
+    "undo": Step.RESTORE,
+    "align": Step.ALIGN,
+    "propose": Step.DEPLOY,
+    "skip_deploy": Step.DEPLOY,
+    "deploy": Step.DEPLOY,
+    "check": Step.VERIFY_DATA,
+    "reopen": Step.REOPEN,
+    "close": Step.REPORT,
+}
+"""The step that a kind of operation works on; a kind that is not here belongs to none."""
+
+
 class StepStatus(enum.StrEnum):
     """What is known of a step. UNKNOWN: it was begun, and what it did is being looked up."""
 

@@ -109,7 +109,8 @@ class Host(Protocol):
 
         `root` is the site's job folder on the host (one live job per root, judged on the host itself); `key` is
         operation id + step name, `[A-Za-z0-9._-]{1,200}`. Returns RUNNING (or the later state when attached).
-        *Changes*: files below `root`, and whatever the command does. *Raises* HostBusyError when another job lives.
+        *Changes*: files below `root`, and whatever the command does. *Raises* HostBusyError when another job lives,
+        StoppedBeforeError when `stop_job` of this key came first.
         """
 
     async def reader_job(self, root: str, key: str, verb: str, request: dict[str, object]) -> JobStatus:
@@ -132,7 +133,8 @@ class Host(Protocol):
     async def stop_job(self, root: str, key: str) -> JobStatus:
         """End every process of the job's session (TERM, then KILL) and return what is so afterwards.
 
-        RUNNING in the answer means that it could not be ended. DONE and DIED are left as they were.
+        RUNNING in the answer means that it could not be ended. DONE and DIED are left as they were. NONE: it was never
+        started, and from now on cannot be: a start that is still on its way comes too late.
         """
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.model.decision import Decision
 from bot.model.event import Entry, NewEntry
+from bot.model.incident import Incident
 from bot.model.message import Message, StoredMessage
 from bot.model.operation import Operation, OperationState
 
@@ -76,6 +77,12 @@ class Transaction(Protocol):
 
     async def entries(self, incident_id: str, after: int = 0) -> list[Entry]:
         """Return the timeline's entries with sequence > `after`, in order."""
+
+    async def state(self, incident_id: str) -> Incident:
+        """Return the incident's state, folded from its timeline as this transaction sees it; reads only.
+
+        An implementation may keep what it folded before, for as long as the chain of hashes proves that it still holds.
+        """
 
     # -- decisions
     async def put_decision(self, decision: Decision) -> None:
@@ -187,6 +194,12 @@ class Store(Protocol):
         """Run `body` in one transaction, committed when it returns, rolled back when it raises.
 
         Shielded: a cancel of the caller lets the transaction end first. *Raises* StoreUnavailableError.
+        """
+
+    async def read(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `body`, which only reads, on one state of the database: the last committed one or a later one.
+
+        It stands in nobody's way and waits for nobody who writes. *Raises* StoreUnavailableError.
         """
 
     def on_change(self, callback: Callable[[str], None]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.model.database import Loss, Proof
-from bot.model.message import Table
+from bot.model.message import Progress, Table
 
 
 def bytes_words(size: int) -> str:
@@ -19,6 +19,42 @@ def bytes_words(size: int) -> str:
             return f"{said} {unit}"
         value /= 1000
     return f"{size} B"
+
+
+def duration_words(seconds: float) -> str:
+    """Return a span as a person would say it: `3 min 20 s`, `2 h 5 min`, `4 days`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    return f"{seconds / 86400:.0f} days"
+
+
+def pace_words(progress: Progress) -> str:
+    """Return how fast a piece of work goes: `1.2 GB of 3.4 GB, 25.1 MB/s, about 1 min 28 s left`; '' where that is not known."""
+    if progress.rate_per_s is None:
+        return ""
+
+    def amount(value: float) -> str:
+        return bytes_words(int(value)) if progress.unit == "bytes" else f"{value:,.0f}"
+
+    whole = f" of {amount(progress.total)}" if progress.total else ""
+    unit = "" if progress.unit == "bytes" else f" {progress.unit}"
+    left = "" if progress.left_s is None else f", about {duration_words(progress.left_s)} left"
+    return f"{amount(progress.done)}{whole}{unit}, {amount(progress.rate_per_s)}{unit}/s{left}"
+
+
+def scratch_right(engine: str) -> str:
+    """Return what an administrator runs once, so that the application's user may make scratch databases.
+
+    *Source*: MariaDB 10.11 and MySQL 8 manuals, GRANT (`_` and `%` in a database name are patterns); PostgreSQL 15,
+    CREATE DATABASE.
+    """
+    if engine == "pgsql":
+        return 'an administrator runs once: ALTER ROLE "the application\'s user" CREATEDB'
+    return "an administrator runs once: GRANT ALL PRIVILEGES ON `backout\\_%`.* TO the application's user, written 'user'@'host' as in SHOW GRANTS"
 
 
 def loss_sentence(loss: Loss) -> str:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from bot.laravel.facts import app_facts_command, parse_app_facts
 from bot.laravel.git import parse_work_tree, work_tree_command
-from bot.laravel.log_records import (
-    PIECE_BYTES,
-    LogPosition,
-    count_records,
-    finish_records,
-    fold_records,
-    parse_log_piece,
-    read_log_command,
-)
-from bot.model.errors import FailedError, ProbeError
+from bot.laravel.log_records import LogLook, count_log, unread
+from bot.model.errors import FailedError, ProbeError, UnknownOutcomeError
 from bot.model.message import Reply, Table
+from bot.ports.database import Work
 from bot.ports.host import Command, Completed
 from bot.ports.store import Transaction
 from bot.service.job_run import host_entry
 from bot.service.parts import Call, Parts
+
+# What `/app logs` counts of each log, from its end.
+TAIL_BYTES = 16_000_000
 
 Look = Callable[[Command, str], Awaitable[Completed]]
 
@@ -84,22 +81,48 @@ async def logs(parts: Parts, call: Call) -> Reply:
     )
     if not facts.log_files:
         raise FailedError(f"{call.site} has no log file that Backout could read. Nothing was changed.")
-    path = facts.log_files[0].path
-    size = parse_log_piece(
-        (await look(read_log_command(path, 0, limit=1), f"read the size of {path}")).stdout
-    ).size
-    start = max(0, size - PIECE_BYTES)
-    piece = parse_log_piece((await look(read_log_command(path, start), f"read the end of {path}")).stdout)
-    records, rest = fold_records(LogPosition(path=path, inode=piece.inode, offset=start), piece)
-    counted = count_records((*records, *finish_records(rest)))
+    found = await _counted(
+        parts, call, count_log(unread(facts.log_files), is_end=True, tail_bytes=TAIL_BYTES)
+    )
     table = Table(
         columns=("error", "records"),
         rows=tuple(
-            (name, str(count)) for name, count in sorted(counted.fingerprints.items(), key=lambda i: -i[1])
+            (name, str(count))
+            for name, count in sorted(found.counts.fingerprints.items(), key=lambda i: -i[1])
         ),
         numeric=(1,),
     )
-    levels = ", ".join(f"{count} {level}" for level, count in counted.levels.items()) or "no records"
-    return Reply(
-        text=f"{path}, the last {size - start:,} bytes: {levels}.", incident_id=call.incident_id, table=table
-    )
+    return Reply(text=_log_words(found), incident_id=call.incident_id, table=table)
+
+
+async def _counted(parts: Parts, call: Call, work: Work[LogLook]) -> LogLook:
+    """Ask the row reader on the host for counts, and record that it was asked."""
+    host = parts.hosts.of_site(call.site or "")
+    began = time.monotonic()
+
+    async def record(status: int | None, outcome: str) -> None:
+        spent = round(time.monotonic() - began, 3)
+        said: dict[str, Any] = {"exit_status": status, "duration_s": spent, "outcome": outcome}
+        entry = host_entry(host, work.describe, call.person.name, **said)
+        await parts.store.transact(lambda tx: tx.append(call.incident_id, [entry]))
+
+    try:
+        answer = await host.reader(work.verb, work.request)
+    except UnknownOutcomeError:
+        await record(None, "unknown")
+        raise
+    except FailedError:
+        await record(1, "refused")
+        raise
+    await record(0, "ended")
+    return work.read(answer)
+
+
+def _log_words(found: LogLook) -> str:
+    paths = ", ".join(place.path for place in found.places)
+    levels = ", ".join(f"{count} {level}" for level, count in found.counts.levels.items()) or "no records"
+    when = f" ({found.first} to {found.last}, the application's time)" if found.first else ""
+    missing = [path for path, state in found.states.items() if state == "missing"]
+    gone = f" There is no {missing[0]} yet." if missing else ""
+    blind = f" But {found.blind_reason}." if found.blind_reason else ""
+    return f"{paths}, the last {found.read_bytes:,} bytes: {levels}{when}.{gone}{blind}"

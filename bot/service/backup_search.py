@@ -175,17 +175,6 @@ async def deploy_script_facts(work: SiteWork) -> dict[str, Any] | None:
     return scripts[0] if scripts else None
 
 
-def duration_words(seconds: float) -> str:
-    """Return a span as a person would say it: `3 min 20 s`, `2 h 5 min`, `4 days`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
-    return f"{seconds / 86400:.0f} days"
-
-
 def _looking(number: int, total: int) -> Message:
     progress = Progress(what="looking at backups", done=number - 1, total=total, unit="files")
     return step_message(

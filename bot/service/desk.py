@@ -11,7 +11,7 @@ from typing import Any
 from bot.model.codec import digest
 from bot.model.decision import Choice, Decision, DecisionState
 from bot.model.event import Kind, NewEntry
-from bot.model.incident import Incident, fold
+from bot.model.incident import Incident
 from bot.model.message import Message, Reply, Tone
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Permission
@@ -25,7 +25,7 @@ Guard = Callable[[Incident], str | None]
 
 async def state_of(tx: Transaction, incident_id: str) -> Incident:
     """Return an incident's state, folded from its timeline; reads only."""
-    return fold(await tx.entries(incident_id))
+    return await tx.state(incident_id)
 
 
 async def read_state(parts: Parts, incident_id: str) -> Incident:

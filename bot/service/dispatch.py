@@ -13,6 +13,7 @@ from bot.model.message import IncomingCommand, Reply
 from bot.model.person import Permission, Person
 from bot.ports.store import IncidentRow, Transaction
 from bot.service import answers
+from bot.service.one_transaction import joined
 from bot.service.parts import Call, Parts, refused
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,10 @@ class Request(Protocol):
     def site(self) -> str | None:
         """Return the site that was named, or None."""
 
+    @property
+    def asks_host(self) -> bool:
+        """Return whether it waits for the host before it answers; such a command only reads."""
+
     async def run(self, parts: Parts, call: Call) -> Reply:
         """Carry the command out."""
 
@@ -51,8 +56,6 @@ class Dispatcher:
     def __init__(self, parts: Parts, read: Read) -> None:
         self._parts = parts
         self._read = read
-        # Deliveries that met a fault: sent again, they may have their effect.
-        self._unfinished: set[str] = set()
 
     async def command(self, command: IncomingCommand) -> Reply:
         """Carry out a slash command; a repeated delivery id has no second effect."""
@@ -100,16 +103,30 @@ class Dispatcher:
         request = self._read(command.text)
         if isinstance(request, Reply):
             return request
-        if not await self._first(command.delivery_id):
-            return await self._again(command.delivery_id)
-        try:
-            return await self._carry_out(person, request, command)
-        except Exception:
-            self._unfinished.add(command.delivery_id)
-            raise
+        if request.asks_host:
+            return await self._look(person, request, command)
 
-    async def _carry_out(self, person: Person, request: Request, command: IncomingCommand) -> Reply:
-        found = await self._incident(person, request, command)
+        async def body(tx: Transaction) -> Reply:
+            if not await tx.first_delivery(command.delivery_id):
+                return await _again(tx, command.delivery_id)
+            call = await self._call(tx, person, request, command)
+            return call if isinstance(call, Reply) else await request.run(joined(self._parts, tx), call)
+
+        # One transaction: a delivery that is on record has had its effect, and one that met a fault leaves no record.
+        reply = await self._parts.store.transact(body)
+        self._parts.wake()
+        return reply
+
+    async def _look(self, person: Person, request: Request, command: IncomingCommand) -> Reply:
+        """Carry out a command that reads on the host. Sent again, it looks again; no transaction waits for a host."""
+        call = await self._parts.store.transact(lambda tx: self._call(tx, person, request, command))
+        return call if isinstance(call, Reply) else await request.run(self._parts, call)
+
+    async def _call(
+        self, tx: Transaction, person: Person, request: Request, command: IncomingCommand
+    ) -> Call | Reply:
+        """Return the call that is meant, if this person may make it, or the reply that says why not."""
+        found = await self._incident(tx, person, request, command)
         if isinstance(found, Reply):
             return found
         site, incident = found
@@ -117,7 +134,7 @@ class Dispatcher:
             return refused(f"{reason}. Nothing was changed.")
         if site is None and not person.sites:
             return refused(f"{person.name} is not listed for any site in the settings. Nothing was changed.")
-        call = Call(
+        return Call(
             person=person,
             platform=command.platform,
             channel=command.channel,
@@ -126,25 +143,9 @@ class Dispatcher:
             site=site,
             incident=incident,
         )
-        return await request.run(self._parts, call)
-
-    async def _first(self, delivery_id: str) -> bool:
-        first = await self._parts.store.transact(lambda tx: tx.first_delivery(delivery_id))
-        again = delivery_id in self._unfinished
-        self._unfinished.discard(delivery_id)
-        return first or again
-
-    async def _again(self, delivery_id: str) -> Reply:
-        """Return the reply to a command that was delivered a second time: what the first one started."""
-        started = await self._parts.store.transact(lambda tx: tx.operation(delivery_id))
-        return Reply(
-            text="This command was received already; it has one effect.",
-            incident_id=started.incident_id if started else None,
-            operation_id=started.id if started else None,
-        )
 
     async def _incident(
-        self, person: Person, request: Request, command: IncomingCommand
+        self, tx: Transaction, person: Person, request: Request, command: IncomingCommand
     ) -> tuple[str | None, IncidentRow | None] | Reply:
         """Return the site and incident that are meant: those of the channel, or of the site that was named."""
         if request.site is not None and (
@@ -152,27 +153,33 @@ class Dispatcher:
         ):
             mine = ", ".join(person.sites) or "none"
             return refused(f"There is no site {request.site!r} for you. Yours: {mine}. Nothing was changed.")
+        if request.site is None and command.channel:
+            of_channel = await tx.incidents(channel=command.channel)
+            readable = [row for row in of_channel if not person.refusal_to_read(row.site)]
+            if readable:
+                return readable[0].site, readable[0]
+        if request.site is not None:
+            open_rows = await tx.incidents(site=request.site, open_only=True)
+            if open_rows:
+                return request.site, open_rows[0]
+            if request.needs_incident:
+                return refused(
+                    f"{request.site} has no open incident. To begin: /incident start {request.site}"
+                )
+            return request.site, None
+        if not request.needs_incident:
+            return None, None
+        return _which(person, await tx.incidents(open_only=True))
 
-        async def body(tx: Transaction) -> tuple[str | None, IncidentRow | None] | Reply:
-            if request.site is None and command.channel:
-                of_channel = await tx.incidents(channel=command.channel)
-                readable = [row for row in of_channel if not person.refusal_to_read(row.site)]
-                if readable:
-                    return readable[0].site, readable[0]
-            if request.site is not None:
-                open_rows = await tx.incidents(site=request.site, open_only=True)
-                if open_rows:
-                    return request.site, open_rows[0]
-                if request.needs_incident:
-                    return refused(
-                        f"{request.site} has no open incident. To begin: /incident start {request.site}"
-                    )
-                return request.site, None
-            if not request.needs_incident:
-                return None, None
-            return _which(person, await tx.incidents(open_only=True))
 
-        return await self._parts.store.transact(body)
+async def _again(tx: Transaction, delivery_id: str) -> Reply:
+    """Return the reply to a command that was delivered a second time: what the first one started."""
+    started = await tx.operation(delivery_id)
+    return Reply(
+        text="This command was received already; it has one effect.",
+        incident_id=started.incident_id if started else None,
+        operation_id=started.id if started else None,
+    )
 
 
 def _which(person: Person, rows: list[IncidentRow]) -> Reply:

@@ -84,7 +84,13 @@ def _against(
         why.append("the web front does not answer at all, so it cannot be seen to be closed")
     elif status != DOWN_STATUS:
         why.append(f"visitors still get HTTP {status} instead of {DOWN_STATUS}")
-    why += [f"process {w.pid} can still write: {w.command}" for w in writers]
+    why += [_writer_words(w) for w in writers]
     if not agree:
         why.append(f"the database changed within {pause:g} s: someone still writes to it")
     return tuple(why)
+
+
+def _writer_words(writer: Writer) -> str:
+    if writer.session is not None:
+        return f"a session of the database server can still write: {writer.command}"
+    return f"process {writer.pid} can still write: {writer.command}"

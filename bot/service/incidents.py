@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bot.model.errors import NotStartedError
 from bot.model.event import Entry, Kind, NewEntry
 from bot.model.message import Message, Reply, Table, Tone
 from bot.model.operation import Operation, OperationState
@@ -188,9 +189,13 @@ async def cancel(parts: Parts, call: Call) -> Reply:
 
 
 async def release(parts: Parts, call: Call) -> Reply:
-    """Free the site that a failed operation keeps. *Raises* NotStartedError, in words, when nothing keeps it."""
+    """Free the site that a failed operation keeps; where nothing keeps it, that is said and recorded."""
+    try:
+        holder = await release_site(parts.store, call.site or "", call.person.name)
+    except NotStartedError as nothing_kept:
+        reason = str(nothing_kept)
+        return await parts.store.transact(lambda tx: refuse(tx, call, reason))
     await parts.store.transact(lambda tx: tx.append(call.incident_id, [typed(call)]))
-    holder = await release_site(parts.store, call.site or "", call.person.name)
     return Reply(
         text=f"{call.site} is free again. {holder.kind} had kept it: {holder.error or 'cancelled'}. See first: /restore status",
         incident_id=call.incident_id,

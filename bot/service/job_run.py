@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from bot.model.errors import FailedError, HostBusyError, JobDiedError, NotStartedError, UnknownOutcomeError
+from bot.model.errors import (
+    FailedError,
+    HostBusyError,
+    JobDiedError,
+    NotStartedError,
+    StoppedBeforeError,
+    UnknownOutcomeError,
+)
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Progress
 from bot.ports.host import Host, JobState, JobStatus
@@ -87,7 +94,7 @@ async def launch(ctx: OperationContext, job: Job, *, first_time: bool) -> None:
     async def start() -> str:
         try:
             return (await job.launch(job.key)).state.value
-        except HostBusyError:
+        except (HostBusyError, StoppedBeforeError):
             # The host looked by our key first: had our job ever been started, it would have attached.
             raise
         except NotStartedError as error:

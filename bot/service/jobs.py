@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from bot.model.codec import digest
 from bot.model.errors import FailedError, NotStartedError, ReaderRefusalError, UnknownOutcomeError
 from bot.model.event import NewEntry
 from bot.ports.host import Command, Completed, Host, JobState
@@ -23,7 +23,7 @@ STDOUT_LIMIT_BYTES = 1_000_000
 # The reader's answers are counts, hashes and keys; the largest are key lists.
 ANSWER_LIMIT_BYTES = 64_000_000
 STDERR_TAIL = 300
-LATE_LAUNCH_S = 1.0
+KEY_LIMIT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,30 @@ class JobResult:
 
 
 def job_key(operation_id: str, step: str) -> str:
-    """Return the host's key of a step's job: the ids with every other character than `[A-Za-z0-9._-]` as `_`, at most 200."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", f"{operation_id}.{step}")[-200:]
+    """Return the host's key of a step's job: at most 200 of `[A-Za-z0-9._-]`, and another key for any other id or step.
+
+    Where a character had to be replaced or the id cut, part of a hash of the whole stands before the step.
+    """
+    plain, plain_step = (re.sub(r"[^A-Za-z0-9._-]", "_", text) for text in (operation_id, step))
+    key = f"{plain}.{plain_step}"
+    if (plain, plain_step) == (operation_id, step) and len(key) <= KEY_LIMIT:
+        return key
+    end = f"-{digest([operation_id, step])[:8]}.{plain_step[-KEY_LIMIT // 2 :]}"
+    return plain[: KEY_LIMIT - len(end)] + end
+
+
+def key_of(ctx: OperationContext, step: str) -> str:
+    """Return the key under which a step's job runs now: the recorded one, and a new one after each stop before its start.
+
+    What was stopped before it began can never begin under its old key, so a retry by a person takes another.
+    """
+    recorded = ctx.recorded()
+    name = f"{step}.stopped."
+    stops = sum(key.startswith(name) and state == JobState.NONE.value for key, state in recorded.items())
+    if stops:
+        return job_key(ctx.operation.id, f"{step}.again{stops}")
+    intent = recorded.get(f"{step}.intent")
+    return str(intent["key"]) if intent else job_key(ctx.operation.id, step)
 
 
 async def run_job(
@@ -66,7 +88,7 @@ async def run_job(
         host=host,
         root=root,
         step=step,
-        key=job_key(ctx.operation.id, step),
+        key=key_of(ctx, step),
         describe=describe,
         person=person,
         launch=lambda key: host.start_job(root, key, command),
@@ -103,7 +125,7 @@ async def run_reader_job(
         host=host,
         root=root,
         step=step,
-        key=job_key(ctx.operation.id, step),
+        key=key_of(ctx, step),
         describe=describe,
         person=person,
         launch=lambda key: host.reader_job(root, key, verb, request),
@@ -152,12 +174,8 @@ async def stop_jobs(ctx: OperationContext, *, host: Host) -> None:
 
 async def stop_job(ctx: OperationContext, host: Host, step: str, intent: dict[str, Any]) -> None:
     """End one job on the host and record it. *Raises* FailedError when it still runs."""
-    began = time.monotonic()
-    status = await host.stop_job(intent["root"], intent["key"])
-    if status.state is JobState.NONE:
-        # The call that launches it may have been cut off a moment ago and still be on its way.
-        await asyncio.sleep(LATE_LAUNCH_S)
-        status = await host.stop_job(intent["root"], intent["key"])
+    began, key = time.monotonic(), key_of(ctx, step)
+    status = await host.stop_job(intent["root"], key)
     if status.state is JobState.RUNNING:
         raise FailedError(f"{intent['command']} on {host.name} still runs after it was told to stop.")
     entry = host_entry(
@@ -167,7 +185,7 @@ async def stop_job(ctx: OperationContext, host: Host, step: str, intent: dict[st
         exit_status=status.exit_status,
         duration_s=time.monotonic() - began,
         outcome=status.state.value,
-        job_key=intent["key"],
+        job_key=key,
     )
 
     async def stopped() -> str:

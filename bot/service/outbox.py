@@ -66,7 +66,7 @@ class Outbox:
 
     async def _once(self, chat: Chat) -> bool:
         """Deliver what is due; returns whether there was anything."""
-        due = await self._store.transact(lambda tx: tx.undelivered(chat.platform))
+        due = await self._store.read(lambda tx: tx.undelivered(chat.platform))
         for message, external_id in due:
             decision = await self._decision(message)
             given = await chat.deliver(message, external_id, decision)
@@ -75,7 +75,7 @@ class Outbox:
 
     async def _decision(self, message: StoredMessage) -> Decision | None:
         wanted = message.message.decision_id
-        return None if wanted is None else await self._store.transact(lambda tx: tx.decision(wanted))
+        return None if wanted is None else await self._store.read(lambda tx: tx.decision(wanted))
 
     async def _mark(self, platform: str, message: StoredMessage, external_id: str) -> None:
         async def body(tx: Transaction) -> None:

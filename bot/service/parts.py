@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.model.database import Access
 from bot.model.message import Reply
 from bot.model.person import Person
 from bot.ports.clock import Clock
@@ -17,7 +18,8 @@ from bot.settings import Settings, SiteSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """The ports of one running bot. `database_for` gives the adapter of an engine by its name, None if there is none.
+    """The ports of one running bot. `database_for` gives the adapter of an engine by Laravel's name of its driver, None
+    if there is none; with it goes how the credentials are learned on the host, and Backout's folder there.
 
     `wake` tells the engine that an operation was added.
     """
@@ -25,7 +27,7 @@ class Parts:
     settings: Settings
     store: Store
     hosts: Hosts
-    database_for: Callable[[str], Database | None]
+    database_for: Callable[[str, Access, str], Database | None]
     probe: Probe
     clock: Clock
     wake: Callable[[], None]

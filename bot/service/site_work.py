@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from bot.laravel.credentials import credentials_access
 from bot.laravel.facts import AppFacts, app_facts_command, parse_app_facts
 from bot.model.codec import digest, from_json, to_json
-from bot.model.errors import FailedError, HostBusyError, UnknownOutcomeError
+from bot.model.errors import FailedError, HostBusyError, ReaderRefusalError, UnknownOutcomeError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
 from bot.model.message import Message, Progress, Tone
@@ -20,14 +21,19 @@ from bot.ports.database import Database, Work
 from bot.ports.host import Command, Completed, Host, HostIdentity
 from bot.ports.store import Deadline, Transaction
 from bot.runbook.escalation import new_escalations
+from bot.runbook.wording import pace_words, scratch_right
 from bot.service.desk import Question, open_question, state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.job_run import host_entry
 from bot.service.jobs import JobResult, run_job, run_reader_job
+from bot.service.pacing import Pacer
 from bot.service.parts import Parts
 from bot.settings import SiteSettings
 
 T = TypeVar("T")
+
+FINGERPRINT_LIMIT = timedelta(minutes=20)
+"""How long reading a whole database may take while a person waits."""
 
 SCRATCH_WAIT_S = 1800
 """How long an operation waits for another one's scratch job on the same site."""
@@ -204,6 +210,15 @@ class SiteWork:
         await self.note(self._host_entry(work.describe, 0, time.monotonic() - began, "ended"))
         return work.read(answer)
 
+    async def is_there(self, database: Database, place: str) -> bool:
+        """Return whether a scratch database is still there; reads only."""
+        try:
+            return await self.ask(database.exists(place))
+        except ReaderRefusalError as error:
+            if error.kind == "not_found":
+                return False
+            raise
+
     async def once(self, name: str, kind: type[T], act: Callable[[], Awaitable[T]]) -> T:
         """Return what `act` returned the first time it was run under this name in this operation."""
 
@@ -232,6 +247,22 @@ class SiteWork:
             )
 
         return work.read(await self._when_free(root, launch_or_attach))
+
+    async def scratch(self, step: str, database: Database, work: Work[T], title: Message | None = None) -> T:
+        """Run a verb that makes a scratch database, and return its answer. *Changes*: scratch only.
+
+        *Raises* FailedError where the application's user may not make one, with what an administrator can do.
+        """
+        folders = await self.folders()
+        try:
+            return await self.work(step, work, root=folders.scratch_jobs, title=title)
+        except ReaderRefusalError as error:
+            if error.kind != "refused" or "right" not in str(error):
+                raise
+            raise FailedError(
+                f"{error} A recovery is rehearsed in a scratch database, which the application's user may not make. What "
+                f"helps: {scratch_right(database.engine)}. Then ask for the same again; production was not changed."
+            ) from error
 
     async def job(
         self, step: str, command: Command, describe: str, *, root: str, allow: tuple[int, ...] = (0,)
@@ -271,8 +302,13 @@ class SiteWork:
         if message is None:
             return None
 
+        pacer = Pacer()
+
         async def on_progress(progress: Progress) -> None:
-            await self.show(replace(message, progress=progress))
+            paced = pacer.paced(progress)
+            words = pace_words(paced)
+            pace = (("pace", words),) if words else ()
+            await self.show(replace(message, progress=paced, facts=(*message.facts, *pace)))
 
         return on_progress
 
@@ -332,12 +368,18 @@ class SiteWork:
 
     def database(self, facts: AppFacts) -> Database:
         """Return the adapter of the application's engine. *Raises* FailedError where Backout has none."""
-        found = self.parts.database_for(facts.database.driver)
+        access = credentials_access(self.settings.app_path)
+        found = self.parts.database_for(facts.database.driver, access, workspace_of(self.site_name))
         if found is None:
             raise FailedError(
                 f"{self.site_name} uses {facts.database.driver}, which this version of Backout cannot recover. Nothing was changed."
             )
         return found
+
+
+def workspace_of(site: str) -> str:
+    """Return Backout's own folder for a site on its host, as the host's own programs resolve it."""
+    return f"~/.backout/sites/{site}"
 
 
 def step_message(step: Step, body: str, tone: Tone, **more: Any) -> Message:

@@ -10,7 +10,7 @@ from typing import Any
 from bot.model.codec import to_json
 from bot.model.decision import Decision, DecisionState
 from bot.model.event import Entry
-from bot.model.incident import Incident, fold
+from bot.model.incident import Incident
 from bot.model.message import StoredMessage
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Person
@@ -42,18 +42,18 @@ class Views:
 
         async def body(tx: Transaction) -> list[dict[str, Any]]:
             rows = [r for r in await tx.incidents() if self._may_read(person, r.site)]
-            return [_summary(row, fold(await tx.entries(row.id)), await _running(tx, row.id)) for row in rows]
+            return [_summary(row, await tx.state(row.id), await _running(tx, row.id)) for row in rows]
 
-        return await self._parts.store.transact(body)
+        return await self._parts.store.read(body)
 
     async def incident(self, person: str, incident_id: str) -> dict[str, Any] | None:
         """Return one incident with its steps, loss, messages and decisions."""
-        row = await self._row(person, incident_id)
-        if row is None:
-            return None
 
-        async def body(tx: Transaction) -> dict[str, Any]:
-            state = fold(await tx.entries(incident_id))
+        async def body(tx: Transaction) -> dict[str, Any] | None:
+            row = await self._row(tx, person, incident_id)
+            if row is None:
+                return None
+            state = await tx.state(incident_id)
             running = await _running(tx, incident_id)
             return {
                 **_summary(row, state, running),
@@ -64,15 +64,17 @@ class Views:
                 ],
             }
 
-        return await self._parts.store.transact(body)
+        return await self._parts.store.read(body)
 
     async def timeline(self, person: str, incident_id: str, after: int = 0) -> list[dict[str, Any]] | None:
         """Return timeline entries after a sequence number."""
-        if await self._row(person, incident_id) is None:
-            return None
-        return [
-            _entry(e) for e in await self._parts.store.transact(lambda tx: tx.entries(incident_id, after))
-        ]
+
+        async def body(tx: Transaction) -> list[Entry] | None:
+            row = await self._row(tx, person, incident_id)
+            return None if row is None else await tx.entries(incident_id, after)
+
+        found = await self._parts.store.read(body)
+        return None if found is None else [_entry(e) for e in found]
 
     async def decisions(self, person: str) -> list[dict[str, Any]]:
         """Return open decisions over all of the person's incidents."""
@@ -81,18 +83,22 @@ class Views:
             mine = {r.id for r in await tx.incidents() if self._may_read(person, r.site)}
             return [_decision(d) for d in await tx.decisions() if d.incident_id in mine]
 
-        return await self._parts.store.transact(body)
+        return await self._parts.store.read(body)
 
     async def decision(self, person: str, decision_id: str) -> dict[str, Any] | None:
         """Return one decision, open or not."""
-        found = await self._parts.store.transact(lambda tx: tx.decision(decision_id))
-        if found is None or await self._row(person, found.incident_id) is None:
-            return None
-        return _decision(found)
+
+        async def body(tx: Transaction) -> Decision | None:
+            found = await tx.decision(decision_id)
+            mine = found is not None and await self._row(tx, person, found.incident_id) is not None
+            return found if mine else None
+
+        found = await self._parts.store.read(body)
+        return None if found is None else _decision(found)
 
     async def report(self, person: str, incident_id: str, form: str) -> str | None:
         """Return the post-mortem as it stands now; `form` is `md` or `html`."""
-        row = await self._row(person, incident_id)
+        row = await self._parts.store.read(lambda tx: self._row(tx, person, incident_id))
         if row is None or form not in FORMS:
             return None
         return await report_text(self._parts, incident_id, row.site, form)
@@ -103,11 +109,11 @@ class Views:
         found = self._complete(text, known.sites if known else ())
         if text.strip() or not channel:
             return found
-        row = await self._parts.store.transact(lambda tx: tx.incidents(channel=channel))
+        row = await self._parts.store.read(lambda tx: tx.incidents(channel=channel))
         if not row or not self._may_read(person, row[0].site):
             return found
-        entries = await self._parts.store.transact(lambda tx: tx.entries(row[0].id))
-        return [{"text": line, "summary": summary} for line, summary in next_commands(fold(entries))]
+        state = await self._parts.store.read(lambda tx: tx.state(row[0].id))
+        return [{"text": line, "summary": summary} for line, summary in next_commands(state)]
 
     async def changes(self) -> AsyncIterator[str]:
         """Yield the id of an incident each time something of it changed."""
@@ -130,8 +136,8 @@ class Views:
         known: Person | None = self._parts.person(person)
         return known is not None and known.refusal_to_read(site) is None
 
-    async def _row(self, person: str, incident_id: str) -> IncidentRow | None:
-        row = await self._parts.store.transact(lambda tx: tx.incident(incident_id))
+    async def _row(self, tx: Transaction, person: str, incident_id: str) -> IncidentRow | None:
+        row = await tx.incident(incident_id)
         return row if row is not None and self._may_read(person, row.site) else None
 
 

@@ -46,13 +46,18 @@ export async function getJson(path) {
 }
 
 // Sends, and returns the reply {ok, text, …}; a refusal is a reply too. One delivery id a press: a repeat has one effect.
-export async function send(path, body, deliveryId) {
-  const response = await call(path, {
+// The bot says at once that it has it (`received` is called then), and the reply is waited for apart.
+export async function send(path, body, deliveryId, received = () => {}) {
+  let response = await call(path, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", Prefer: "respond-async" },
     body: JSON.stringify({ ...body, delivery_id: deliveryId }),
   });
+  const acknowledged = response.status === 202;
+  if (acknowledged) received();
+  while (response.status === 202) response = await call(`/api/replies/${encodeURIComponent(deliveryId)}?wait=25`);
   if (response.ok || response.status === 409) return response.json();
+  if (acknowledged && response.status === 404) throw new CallError(0, "The bot was started anew before its reply was read.");
   throw new CallError(response.status, await words(response));
 }
 

@@ -117,7 +117,9 @@ async function submit(event) {
   setSending(true);
   try {
     const channel = state.incident?.channel;
-    const reply = await send("/api/commands", channel ? { text, channel } : { text }, unanswered.delivery);
+    const reply = await send("/api/commands", channel ? { text, channel } : { text }, unanswered.delivery, () => {
+      byId("send").textContent = "Received…";
+    });
     unanswered = null;
     remember(text);
     showReply(reply);

@@ -66,6 +66,12 @@ function backout_is_default_database($config, $name): bool
     return true;
 }
 
+// The name of a table of the default database as the server has it.
+function backout_whole_name($config, string $table): string
+{
+    return (string) (backout_default_connection($config)[1]['prefix'] ?? '') . $table;
+}
+
 // Tables that hold the program's run-time state: [role, table, in use by default?, in the default database?, exists?].
 function backout_runtime_tables($app, bool $connected): array
 {
@@ -94,7 +100,8 @@ function backout_runtime_tables($app, bool $connected): array
         list($role, $table, $in_use, $name) = $one;
         $is_here = backout_is_default_database($config, $name);
         $exists = $connected && $is_here ? $app['db']->connection()->getSchemaBuilder()->hasTable($table) : null;
-        $tables[] = ['role' => $role, 'table' => (string) $table, 'in_use' => $in_use, 'in_default_database' => $is_here, 'exists' => $exists];
+        $whole = $is_here ? backout_whole_name($config, (string) $table) : (string) $table;
+        $tables[] = ['role' => $role, 'table' => $whole, 'in_use' => $in_use, 'in_default_database' => $is_here, 'exists' => $exists];
     }
     return $tables;
 }
@@ -163,7 +170,7 @@ try {
         'queue_driver' => (string) $config->get('queue.connections.' . $config->get('queue.default') . '.driver'),
         'runtime_tables' => backout_runtime_tables($app, $connected),
         'log_files' => backout_log_files($GLOBALS['backout_logging'], $GLOBALS['backout_logging']['default'] ?? ''),
-        'migrations_table' => backout_migrations_table($config),
+        'migrations_table' => backout_whole_name($config, backout_migrations_table($config)),
         'migration_files' => $files,
         'migration_rows' => $connected ? backout_migration_rows($app) : null,
         'rollback_prohibited' => backout_rollback_prohibited(),

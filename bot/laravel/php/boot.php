@@ -115,6 +115,15 @@ function backout_default_connection($config): array
     return [$name, (new Illuminate\Support\ConfigurationUrlParser())->parseConfiguration((array) $config->get("database.connections.$name"))];
 }
 
+// The part of a connection that writes, flat: `write` where reading and writing are split, the first of several.
+function backout_writing_part(array $settings): array
+{
+    $part = (array) ($settings['write'] ?? []);
+    $part = is_array($part[0] ?? null) ? $part[0] : $part;
+    unset($settings['read'], $settings['write']);
+    return array_merge($settings, $part);
+}
+
 // The database that the connection itself says it is in: real path, inode and device for SQLite, the name elsewhere.
 function backout_database($connection): array
 {

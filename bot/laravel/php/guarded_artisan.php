@@ -10,7 +10,8 @@
 function backout_isolate($config, array $expect)
 {
     list($default, $settings) = backout_default_connection($config);
-    unset($settings['read'], $settings['write'], $settings['url']);
+    $settings = backout_writing_part($settings);
+    unset($settings['url']);
     $settings['database'] = $expect['database'];
     $blocked = ['driver' => 'blocked-in-a-rehearsal', 'database' => '', 'prefix' => ''];
     $connections = array_fill_keys(array_keys((array) $config->get('database.connections')), $blocked);

@@ -112,24 +112,19 @@ def beside_the_data(facts: AppFacts) -> list[str]:
 async def load_baseline(
     work: SiteWork, folders: Folders, database: Database, live: DatabaseFacts, backup: dict[str, Any]
 ) -> str:
-    """Load a verified backup into a scratch of its own and return its path; one that is there and whole is used again."""
+    """Load a verified backup into a scratch of its own and return its place; one that is there is used again."""
     known = (await work.incident()).assessment or {}
     if known.get("backup_sha256") == backup["sha256"] and known.get("baseline"):
-        there = await work.look(
-            Command(argv=["test", "-f", known["baseline"]]), f"look for {known['baseline']}"
-        )
-        if there.exit_status == 0:
-            return str(known["baseline"])
-    target = f"{folders.scratch}/baseline-{backup['sha256'][:12]}-{work.tag}.sqlite"
+        there = str(known["baseline"])
+        if await work.is_there(database, there):
+            return there
+    target = database.scratch_place(folders.scratch, "baseline", work.tag)
     expect = {name: rows for name, rows in backup["rows"].items() if rows is not None}
-    loaded = await work.work(
-        "load",
-        database.load(backup["path"], target, live, expect or None),
-        root=folders.scratch_jobs,
-        title=step_message(
-            Step.ASSESS, f"Loading {backup['path'].rsplit('/', 1)[-1]} into a scratch copy.", Tone.WORKING
-        ),
+    title = step_message(
+        Step.ASSESS, f"Loading {backup['path'].rsplit('/', 1)[-1]} into a scratch copy.", Tone.WORKING
     )
+    load = database.load(backup["path"], target, live, expect or None)
+    loaded = await work.scratch("load", database, load, title)
     return loaded.path
 
 

@@ -71,10 +71,8 @@ async def _verify_by_load(work: SiteWork, line: dict[str, Any], bad: str) -> dic
     database = work.database(facts)
     folders = await work.folders()
     live = await work.ask(database.facts(facts.database.database))
-    target = f"{folders.scratch}/inspect-{line['sha256'][:12]}-{work.tag}.sqlite"
-    loaded = await work.work(
-        "load", database.load(line["path"], target, live, None), root=folders.scratch_jobs
-    )
+    target = database.scratch_place(folders.scratch, "inspect", work.tag)
+    loaded = await work.scratch("load", database, database.load(line["path"], target, live, None))
     earlier = [row.migration for row in facts.migration_rows or () if row.migration != bad]
     missing = [name for name in earlier if name not in loaded.migrations]
     if loaded.foreign_key_violations or bad in loaded.migrations or missing or not any(loaded.rows.values()):
@@ -117,7 +115,7 @@ async def safety_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             "Look at .env, then: /incident assess"
         )
     folders = await work.folders()
-    target = f"{folders.safety}/{work.site_name}-safety-{work.tag}.sqlite"
+    target = database.safety_place(folders.safety, work.site_name, work.tag)
     copy = await work.work(
         "copy",
         database.copy(facts.database.database, target),
@@ -131,6 +129,7 @@ async def safety_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "size_bytes": copy.size_bytes,
         "fingerprint": copy.fingerprint,
         "rows": copy.rows,
+        "duration_s": (work.ctx.recorded().get("copy") or {}).get("duration_s"),
     }
     message = step_message(
         Step.SAFETY_BACKUP,

@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from bot.laravel.facts import AppFacts
 from bot.model.codec import from_json
 from bot.model.database import CutoverMade
-from bot.model.errors import FailedError, NotStartedError, UnknownOutcomeError
+from bot.model.decision import Choice
+from bot.model.errors import FailedError, NotStartedError, ReaderRefusalError, UnknownOutcomeError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Cutover
 from bot.model.message import Tone
 from bot.model.operation import Operation
+from bot.model.person import Permission
 from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.ports.database import Database, Work
 from bot.ports.host import JobState
 from bot.ports.store import Transaction
-from bot.service.desk import state_of
+from bot.service.desk import Question, state_of
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
-from bot.service.jobs import job_key
+from bot.service.jobs import key_of
 from bot.service.operations.freeze import broken
 from bot.service.parts import Parts
-from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
+from bot.service.site_work import (
+    FINGERPRINT_LIMIT,
+    SiteWork,
+    Telling,
+    done_entry,
+    failed_entry,
+    step_message,
+)
 
-FINGERPRINT_LIMIT = timedelta(minutes=20)
+FILE_ENGINE = "sqlite"
+"""The engine whose databases are files: it has a journal mode, and no sessions to end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What the one job that changes production answered: `made`, or why it gave no answer.
+
+    `is_blocked`: it waited in vain for a session that holds a table; `why` names it, and nothing was changed (R11).
+    """
+
+    made: CutoverMade | None = None
+    why: str = ""
+    is_blocked: bool = False
 
 
 async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -38,6 +62,7 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     facts = await work.app_facts()
     database = work.database(facts)
     if await surely_not_sent(work):
+        await end_sessions_if_decided(work, database, plan.database)
         reason = await _refusal(work, plan, facts, database)
         if reason is not None:
             return await _not_begun(work, plan, reason)
@@ -47,10 +72,10 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         live=plan.database,
         source_fingerprint=plan.scratch_fingerprint,
         live_fingerprint=plan.live_fingerprint,
-        journal_mode=(await work.once("journal", str, lambda: _journal(work, database, plan))),
+        journal_mode=(await work.once("journal", str, lambda: journal_mode(work, database, plan))),
+        end_sessions=bool(ctx.args.get("end_sessions")),
     )
-    made, why = await run_change(work, change)
-    return await _conclude(work, plan, database, made, why)
+    return await _conclude(work, plan, database, await run_change(work, change))
 
 
 async def look_up(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -58,20 +83,21 @@ async def look_up(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     work = SiteWork(ctx, parts)
     plan = await work.once("plan", Plan, lambda: _approved_plan(work))
     database = work.database(await work.app_facts())
-    return await _conclude(work, plan, database, None, "it was cancelled")
+    return await _conclude(work, plan, database, Changed(why="it was cancelled"))
 
 
-async def _conclude(
-    work: SiteWork, plan: Plan, database: Database, made: CutoverMade | None, why: str
-) -> dict[str, Any]:
+async def _conclude(work: SiteWork, plan: Plan, database: Database, changed: Changed) -> dict[str, Any]:
     """Tell by the content of production's database what the cut-over did."""
+    why = changed.why
     now = await content_now(work, database, plan.database)
     if now == plan.scratch_fingerprint:
-        await work.tell("done", _done(plan, made, now))
+        await work.tell("done", _done(plan, changed.made, now))
         return {"cut_over": True}
     if now == plan.live_fingerprint:
         text = f"Production was NOT changed: {why}. Looked up: its content is as before."
-        await work.tell("not_done", not_done(text, Cutover.NONE))
+        ask_sessions = changed.is_blocked and database.engine != FILE_ENGINE
+        questions = [_sessions_question(work, plan, why)] if ask_sessions else []
+        await work.tell("not_done", not_done(text, Cutover.NONE, questions))
         return {"cut_over": False, "why": why}
     await work.tell("unknown", unknown(why, now, plan.live_fingerprint, plan.scratch_fingerprint))
     raise FailedError(
@@ -91,8 +117,22 @@ async def content_now(work: SiteWork, database: Database, path: str) -> str:
 async def surely_not_sent(work: SiteWork) -> bool:
     """Return whether the job that changes production was never started by this operation, as the host tells."""
     folders = await work.folders()
-    status = await work.host.job_status(folders.change_jobs, job_key(work.operation.id, "write"))
+    status = await work.host.job_status(folders.change_jobs, key_of(work.ctx, "write"))
     return status.state is JobState.NONE
+
+
+async def end_sessions_if_decided(work: SiteWork, database: Database, live: str) -> None:
+    """End the sessions on the live database where a person chose that; the proof of the freeze comes after it.
+
+    *Changes*: those sessions; what they had not committed is rolled back.
+    """
+    if not work.ctx.args.get("end_sessions"):
+        return
+    found = await work.ask(database.writers(live, work.settings.app_path))
+    sessions = [w.session for w in found if w.session is not None]
+    if sessions:
+        folders = await work.folders()
+        await work.work("sessions", database.end_sessions(live, sessions), root=folders.change_jobs)
 
 
 async def _record_intent(work: SiteWork, plan: Plan) -> None:
@@ -116,21 +156,25 @@ async def _record_intent(work: SiteWork, plan: Plan) -> None:
     await work.ctx.step("cutover.begun", nothing, record)
 
 
-async def run_change(work: SiteWork, change: Work[CutoverMade]) -> tuple[CutoverMade | None, str]:
-    """Run the one job that changes production's data. Returns its answer, or None and why there is none."""
+async def run_change(work: SiteWork, change: Work[CutoverMade]) -> Changed:
+    """Run the one job that changes production's data, and return its answer, or why there is none."""
     folders = await work.folders()
     try:
-        return await work.work("write", change, root=folders.change_jobs), ""
+        return Changed(made=await work.work("write", change, root=folders.change_jobs))
     except UnknownOutcomeError:
         raise
     except (
         FailedError,
         NotStartedError,
     ) as error:  # whatever it says: the content of the database is looked at next
-        return None, str(error)
+        blocked = isinstance(error, ReaderRefusalError) and error.kind == "busy"
+        return Changed(why=str(error), is_blocked=blocked)
 
 
-async def _journal(work: SiteWork, database: Database, plan: Plan) -> str:
+async def journal_mode(work: SiteWork, database: Database, plan: Plan) -> str:
+    """Return the journal mode that production's file is to keep, '' where the engine has none; reads only."""
+    if database.engine != FILE_ENGINE:
+        return ""
     return (await work.ask(database.facts(plan.database))).journal_mode
 
 
@@ -156,7 +200,7 @@ async def _refusal(work: SiteWork, plan: Plan, facts: AppFacts, database: Databa
         ("the host", host.address, plan.host),
         ("the host key", host.host_key, plan.host_key),
         ("the application's database", live.path, plan.database),
-        ("the database file's identity", live.identity, plan.database_identity),
+        ("the database's identity", live.identity, plan.database_identity),
         ("the engine", f"{live.engine} {live.version}", f"{plan.engine} {plan.engine_version}"),
     ):
         if now != then:
@@ -254,12 +298,45 @@ def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
             ),
             step_message(Step.ALIGN, aligned, Tone.GOOD),
         ],
-        void=["cutover"],
+        void=["cutover", "sessions"],
         void_reason="The cut-over has taken place.",
     )
 
 
-def not_done(text: str, before: Cutover) -> Telling:
+def _sessions_question(work: SiteWork, plan: Plan, why: str) -> Question:
+    """Return the question whether the sessions that stand in the way are to be ended, and the same plan carried out."""
+    return Question(
+        purpose="sessions",
+        question=f"End the sessions that stand in the way, and cut over {work.site_name}?",
+        body=f"{why} Only sessions of the application's own user can be ended; what they had not committed is rolled back. "
+        "Everything the plan stands on is proven again first. Type the site's name to approve.",
+        choices=(
+            Choice(
+                key="end",
+                label="End them and cut over",
+                style="danger",
+                typed=work.site_name,
+                starts="cutover",
+                args={"plan_hash": plan.hash, "end_sessions": True},
+            ),
+            Choice(
+                key="again",
+                label="They are gone: try again",
+                typed=work.site_name,
+                starts="cutover",
+                args={"plan_hash": plan.hash},
+            ),
+            Choice(key="wait", label="Not now", rejects=True),
+        ),
+        permission=Permission.APPROVE,
+        step=Step.RESTORE,
+        plan_hash=plan.hash,
+        expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
+        tone=Tone.BAD,
+    )
+
+
+def not_done(text: str, before: Cutover, questions: Sequence[Question] = ()) -> Telling:
     """Return what is told when a change was looked up and had not taken place."""
     entry = NewEntry(kind=Kind.CUTOVER_NOT_DONE, text=text, data={"before": before.value})
     return Telling(
@@ -267,6 +344,7 @@ def not_done(text: str, before: Cutover) -> Telling:
         messages=[
             step_message(Step.RESTORE, text, Tone.BAD, next_steps=("/restore confirm", "/restore plan"))
         ],
+        questions=questions,
     )
 
 

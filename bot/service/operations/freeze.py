@@ -15,6 +15,7 @@ from bot.laravel.maintenance import (
     flag_hazard,
     parse_maintenance_change,
 )
+from bot.model.database import Writer
 from bot.model.decision import Choice
 from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
@@ -92,7 +93,7 @@ def frozen(proof: FreezeProof, down_at: str, facts: AppFacts) -> Telling:
     facts_shown: tuple[tuple[str, str], ...] = (
         ("visitors get", f"HTTP {proof.http_status}" if proof.http_status else "no answer"),
         ("maintenance flag", proof.flag),
-        ("programs that could write", ", ".join(w.command for w in proof.writers) or "none"),
+        ("programs and sessions that could write", ", ".join(w.command for w in proof.writers) or "none"),
         (
             "database",
             f"{'did not change' if proof.samples_agree else 'CHANGED'} within {proof.seconds_between:g} s",
@@ -128,7 +129,9 @@ def _writers_question(proof: FreezeProof) -> Question:
     if proof.writers:
         args = {"writers": [[w.pid, w.command] for w in proof.writers]}
         choices.append(
-            Choice(key="stop", label="Stop these processes", style="danger", starts="stop_writers", args=args)
+            Choice(
+                key="stop", label=_stop_words(proof.writers), style="danger", starts="stop_writers", args=args
+            )
         )
     choices.append(Choice(key="go_on", label="Go on reading and rehearsing", rejects=True))
     return Question(
@@ -142,8 +145,15 @@ def _writers_question(proof: FreezeProof) -> Question:
     )
 
 
+def _stop_words(writers: tuple[Writer, ...]) -> str:
+    sessions = [w for w in writers if w.session is not None]
+    if not sessions:
+        return "Stop these processes"
+    return "End these sessions" if len(sessions) == len(writers) else "Stop these processes and sessions"
+
+
 async def stop_writers(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
-    """End the writers that a person was shown, and prove again. *Changes*: those processes, by SIGTERM."""
+    """End the writers that a person was shown, and prove again. *Changes*: those processes, by SIGTERM, and sessions."""
     work = SiteWork(ctx, parts)
     await work.began(Step.FREEZE, "Stopping the processes that can write.")
     await ctx.take_site()
@@ -152,7 +162,12 @@ async def stop_writers(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     folders = await work.folders()
     shown = {(int(pid), str(command)) for pid, command in ctx.args["writers"]}
     now = await work.ask(database.writers(facts.database.database, work.settings.app_path))
-    pids = [str(w.pid) for w in now if (w.pid, w.command) in shown]
+    same = [w for w in now if (w.pid, w.command) in shown]
+    pids = [str(w.pid) for w in same if w.session is None]
+    sessions = [w.session for w in same if w.session is not None]
+    if sessions:
+        ended = database.end_sessions(facts.database.database, sessions)
+        await work.work("sessions", ended, root=folders.change_jobs)
     if pids:
         command = Command(argv=["kill", "-TERM", *pids])
         await work.job(
@@ -162,7 +177,7 @@ async def stop_writers(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     proof = await prove_freeze(work, facts, database)
     down_at = state.down_since or parts.clock.now()
     await work.tell("frozen", frozen(proof, down_at.isoformat(), facts))
-    return {"stopped": pids, "proven": proof.proven}
+    return {"stopped": pids, "sessions_ended": sessions, "proven": proof.proven}
 
 
 def broken(proof: FreezeProof) -> Telling:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.model.errors import BackoutError, LeaseLostError, StoreUnavailableError, UnknownOutcomeError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
-from bot.model.step import Step
+from bot.model.step import STEP_OF_KIND, Step
 from bot.ports.store import Transaction
 from bot.runbook.purposes import guard_of
 from bot.service.desk import read_state
@@ -25,6 +25,7 @@ from bot.service.operations import (
     escalate,
     freeze,
     plan,
+    propose,
     reopen,
     undo,
     verify,
@@ -43,37 +44,42 @@ class OperationKind:
     None: this kind never changes production's data, so a failure leaves nothing behind and frees the site.
     """
 
+    name: str
     run: Run
-    step: Step | None
     intent: str | None = None
     look_up: Run | None = None
 
+    @property
+    def step(self) -> Step | None:
+        """Return the step it works on, None for one that belongs to no step."""
+        return STEP_OF_KIND.get(self.name)
 
-KINDS: Mapping[str, OperationKind] = {
-    "assess": OperationKind(run=assess.assess, step=Step.ASSESS),
-    "freeze": OperationKind(run=freeze.freeze, step=Step.FREEZE),
-    "stop_writers": OperationKind(run=freeze.stop_writers, step=Step.FREEZE),
-    "backups": OperationKind(run=backups.list_backups, step=Step.CHOOSE_BACKUP),
-    "inspect": OperationKind(run=backups.inspect_backup, step=None),
-    "safety": OperationKind(run=backups.safety_backup, step=Step.SAFETY_BACKUP),
-    "plan": OperationKind(run=plan.plan, step=Step.RESTORE),
-    "cutover": OperationKind(
-        run=cutover.cut_over, step=Step.RESTORE, intent="cutover.begun", look_up=cutover.look_up
-    ),
-    "propose_undo": OperationKind(run=undo.propose_undo, step=None),
-    "undo": OperationKind(run=undo.undo, step=Step.RESTORE, intent="undo.begun", look_up=undo.look_up),
-    "align": OperationKind(run=align.align, step=Step.ALIGN),
-    "propose": OperationKind(run=deploy.propose, step=Step.DEPLOY),
-    "deploy": OperationKind(run=deploy.deploy, step=Step.DEPLOY, intent="deploy.begun"),
-    "skip_deploy": OperationKind(run=deploy.skip_deploy, step=Step.DEPLOY),
-    "check": OperationKind(run=verify.check, step=Step.VERIFY_DATA),
-    "caches": OperationKind(run=verify.clear_caches, step=None),
-    "reopen": OperationKind(run=reopen.reopen, step=Step.REOPEN),
-    "watch": OperationKind(run=reopen.watch, step=None),
-    "close": OperationKind(run=close.close, step=Step.REPORT),
-    "escalate": OperationKind(run=escalate.escalate, step=None),
-    "acknowledge": OperationKind(run=escalate.acknowledge, step=None),
-}
+
+_ALL = (
+    OperationKind(name="assess", run=assess.assess),
+    OperationKind(name="freeze", run=freeze.freeze),
+    OperationKind(name="stop_writers", run=freeze.stop_writers),
+    OperationKind(name="backups", run=backups.list_backups),
+    OperationKind(name="inspect", run=backups.inspect_backup),
+    OperationKind(name="safety", run=backups.safety_backup),
+    OperationKind(name="plan", run=plan.plan),
+    OperationKind(name="cutover", run=cutover.cut_over, intent="cutover.begun", look_up=cutover.look_up),
+    OperationKind(name="propose_undo", run=undo.propose_undo),
+    OperationKind(name="undo", run=undo.undo, intent="undo.begun", look_up=undo.look_up),
+    OperationKind(name="align", run=align.align),
+    OperationKind(name="propose", run=propose.propose),
+    OperationKind(name="deploy", run=deploy.deploy, intent="deploy.begun"),
+    OperationKind(name="skip_deploy", run=deploy.skip_deploy),
+    OperationKind(name="check", run=verify.check),
+    OperationKind(name="caches", run=verify.clear_caches),
+    OperationKind(name="reopen", run=reopen.reopen),
+    OperationKind(name="watch", run=reopen.watch),
+    OperationKind(name="close", run=close.close),
+    OperationKind(name="escalate", run=escalate.escalate),
+    OperationKind(name="acknowledge", run=escalate.acknowledge),
+)
+
+KINDS: Mapping[str, OperationKind] = {kind.name: kind for kind in _ALL}
 
 
 def handlers(parts: Parts) -> dict[str, Handler]:

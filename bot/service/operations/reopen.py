@@ -5,14 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.laravel.log_records import (
-    LogPosition,
-    count_records,
-    fold_records,
-    next_read,
-    parse_log_piece,
-    read_log_command,
-)
+from bot.laravel.log_records import LogPlace, count_log, log_ends, places_json, places_of, unread
 from bot.laravel.maintenance import parse_maintenance_change, up_command, up_refusal
 from bot.model.decision import Choice
 from bot.model.errors import BackoutError, FailedError, ProbeError
@@ -21,13 +14,15 @@ from bot.model.incident import Cutover
 from bot.model.message import Progress, Tone
 from bot.model.step import Step
 from bot.ports.store import Deadline, Transaction
-from bot.service.backup_search import duration_words
+from bot.runbook.wording import duration_words
 from bot.service.desk import Question, open_question
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, done_entry, step_message
 
 RUNBOOK_WATCH_MINUTES = 30
+# A log that grows faster than it is read is read on at the next look.
+LOOKS_AT_ONCE = 4
 OK_STATUS = 200
 
 
@@ -43,8 +38,7 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         )
     facts = await work.app_facts()
     folders = await work.folders()
-    log = facts.log_files[0].path if facts.log_files else ""
-    start = await work.once("log", list[int], lambda: _log_end(work, log))
+    start = await work.once("log", list[dict[str, Any]], lambda: _log_ends(work, unread(facts.log_files)))
     output = await work.job(
         "up",
         up_command(app_path=work.settings.app_path),
@@ -79,9 +73,7 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             await open_question(tx, work.incident_id, _alarm(f"Visitors get {seen}."), "backout")
         args = {
             "site": work.site_name,
-            "path": log,
-            "inode": start[0],
-            "offset": start[1],
+            "logs": start,
             "errors": 0,
             "since": now.isoformat(),
             "until": (now + timedelta(seconds=seconds)).isoformat(),
@@ -103,13 +95,9 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     return {"http_status": status}
 
 
-async def _log_end(work: SiteWork, path: str) -> list[int]:
-    if not path:
-        return [0, 0]
-    piece = parse_log_piece(
-        await work.look_ok(read_log_command(path, 0, limit=1), f"read the size of {path}")
-    )
-    return [piece.inode, piece.size if piece.exists else 0]
+async def _log_ends(work: SiteWork, logs: tuple[LogPlace, ...]) -> list[dict[str, Any]]:
+    """Return where the application's logs end now, as JSON data; empty where it writes none that Backout knows of."""
+    return places_json(await work.ask(log_ends(logs))) if logs else []
 
 
 async def _seen_from_outside(work: SiteWork) -> tuple[int | None, str]:
@@ -169,36 +157,19 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
 
 async def _look_at_log(work: SiteWork, args: dict[str, Any]) -> tuple[int, str]:
-    """Return how many new errors there are, and why that cannot be told now (empty: it can)."""
-    if not args["path"]:
+    """Return how many new errors there are, and why that cannot be told now (empty: it can). Moves the places in `args`."""
+    if not args["logs"]:
         return 0, "the application writes no log file that can be read"
+    found = 0
     try:
-        return await _read_on(work, args), ""
+        for _ in range(LOOKS_AT_ONCE):
+            look = await work.ask(count_log(places_of(args["logs"])))
+            found, args["logs"] = found + look.counts.alarms, places_json(look.places)
+            if not look.more:
+                break
     except BackoutError as error:  # the watch goes on: one look that failed must not end it
-        return 0, f"this look at the log failed: {error}"
-
-
-async def _read_on(work: SiteWork, args: dict[str, Any]) -> int:
-    """Read pieces up to the log's end; returns the count of new errors and moves the place in `args`."""
-    found, position = 0, LogPosition(path=args["path"], inode=args["inode"], offset=args["offset"])
-    for _ in range(20):  # bounded: a log that grows faster than it is read is read on at the next look
-        done = await work.look_ok(
-            read_log_command(position.path, position.offset), f"read new records of {position.path}"
-        )
-        piece = parse_log_piece(done)
-        if not piece.exists:
-            break
-        turn = next_read(position, path=position.path, inode=piece.inode, size=piece.size)
-        if turn.is_new_file:
-            position = LogPosition(path=turn.path, inode=piece.inode, offset=turn.offset)
-            continue
-        if not piece.data:
-            break
-        records, position = fold_records(position, piece)
-        found += count_records(records).alarms
-    # What is pending of an unfinished record is read again: its bytes may hold user data and are never stored.
-    args["inode"], args["offset"] = position.inode, position.offset - len(position.pending)
-    return found
+        return found, f"this look at the log failed: {error}"
+    return found, look.blind_reason
 
 
 def _watching(args: dict[str, Any], blind: str, spent: float, total: float) -> Any:

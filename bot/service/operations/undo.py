@@ -23,8 +23,11 @@ from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
 from bot.service.operations.cutover import (
-    FINGERPRINT_LIMIT,
+    FILE_ENGINE,
+    Changed,
     content_now,
+    end_sessions_if_decided,
+    journal_mode,
     not_done,
     run_change,
     surely_not_sent,
@@ -32,7 +35,7 @@ from bot.service.operations.cutover import (
 )
 from bot.service.operations.freeze import broken
 from bot.service.parts import Parts
-from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
+from bot.service.site_work import FINGERPRINT_LIMIT, SiteWork, Telling, failed_entry, step_message
 
 _READ_COMMIT = "git: read the deployed commit"
 
@@ -48,7 +51,9 @@ async def propose_undo(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     live = await content_now(work, database, plan.database)
     since = await work.work(
         "compare",
-        database.compare(plan.scratch_path, plan.database, [], folders.lists),
+        database.compare(
+            plan.scratch_path, plan.database, [], folders.lists, before_fingerprint=plan.scratch_fingerprint
+        ),
         root=folders.scratch_jobs,
     )
     await work.tell("asked", Telling(questions=[_question(work, incident, plan, live, since)]))
@@ -106,33 +111,35 @@ async def undo(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     database = work.database(facts)
     expected = str(ctx.args["live_fingerprint"])
     if await surely_not_sent(work):
+        await end_sessions_if_decided(work, database, plan.database)
         if reason := await _refusal(work, plan, facts, database, expected):
             return await _not_begun(work, reason)
         folders = await work.folders()
-        aside = f"{folders.safety}/{work.site_name}-before-undo-{work.tag}.sqlite"
+        aside = database.safety_place(folders.safety, work.site_name, work.tag, "before-undo")
         await work.work("aside", database.copy(plan.database, aside), root=folders.change_jobs)
     await _record_intent(work, plan)
-    journal = await work.once("journal", str, lambda: _journal(work, database, plan))
+    journal = await work.once("journal", str, lambda: journal_mode(work, database, plan))
     change = database.cut_over(
         source=plan.safety_path,
         live=plan.database,
         source_fingerprint=plan.live_fingerprint,
         live_fingerprint=expected,
         journal_mode=journal,
+        end_sessions=bool(ctx.args.get("end_sessions")),
     )
-    _, why = await run_change(work, change)
-    return await _conclude(work, plan, database, why)
+    return await _conclude(work, plan, database, await run_change(work, change))
 
 
 async def look_up(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     """Find out what became of an undo that was cancelled after its intent, and tell it."""
     work = SiteWork(ctx, parts)
     plan = await work.once("plan", Plan, lambda: _plan(work))
-    return await _conclude(work, plan, work.database(await work.app_facts()), "it was cancelled")
+    return await _conclude(work, plan, work.database(await work.app_facts()), Changed(why="it was cancelled"))
 
 
-async def _conclude(work: SiteWork, plan: Plan, database: Database, why: str) -> dict[str, Any]:
+async def _conclude(work: SiteWork, plan: Plan, database: Database, changed: Changed) -> dict[str, Any]:
     """Tell by the content of production's database what the undo did; then put the code back."""
+    why = changed.why
     now = await content_now(work, database, plan.database)
     expected = str(work.ctx.args["live_fingerprint"])
     if now == plan.live_fingerprint:
@@ -141,12 +148,42 @@ async def _conclude(work: SiteWork, plan: Plan, database: Database, why: str) ->
         return {"undone": True}
     if now == expected:
         text = f"The undo did not take place: {why}. Looked up: production is as before it."
-        await work.tell("not_done", not_done(text, _before(work)))
+        ask_sessions = changed.is_blocked and database.engine != FILE_ENGINE
+        questions = [_sessions_question(work, why)] if ask_sessions else []
+        await work.tell("not_done", not_done(text, _before(work), questions))
         return {"undone": False, "why": why}
     await work.tell("unknown", unknown(why, now, expected, plan.live_fingerprint))
     raise FailedError(
         f"the undo of {work.site_name} ended in an unknown state ({why}). The site stays frozen. "
         "Call the DBA: /incident escalate; then /incident release and /restore undo again"
+    )
+
+
+def _sessions_question(work: SiteWork, why: str) -> Question:
+    """Return the question whether the sessions that stand in the way are to be ended, and the undo carried out."""
+    again: dict[str, Any] = {
+        name: value for name, value in work.ctx.args.items() if name in ("live_fingerprint", "before")
+    }
+    return Question(
+        purpose="undo",
+        question=f"End the sessions that stand in the way, and undo the cut-over of {work.site_name}?",
+        body=f"{why} Only sessions of the application's own user can be ended; what they had not committed is rolled back. "
+        "Type the site's name to approve.",
+        choices=(
+            Choice(
+                key="end",
+                label="End them and undo",
+                style="danger",
+                typed=work.site_name,
+                starts="undo",
+                args={**again, "end_sessions": True},
+            ),
+            Choice(key="keep", label="Not now", rejects=True),
+        ),
+        permission=Permission.APPROVE,
+        step=Step.RESTORE,
+        expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
+        tone=Tone.BAD,
     )
 
 
@@ -182,10 +219,6 @@ async def _not_begun(work: SiteWork, reason: str) -> dict[str, Any]:
 
 async def _plan(work: SiteWork) -> Plan:
     return from_json(Plan, (await work.incident()).plan)
-
-
-async def _journal(work: SiteWork, database: Database, plan: Plan) -> str:
-    return (await work.ask(database.facts(plan.database))).journal_mode
 
 
 async def _refusal(

@@ -10,14 +10,7 @@ from bot.laravel.caches import CacheDecision, cache_decisions, clear_command
 from bot.laravel.facts import AppFacts
 from bot.laravel.git import changed_files_command, head_command, parse_changed_files, parse_commit
 from bot.laravel.guarded import Refused, Target, parse_guarded_artisan
-from bot.laravel.log_records import (
-    LogPosition,
-    count_records,
-    finish_records,
-    fold_records,
-    parse_log_piece,
-    read_log_command,
-)
+from bot.laravel.log_records import LogLook, LogPlace, count_log, log_ends, unread
 from bot.laravel.maintenance import (
     down_command,
     down_refusal,
@@ -70,10 +63,16 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
     folders = await work.folders()
     live = facts.database.database
     # What went live was accounted for against the backup, row by row, in the rehearsal; here nothing may be missing of it.
-    restored = from_json(Plan, incident.plan).scratch_path
+    plan = from_json(Plan, incident.plan)
     loss = await work.work(
         "compare",
-        database.compare(restored, live, beside_the_data(facts), folders.lists),
+        database.compare(
+            plan.scratch_path,
+            live,
+            beside_the_data(facts),
+            folders.lists,
+            before_fingerprint=plan.scratch_fingerprint,
+        ),
         root=folders.scratch_jobs,
     )
     orphans = await work.ask(database.orphans(live, CHECK_LIMIT_S))
@@ -166,8 +165,7 @@ def _verified(
 
 async def _test_app(work: SiteWork, facts: AppFacts) -> bool:
     settings = work.settings
-    log = facts.log_files[0].path if facts.log_files else None
-    before = await _log_size(work, log)
+    before = await _log_ends(work, facts)
     secret = await _enter(work, facts)
     try:
         pages = await work.parts.probe.behind_bypass(settings.url, secret, settings.smoke_paths)
@@ -175,12 +173,12 @@ async def _test_app(work: SiteWork, facts: AppFacts) -> bool:
         raise FailedError(
             f"the application of {work.site_name} cannot be visited: {error} Next: /app check"
         ) from error
-    errors = await _new_errors(work, log, before)
+    errors, blind = await _new_errors(work, before)
     needed = [d for d in await _caches(work, facts) if d.needed]
     reasons = [f"{p.path} answers HTTP {p.status}" for p in pages if p.status != OK_STATUS]
     if errors:
         reasons.append(f"{errors} new errors in the log")
-    await work.tell("tested", _tested(work, pages, errors, needed, reasons))
+    await work.tell("tested", _tested(work, pages, (errors, blind), needed, reasons))
     return not reasons
 
 
@@ -220,25 +218,17 @@ async def _enter(work: SiteWork, facts: AppFacts) -> Secret:
     return secret
 
 
-async def _log_size(work: SiteWork, path: str | None) -> tuple[int, int]:
-    if path is None:
-        return 0, 0
-    piece = parse_log_piece(
-        await work.look_ok(read_log_command(path, 0, limit=1), f"read the size of {path}")
-    )
-    return piece.inode, piece.size if piece.exists else 0
+async def _log_ends(work: SiteWork, facts: AppFacts) -> tuple[LogPlace, ...]:
+    """Return where the application's logs end now; empty where it writes none that Backout knows of."""
+    return await work.ask(log_ends(unread(facts.log_files))) if facts.log_files else ()
 
 
-async def _new_errors(work: SiteWork, path: str | None, before: tuple[int, int]) -> int:
-    if path is None:
-        return 0
-    piece = parse_log_piece(
-        await work.look_ok(read_log_command(path, before[1]), f"read new records of {path}")
-    )
-    if not piece.exists or not piece.data:
-        return 0
-    records, after = fold_records(LogPosition(path=path, inode=piece.inode, offset=before[1]), piece)
-    return count_records((*records, *finish_records(after))).alarms
+async def _new_errors(work: SiteWork, before: tuple[LogPlace, ...]) -> tuple[int, str]:
+    """Return how many errors the logs gained, and why that count may miss some ('': it does not)."""
+    if not before:
+        return 0, "the application writes no log file that can be read"
+    look: LogLook = await work.ask(count_log(before, is_end=True))
+    return look.counts.alarms, look.blind_reason
 
 
 async def _caches(work: SiteWork, facts: AppFacts) -> tuple[CacheDecision, ...]:
@@ -257,9 +247,14 @@ async def _caches(work: SiteWork, facts: AppFacts) -> tuple[CacheDecision, ...]:
 
 
 def _tested(
-    work: SiteWork, pages: list[Answer], errors: int, needed: list[CacheDecision], reasons: list[str]
+    work: SiteWork,
+    pages: list[Answer],
+    found: tuple[int, str],
+    needed: list[CacheDecision],
+    reasons: list[str],
 ) -> Telling:
     items = list(work.settings.manual_checks)
+    errors, blind = found
     data = {
         "passed": not reasons,
         "reasons": reasons,
@@ -274,7 +269,10 @@ def _tested(
         numeric=(1, 2),
     )
     caches = ", ".join(f"{d.clear.value} ({d.reason})" for d in needed) or "none"
-    facts = (("new errors in the log", str(errors)), ("caches to clear", caches))
+    facts = (
+        ("new errors in the log", f"{errors}, but {blind}" if blind else str(errors)),
+        ("caches to clear", caches),
+    )
     entry_text = (
         "The application works (tested while visitors still see the maintenance page)."
         if not reasons

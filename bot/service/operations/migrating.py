@@ -1,0 +1,90 @@
+"""Running approved migrations on a copy or on production, and judging by the data what they did."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.laravel.facts import AppFacts, MigrationFile
+from bot.laravel.guarded import ArtisanRun, Refused, Target, parse_guarded_artisan, shrunk_tables
+from bot.laravel.migrate import MigrationOutcome, migrate_command, migration_verdict
+from bot.model.database import Loss
+from bot.model.errors import FailedError
+from bot.ports.database import Database
+from bot.runbook.wording import loss_sentence
+from bot.service.operations.assess import beside_the_data
+from bot.service.site_work import Folders, SiteWork
+
+NUMBERS_LIMIT_S = 60
+
+
+async def run_migrations(
+    work: SiteWork, folders: Folders, app_path: str, target: Target, approved: list[MigrationFile], where: str
+) -> ArtisanRun:
+    """Run the approved migrations against one database. *Changes*: what they change there.
+
+    *Raises* FailedError where they were not run.
+    """
+    command = migrate_command(app_path=app_path, target=target, approved=approved, timeout=timedelta(hours=2))
+    names = " ".join(f"--path={f.path}" for f in approved)
+    root = folders.scratch_jobs if target.is_scratch else folders.change_jobs
+    output = await work.job(
+        f"migrate-{where}",
+        command,
+        f"php artisan migrate --force {names} (on {target.database})",
+        root=root,
+        allow=(0, 1, 3),
+    )
+    run = parse_guarded_artisan(output)
+    if isinstance(run, Refused):
+        raise FailedError(
+            f"the migration was not run: {run.reason}. Nothing was changed on {work.site_name}. Next: /app deploy"
+        )
+    return run
+
+
+async def judge_migrations(
+    work: SiteWork,
+    facts: AppFacts,
+    folders: Folders,
+    database: Database,
+    run: ArtisanRun,
+    approved: list[MigrationFile],
+    before: str,
+    after: str,
+    where: str,
+    before_fingerprint: str | None = None,
+) -> tuple[list[str], dict[str, list[int]], Loss]:
+    """Return why a migration's result must not stand (empty: it may), the tables that shrank, and the loss table."""
+    verdict = migration_verdict(run, [f.name for f in approved])
+    reasons = [] if verdict.outcome is MigrationOutcome.MIGRATED else [verdict.reason]
+    shrunk = {t: [b, a] for t, (b, a) in shrunk_tables(run).items()}
+    reasons += [f"{t} shrank from {b:,} to {a:,} rows" for t, (b, a) in shrunk.items()]
+    loss = await work.work(
+        f"compare-{where}",
+        database.compare(
+            before, after, beside_the_data(facts), folders.lists, before_fingerprint=before_fingerprint
+        ),
+        root=folders.scratch_jobs,
+    )
+    reasons += [
+        f"{t.reused_keys:,} keys of {t.table} belong to other rows now" for t in loss.tables if t.reused_keys
+    ]
+    told = set(shrunk) >= {t.table for t in loss.tables if t.missing} and not loss.values_lost
+    if loss.verdict != "none" and not (shrunk and told):
+        reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
+    orphans = await work.ask(database.orphans(after, 60))
+    reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
+    reasons += await _stale_numbers(work, database, after)
+    return reasons, shrunk, loss
+
+
+async def _stale_numbers(work: SiteWork, database: Database, place: str) -> list[str]:
+    """Return the tables in which the next row would be refused, as its number was given already; reads only."""
+    if database.counts_on:
+        return []
+    facts = await work.ask(database.facts(place))
+    names = await work.ask(database.stale_numbers(facts, NUMBERS_LIMIT_S))
+    return [
+        f"the next number of {name} was given already: its sequence stands below the highest id, so the next row is refused"
+        for name in names
+    ]

@@ -1,0 +1,330 @@
+"""Step 7, the offer: the corrected migration, fetched, shown, reviewed and rehearsed on a copy of the live database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bot.laravel import git
+from bot.laravel.facts import AppFacts, MigrationFile, app_facts_command, parse_app_facts, pending_migrations
+from bot.laravel.guarded import Target
+from bot.laravel.migrate import migrate_refusal
+from bot.laravel.review import review_migration
+from bot.model.database import Loss
+from bot.model.decision import Choice
+from bot.model.errors import BackoutError, FailedError, UnknownOutcomeError
+from bot.model.event import Kind, NewEntry
+from bot.model.message import Table, Tone
+from bot.model.person import Permission
+from bot.model.step import Step
+from bot.ports.database import Database
+from bot.ports.host import Command
+from bot.runbook.wording import findings_table
+from bot.service.desk import Question
+from bot.service.engine import OperationContext
+from bot.service.operations.migrating import judge_migrations, run_migrations
+from bot.service.parts import Parts
+from bot.service.site_work import Folders, SiteWork, Telling, failed_entry, step_message
+
+_CANDIDATES_SHOWN = 8
+
+_MAKE_TREE = (
+    "set -e; app=$1; tree=$2; umask 077; "
+    'cp -a --reflink=auto -- "$app/vendor" "$tree/vendor"; '
+    '[ ! -f "$app/.env" ] || cp -- "$app/.env" "$tree/.env"; '
+    'mkdir -p -- "$tree/storage/framework/cache/data" "$tree/storage/framework/sessions" "$tree/storage/framework/views" '
+    '"$tree/storage/logs" "$tree/storage/app" "$tree/bootstrap/cache"'
+)
+"""Fills a work tree with what git does not hold, so that its code runs: packages (a copy: a migration may write there), .env, empty storage."""
+
+Rehearsal = tuple[list[str], dict[str, list[int]], list[MigrationFile], Loss | None]
+"""What stands against a commit (empty: nothing), tables that shrank, the migrations that ran, and the loss table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A commit that may be deployed, and what it changes against the deployed one."""
+
+    deployed: str
+    commit: git.CommitNote
+    changes: tuple[git.FileChange, ...]
+
+    @property
+    def migrations(self) -> tuple[str, ...]:
+        """Return the paths of the migration files it adds or changes."""
+        return tuple(c.path for c in git.migration_changes(self.changes) if c.status != "D")
+
+
+async def propose(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Fetch, show and rehearse a corrected commit. *Changes*: git's view of the remote, and scratch; no file of the site."""
+    work = SiteWork(ctx, parts)
+    await work.began(Step.DEPLOY, "Fetching what the remote offers.")
+    deployed, notes = await _fetched(work)
+    wanted = str(ctx.args.get("commit") or "")
+    candidates = [n for n in notes if any(p.startswith("database/migrations/") for p in n.files)]
+    chosen = [n for n in notes if wanted and n.commit.startswith(wanted)] if wanted else candidates
+    if len(chosen) != 1:
+        await work.tell("choose", _choose(deployed, notes, chosen, wanted))
+        return {"offered": [n.commit for n in chosen]}
+    changes = git.parse_changed_files(
+        await work.look_ok(
+            git.changed_files_command(work.settings.app_path, deployed, chosen[0].commit),
+            "git: list changed files",
+        )
+    )
+    offer = Offer(deployed=deployed, commit=chosen[0], changes=changes)
+    facts = await work.app_facts()
+    database = work.database(facts)
+    findings = await _review(work, offer, facts, database)
+    await work.tell("proposed", _proposed(offer, findings))
+    reasons, shrunk, approved, loss = await _rehearse(work, offer, facts, database)
+    await work.tell("rehearsed", _rehearsed(work, offer, findings, reasons, shrunk, approved, loss))
+    return {"passed": not reasons, "commit": offer.commit.commit}
+
+
+async def _fetched(work: SiteWork) -> tuple[str, tuple[git.CommitNote, ...]]:
+    settings, path = work.settings, work.settings.app_path
+    folders = await work.folders()
+    tree = git.parse_work_tree(
+        await work.look_ok(git.work_tree_command(path), "git: read the deployed commit")
+    )
+    fetch = git.fetch_command(path, settings.remote, settings.branch)
+    await work.job(
+        "fetch", fetch, f"git fetch {settings.remote} {settings.branch}", root=folders.scratch_jobs
+    )
+    offered = git.parse_commit(
+        await work.look_ok(
+            git.remote_commit_command(path, settings.remote, settings.branch), "git: read the remote's commit"
+        )
+    )
+    relation = git.parse_relation(
+        await work.look_ok(
+            git.counts_command(path, tree.commit, offered), "git: compare with the deployed commit"
+        )
+    )
+    if reason := git.relation_refusal(relation):
+        raise FailedError(
+            f"{reason}. Nothing was changed on {work.site_name}. Push the corrected commit, then: /app deploy"
+        )
+    notes = git.parse_commits(
+        await work.look_ok(git.commits_command(path, tree.commit, offered), "git: list the offered commits")
+    )
+    return tree.commit, notes
+
+
+def _choose(
+    deployed: str, notes: tuple[git.CommitNote, ...], chosen: list[git.CommitNote], wanted: str
+) -> Telling:
+    why = (
+        f"No offered commit starts with {wanted}."
+        if wanted and not chosen
+        else "Each contains those before it."
+    )
+    shown = (chosen or list(notes))[:_CANDIDATES_SHOWN]
+    table = Table(
+        columns=("commit", "when", "author", "subject"),
+        rows=tuple((n.commit[:12], f"{n.time:%Y-%m-%d %H:%M}", n.author, n.subject) for n in shown),
+    )
+    choices = [
+        Choice(
+            key=n.commit[:12],
+            label=f"{n.commit[:8]} {n.subject[:50]}",
+            starts="propose",
+            args={"commit": n.commit},
+        )
+        for n in shown
+    ]
+    choices.append(
+        Choice(key="skip", label="Leave the corrected migration out for now", starts="skip_deploy")
+    )
+    message = step_message(
+        Step.DEPLOY,
+        f"The remote offers {len(notes)} commit(s) on top of {deployed[:12]}. {why}",
+        Tone.WARNING,
+        table=table,
+    )
+    question = Question(
+        purpose="propose",
+        question="Which commit is the corrected one?",
+        body="It is reviewed and rehearsed on a copy first; production is not changed by this answer.",
+        choices=tuple(choices),
+        step=Step.DEPLOY,
+    )
+    return Telling(messages=[message], questions=[question])
+
+
+async def _review(work: SiteWork, offer: Offer, facts: AppFacts, database: Database) -> list[dict[str, Any]]:
+    live = await work.ask(database.facts(facts.database.database))
+    findings: list[dict[str, Any]] = []
+    for path in offer.migrations:
+        show = git.show_file_command(work.settings.app_path, offer.commit.commit, path)
+        source = await work.look_ok(show, f"git show {offer.commit.commit[:12]}:{path}")
+        found = review_migration(
+            source,
+            driver=facts.database.driver,
+            version=facts.laravel,
+            cascading_children={k: list(v) for k, v in live.cascading_children.items()},
+        )
+        findings += [
+            {"file": path, "code": f.code, "severity": f.severity.value, "line": f.line, "message": f.message}
+            for f in found
+        ]
+    return findings
+
+
+def _proposed(offer: Offer, findings: list[dict[str, Any]]) -> Telling:
+    note = offer.commit
+    text = f"Commit {note.commit[:12]} by {note.author}: {note.subject}"
+    data = {
+        "commit": note.commit,
+        "subject": note.subject,
+        "author": note.author,
+        "migrations": list(offer.migrations),
+        "findings": findings,
+    }
+    message = step_message(
+        Step.DEPLOY,
+        f"{text}\nRehearsing it on a copy of the live database.",
+        Tone.WORKING,
+        facts=(
+            ("migrations", ", ".join(offer.migrations) or "none"),
+            ("files changed", str(len(offer.changes))),
+        ),
+        table=findings_table(findings),
+    )
+    return Telling(entries=[NewEntry(kind=Kind.CORRECTED_PROPOSED, text=text, data=data)], messages=[message])
+
+
+async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Database) -> Rehearsal:
+    """Run the commit's migrations on a copy, with that commit's own code. Returns what stands against it."""
+    if git.composer_changed(offer.changes):
+        return (
+            [
+                "composer.lock changed: packages must be installed by hand first, Backout does not run composer"
+            ],
+            {},
+            [],
+            None,
+        )
+    folders = await work.folders()
+    tree = f"{folders.scratch}/tree-{work.tag}"
+    await _make_tree(work, folders, tree, offer.commit.commit)
+    try:
+        outcome = await _rehearse_in(work, offer, facts, database, folders, tree)
+    except UnknownOutcomeError:
+        raise  # not an end: the same tree is used when this is looked at again
+    except BackoutError:
+        await _remove_tree(work, folders, tree)
+        raise
+    await _remove_tree(work, folders, tree)
+    return outcome
+
+
+async def _rehearse_in(
+    work: SiteWork, offer: Offer, facts: AppFacts, database: Database, folders: Folders, tree: str
+) -> Rehearsal:
+    tree_facts = parse_app_facts(
+        await work.look_ok(app_facts_command(tree), f"php: read the migrations of {offer.commit.commit[:12]}")
+    )
+    pending = pending_migrations(tree_facts)
+    approved = [f for f in tree_facts.migration_files if f.name in pending]
+    if reason := migrate_refusal(tree_facts.migration_rows, pending, [f.name for f in approved]):
+        return [reason], {}, [], None
+    live = facts.database.database
+    scratch = database.scratch_place(folders.scratch, "deploy", work.tag)
+    title = step_message(Step.DEPLOY, "Copying the live database to scratch.", Tone.WORKING)
+    copied = await work.scratch("scratch", database, database.copy(live, scratch), title)
+    target = Target(driver=facts.database.driver, database=copied.path, is_scratch=True)
+    run = await run_migrations(work, folders, tree, target, approved, "scratch")
+    reasons, shrunk, loss = await judge_migrations(
+        work, facts, folders, database, run, approved, live, copied.path, "scratch"
+    )
+    return reasons, shrunk, approved, loss
+
+
+async def _remove_tree(work: SiteWork, folders: Folders, tree: str) -> None:
+    remove = git.remove_worktree_command(work.settings.app_path, tree)
+    await work.job(
+        "tree-off", remove, f"git worktree remove {tree}", root=folders.scratch_jobs, allow=(0, 128)
+    )
+
+
+async def _make_tree(work: SiteWork, folders: Folders, tree: str, commit: str) -> None:
+    add = git.add_worktree_command(work.settings.app_path, tree, commit)
+    await work.job("tree", add, f"git worktree add {tree} {commit[:12]}", root=folders.scratch_jobs)
+    fill = Command(argv=["sh", "-c", _MAKE_TREE, "sh", work.settings.app_path, tree])
+    await work.job(
+        "tree-fill", fill, f"fill {tree} with packages, .env and empty storage", root=folders.scratch_jobs
+    )
+
+
+def _rehearsed(
+    work: SiteWork,
+    offer: Offer,
+    findings: list[dict[str, Any]],
+    reasons: list[str],
+    shrunk: dict[str, list[int]],
+    approved: list[MigrationFile],
+    loss: Loss | None,
+) -> Telling:
+    commit = offer.commit.commit
+    data = {
+        "commit": commit,
+        "passed": not reasons,
+        "reasons": reasons,
+        "shrunk": shrunk,
+        "approved": [[f.name, f.sha256] for f in approved],
+        "deployed": offer.deployed,
+    }
+    table = findings_table(findings)
+    if reasons:
+        text = f"Stopped by the rehearsal: commit {commit[:12]} would do harm. {'; '.join(reasons)}. Production was not changed."
+        message = step_message(
+            Step.DEPLOY, text, Tone.BAD, table=table, next_steps=("/app deploy <another commit>",)
+        )
+        entries = [
+            NewEntry(kind=Kind.CORRECTED_REHEARSED, text=text, data=data),
+            failed_entry(Step.DEPLOY, text),
+        ]
+        return Telling(
+            entries=entries, messages=[message], void=["deploy"], void_reason="Another commit was rehearsed."
+        )
+    moved = (
+        f"{loss.values_moved:,} values move to their new place"
+        if loss and loss.values_moved
+        else "nothing is lost"
+    )
+    text = f"Rehearsed: commit {commit[:12]} runs whole on the copy, no table shrinks, {moved}."
+    message = step_message(Step.DEPLOY, text, Tone.WARNING, table=table)
+    return Telling(
+        entries=[NewEntry(kind=Kind.CORRECTED_REHEARSED, text=text, data=data)],
+        messages=[message],
+        questions=[_approve(work, offer, approved, text)],
+    )
+
+
+def _approve(work: SiteWork, offer: Offer, approved: list[MigrationFile], text: str) -> Question:
+    names = ", ".join(f.name for f in approved)
+    return Question(
+        purpose="deploy",
+        question=f"Deploy {offer.commit.commit[:12]} and run its migration on {work.site_name}?",
+        body=f"{text} It checks out that commit and runs {names}, nothing else. It can be undone together with the cut-over.",
+        choices=(
+            Choice(
+                key="approve",
+                label="Deploy and migrate",
+                style="danger",
+                starts="deploy",
+                args={
+                    "commit": offer.commit.commit,
+                    "deployed": offer.deployed,
+                    "approved": [[f.name, f.sha256] for f in approved],
+                },
+            ),
+            Choice(key="reject", label="No", rejects=True),
+        ),
+        permission=Permission.APPROVE,
+        step=Step.DEPLOY,
+        expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
+    )
