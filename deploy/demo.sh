@@ -5,6 +5,7 @@
 #   sh deploy/demo.sh --play             play it through the JSON API; exit status 0 only when the oracle agrees
 #   sh deploy/demo.sh --compare          play the runbook by hand on a copy first, and show both results
 #
+#   --database ENGINE   sqlite (where nothing is said), mariadb or postgresql; a server is started for the site alone
 #   --photos N     rows of the site (50,000)        --port N       port of the console (a free one)
 #   --fault NAME   put in a fault; it must be noticed, and the exit status is not 0:
 #                  cut-backup, wrong-target, writer, lost-comment
@@ -20,8 +21,21 @@ case " $* " in
     ;;
 esac
 . "$repo/deploy/prepare.sh"
+engine=sqlite said=
+for word; do
+    case $said in --database) engine=$word ;; esac
+    case $word in --database=*) engine=${word#*=} ;; esac
+    said=$word
+done
+# shellcheck disable=SC2154 # the names come from prepare.sh
+case $engine in
+sqlite) engine_packages=$sqlite_packages ;;
+mariadb) engine_packages=$mariadb_packages ;;
+postgresql) engine_packages=$postgresql_packages ;;
+*) stop "--database is sqlite, mariadb or postgresql, not $engine. Nothing was installed." ;;
+esac
 # shellcheck disable=SC2086,SC2154 # one word for each package; the names come from prepare.sh
-need_packages $demo_packages
+need_packages $demo_packages $engine_packages
 need_venv
 cd "$repo"
 exec "$python" -m tests.site.demo --folder "$repo/.demo" "$@"

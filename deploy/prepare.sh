@@ -4,11 +4,16 @@
 # Both change only what is missing. Where something is missing that cannot be installed here, they say exactly what,
 # and stop with exit status 2.
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2154 # the two lists are for those who source this, and `repo` comes from them
+# shellcheck disable=SC2034,SC2154 # the lists are for those who source this, and `repo` comes from them
 
-demo_packages='php-cli php-sqlite3 php-mbstring php-xml php-curl php-laravel-framework php-doctrine-dbal
-    openssh-server sqlite3 git zstd python3-venv'
-test_packages="$demo_packages chromium chromium-driver shellcheck"
+# The site's own, and what each engine's site needs beside it.
+demo_packages='php-cli php-mbstring php-xml php-curl php-laravel-framework php-doctrine-dbal
+    openssh-server git zstd python3-venv'
+sqlite_packages='php-sqlite3 sqlite3'
+mariadb_packages='php-mysql mariadb-server-core mariadb-client-core mariadb-client'
+postgresql_packages='php-pgsql postgresql-15 postgresql-client-15'
+test_packages="$demo_packages $sqlite_packages $mariadb_packages $postgresql_packages
+    chromium chromium-driver shellcheck bzip2 zip"
 
 # The same in every login: messages, sorting and files as the tests expect them.
 LC_ALL=C.UTF-8
@@ -47,6 +52,7 @@ $how"
 $how"
     say "Installing: $missing"
     keep_public_sshd_off
+    case " $missing" in *' postgresql-15 '*) keep_public_postgresql_off ;; esac
     # shellcheck disable=SC2086 # one word for each package is meant
     as_root env DEBIAN_FRONTEND=noninteractive sh -c \
         'apt-get -qq update && apt-get -qq -y install --no-install-recommends "$@" </dev/null >/dev/null' sh $missing ||
@@ -76,6 +82,18 @@ keep_public_sshd_off() {
     if is_installed openssh-server || [ -e /etc/ssh/sshd_not_to_be_run ]; then return 0; fi
     as_root sh -c 'mkdir -p /etc/ssh && : >/etc/ssh/sshd_not_to_be_run' || stop "/etc/ssh cannot be written."
     say "Its own sshd is kept off by the file /etc/ssh/sshd_not_to_be_run; remove that file if you want a public one."
+}
+
+# Only PostgreSQL's programs are wanted: without a cluster its service has nothing to run. MariaDB's package
+# mariadb-server-core has no service. Source: maintscripts-functions and the postinst of postgresql-common 248, by
+# which a file that is there already is kept.
+keep_public_postgresql_off() {
+    settings=/etc/postgresql-common/createcluster.conf
+    if grep -q '^ *create_main_cluster *= *false' "$settings" 2>/dev/null; then return 0; fi
+    # shellcheck disable=SC2016 # the words are for the other shell
+    as_root sh -c 'mkdir -p "${1%/*}" && echo "create_main_cluster = false" >>"$1"' sh "$settings" ||
+        stop "$settings cannot be written."
+    say "No PostgreSQL cluster of its own is made, by a line in $settings; remove that line if you want one."
 }
 
 is_python_3_11() { # PROGRAM

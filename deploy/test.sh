@@ -43,6 +43,8 @@ find deploy adapters tests .ci \( -name '*.sh' -o -path .ci/run \) -type f -exec
 if [ "$chosen" != 'not long' ]; then
     demo play --play
     demo compare --compare
+    demo mariadb --compare --database mariadb
+    demo postgresql --compare --database postgresql
 fi
 # Two at once, each file as a whole: what a file has built is used by all of its tests.
 step "$python" -m pytest -m "$chosen" --numprocesses 2 --dist loadfile

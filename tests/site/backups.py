@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import gzip
 import os
-import sqlite3
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.site.engines.sqlite import dump_text
+
+__all__ = ["add_decoys", "dump_text", "keep_older_backup"]
+
 DAY_S = 86_400
-
-
-def dump_text(database: Path) -> bytes:
-    """Return the dump of a database as the sqlite3 program writes it."""
-    return subprocess.run(["sqlite3", str(database), ".dump"], capture_output=True, check=True).stdout
 
 
 def day(ago: int = 0) -> str:
@@ -29,25 +27,25 @@ def age(path: Path, days: int) -> None:
     os.utime(path, (moment, moment))
 
 
-def keep_older_backup(database: Path, backups: Path) -> Path:
+def keep_older_backup(dump: bytes, backups: Path) -> Path:
     """Keep a good dump from before the location came, compressed. *Changes* the backup folder."""
     path = backups / f"backup-{day(6)}-030001.sql.gz"
-    path.write_bytes(gzip.compress(dump_text(database), compresslevel=1))
+    path.write_bytes(gzip.compress(dump, compresslevel=1))
     age(path, 6)
     return path
 
 
-def add_decoys(good: Path, live: Path, backups: Path) -> None:
+def add_decoys(good: Path, live: bytes, blog: bytes, backups: Path) -> None:
     """Put beside the good dump what a careless search would take. *Changes* the backup folder.
 
-    A dump cut short, an empty file of a failed job, another site's dump, and, newest of all, the nightly dump that
-    was taken after the migration had done its harm.
+    A dump cut short, an empty file of a failed job, the dump of another site (`blog`), and, newest of all, the nightly
+    dump that was taken after the migration had done its harm (`live`).
     """
     cut_short(good, backups / f"backup-{day(1)}-030001.sql.zst")
     (backups / f"database-{day()}.sql").touch()
-    other_site(backups / f"blog-{day()}.sql")
+    (backups / f"blog-{day()}.sql").write_bytes(blog)
     nightly = backups / f"nightly-{day()}.sql"
-    nightly.write_bytes(dump_text(live))
+    nightly.write_bytes(live)
     newest = max(path.stat().st_mtime for path in backups.iterdir()) + 0.01
     os.utime(nightly, (newest, newest))
 
@@ -60,19 +58,3 @@ def cut_short(good: Path, target: Path) -> None:
         subprocess.run(["zstd", "-q", "-3"], input=part, capture_output=True, check=True).stdout
     )
     age(target, 1)
-
-
-def other_site(target: Path) -> None:
-    """Write the dump of a blog that lives under the same account."""
-    blog = sqlite3.connect(":memory:")
-    blog.executescript(
-        """
-        create table migrations (id integer primary key autoincrement not null, migration varchar not null,
-                                 batch integer not null);
-        insert into migrations (migration, batch) values ('2023_05_01_100000_create_articles_table', 1);
-        create table articles (id integer primary key autoincrement not null, title varchar not null, body text);
-        insert into articles (title, body) values ('On dumps', 'It ends with -- Dump completed on, mostly.');
-        """
-    )
-    target.write_text("PRAGMA foreign_keys=OFF;\n" + "\n".join(blog.iterdump()) + "\n", encoding="utf-8")
-    blog.close()

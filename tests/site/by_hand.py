@@ -3,7 +3,8 @@
     python -m tests.site.by_hand FOLDER [--json]
 
 The production below FOLDER is only read. The copy is its own: database, remote, ports, paths. Where the runbook says
-tinker, which Debian's Laravel 8 does not have, the same counts are asked of the same models through `php -r`.
+tinker, which Debian's Laravel 8 does not have, the same counts are asked of the same models through `php -r`. The
+password that a person would type at `-p` stands in `~/.my.cnf` or `~/.pgpass`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.site.clone import clone_production
-from tests.site.production import Production, environment, stop
+from tests.site.production import Production, environment, session, stop
+from tests.site.sessions import Session, SqliteSession
 from tests.site.since import Record
 
 BOOT = (
@@ -44,12 +45,12 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One check of the runbook: what it says there should be, and what came."""
+    """One check of the runbook: what it says there should be, and what came; None where it ended with an error."""
 
     step: int
     check: str
     expected: int
-    value: int
+    value: int | None
     green: bool
 
 
@@ -66,7 +67,7 @@ class Evening:
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=self.production.app_path,
-            env=environment(self.production),
+            env=environment(self.production) | client_places(self.production),
             input=answer,
             capture_output=True,
             text=True,
@@ -77,8 +78,8 @@ class Evening:
         self.steps.append(Step(step=step, command=shown, exit_status=done.returncode))
         return done.stdout
 
-    def ask(self, expression: str) -> int:
-        """Return the value of an expression that the runbook would type into tinker. Reads only."""
+    def ask(self, expression: str) -> int | None:
+        """Return the value of an expression that the runbook would type into tinker, None for an error. Reads only."""
         code = f"{BOOT} echo json_encode((int) ({expression}));"
         done = subprocess.run(
             ["php", "-r", code],
@@ -86,9 +87,9 @@ class Evening:
             env=environment(self.production),
             capture_output=True,
             text=True,
-            check=True,
+            check=False,
         )
-        return int(done.stdout)
+        return int(done.stdout) if done.returncode == 0 else None
 
     def check(self, step: int, expression: str, expected: int) -> None:
         """Make a check of the runbook that names the number there should be."""
@@ -100,9 +101,8 @@ class Evening:
     def check_some(self, step: int, expression: str) -> None:
         """Make a check of the runbook that only asks for more than nothing."""
         value = self.ask(expression)
-        self.checks.append(
-            Check(step=step, check=f"{expression} > 0", expected=1, value=value, green=value > 0)
-        )
+        green = value is not None and value > 0
+        self.checks.append(Check(step=step, check=f"{expression} > 0", expected=1, value=value, green=green))
 
 
 def play_by_hand(folder: Path) -> dict[str, Any]:
@@ -122,6 +122,7 @@ def play_by_hand(folder: Path) -> dict[str, Any]:
 def play(production: Production) -> dict[str, Any]:
     """Play steps 1 to 10 on a production that may be spoilt. *Changes* all of it."""
     (production.home_path / "backups").symlink_to(production.backups_path)
+    keep_passwords(production)
     truth = Truth(production)
     evening = Evening(production=production)
     evening.type(1, "php artisan tinker")
@@ -142,16 +143,41 @@ def play(production: Production) -> dict[str, Any]:
     }
 
 
+def keep_passwords(production: Production) -> None:
+    """Write the file in the home that spares a person the typing of a password. *Changes* that file."""
+    if production.server is None:
+        return
+    login = production.server.login()
+    if login.driver == "mysql":
+        name, text = (
+            ".my.cnf",
+            f'[client]\nhost={login.host}\nport={login.port}\npassword="{login.password}"\n',
+        )
+    else:
+        name, text = ".pgpass", f"*:*:*:*:{login.password}\n"
+    path = production.home_path / name
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+
+
+def client_places(production: Production) -> dict[str, str]:
+    """Return by which variables psql finds a server that listens on no usual port."""
+    if production.server is None or production.server.driver != "pgsql":
+        return {}
+    login = production.server.login()
+    return {"PGHOST": login.host, "PGPORT": str(login.port)}
+
+
 def restore(evening: Evening, truth: Truth) -> None:
     """Steps 3 to 5: find the backup, copy the broken database aside, put the backup in its place."""
     backup = shlex.quote(f"{evening.production.backups_path}/{evening.production.good_backup.name}")
     evening.type(3, "ls -lth ~/backups/ | head -10")
     evening.type(3, f"stat {backup}")
     evening.type(3, f"head -n 50 {backup}")
-    evening.type(4, "cp database/database.sqlite database/database.sqlite.backup")
-    # The deploy script keeps text dumps: they are turned into the file that the runbook copies.
-    evening.type(5, f"sqlite3 ~/backups/database.sqlite.backup < {backup}")
-    evening.type(5, "cp ~/backups/database.sqlite.backup database/database.sqlite")
+    safety_copy, *restore_commands = evening.production.engine.by_hand(evening.production, backup)
+    evening.type(4, safety_copy)
+    for command in restore_commands:
+        evening.type(5, command)
     evening.check_some(5, "Photo::whereNotNull('caption')->count()")
     evening.check(5, "Photo::count()", truth.photos)
 
@@ -195,51 +221,42 @@ def reopen(evening: Evening) -> None:
 
 
 class Truth:
-    """What the data were before the deployment and since, and what they are now: counted in the files themselves."""
+    """What the data were before the deployment and since, and what they are now: counted in the databases themselves."""
 
     def __init__(self, production: Production) -> None:
         self._production = production
         self._since = Record.load(production.oracle_path / "since.json")
-        before = production.oracle_path / "before.sqlite"
-        self.photos = count(before, "select count(*) from photos")
-        self.captions = count(before, "select count(caption) from photos")
-        self._locations = count(before, "select count(location) from photos")
-        self._comments = count(before, "select count(*) from comments")
+        with closing(SqliteSession(production.oracle_path / "before.sqlite", read_only=True)) as before:
+            self.photos = before.number("select count(*) from photos")
+            self.captions = before.number("select count(caption) from photos")
+            self._locations = before.number("select count(location) from photos")
+            self._comments = before.number("select count(*) from comments")
 
     def now(self) -> dict[str, dict[str, int]]:
         """Return, for each kind of data, how much there was and how much there is. Reads only."""
-        live, since = self._production.database_path, self._since
+        with closing(session(self._production)) as live:
+            return self._counted(live)
+
+    def _counted(self, live: Session) -> dict[str, dict[str, int]]:
+        since = self._since
         uploads = [upload["photo"]["filename"] for upload in since.uploads]
         deleted = set(since.deleted_photos)
         kept = [u["photo"]["filename"] for u in since.uploads if u["photo"]["id"] not in deleted]
         typed = [e for e in since.edits if e["photo_id"] not in deleted]
+        comments = [row["body"] for row in since.comments if row["photo_id"] not in deleted]
         return {
-            "photos": pair(self.photos, count(live, "select count(*) from photos")),
-            "captions": pair(self.captions, count(live, "select count(caption) from posts")),
-            "location": pair(self._locations, count(live, "select count(location) from photos")),
-            "comments": pair(self._comments, count(live, "select count(*) from comments")),
+            "photos": pair(self.photos, live.number("select count(*) from photos")),
+            "captions": pair(self.captions, captions_shown(live)),
+            "location": pair(self._locations, counted(live, "photos", "location")),
+            "comments": pair(self._comments, live.number("select count(*) from comments")),
             "uploads since": pair(len(kept), present(live, "photos", "filename", uploads)),
-            "comments since": pair(len(self._comments_since(deleted)), self._comments_found(deleted)),
-            "edits since": pair(len(typed), sum(self._edit_stands(edit) for edit in typed)),
+            "comments since": pair(len(comments), present(live, "comments", "body", comments)),
+            "edits since": pair(len(typed), sum(edit_stands(live, edit) for edit in typed)),
             "deletions since": pair(
                 len(deleted), len(deleted) - present(live, "photos", "id", sorted(deleted))
             ),
+            "posts without a photo": pair(0, orphan_posts(live)),
         }
-
-    def _comments_since(self, deleted: set[int]) -> list[str]:
-        return [row["body"] for row in self._since.comments if row["photo_id"] not in deleted]
-
-    def _comments_found(self, deleted: set[int]) -> int:
-        return present(self._production.database_path, "comments", "body", self._comments_since(deleted))
-
-    def _edit_stands(self, edit: dict[str, Any]) -> bool:
-        found = count(
-            self._production.database_path,
-            "select count(*) from photos where id = ? and updated_at = ?",
-            edit["photo_id"],
-            edit["photo"]["updated_at"],
-        )
-        return found == 1
 
 
 def pair(before: int, after: int) -> dict[str, int]:
@@ -247,15 +264,53 @@ def pair(before: int, after: int) -> dict[str, int]:
     return {"before": before, "after": after}
 
 
-def count(path: Path, sql: str, *values: Any) -> int:
-    """Return the one number of a query. Reads only."""
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-        return int(database.execute(sql, values).fetchone()[0])
+def has_column(live: Session, table: str, column: str) -> bool:
+    """Return whether a table has a column. Reads only."""
+    if isinstance(live, SqliteSession):
+        there = live.query("select 1 from pragma_table_info(?) where name = ?", table, column)
+    else:
+        wanted = (
+            "table_name = ? and column_name = ? and table_schema not in ('pg_catalog', 'information_schema')"
+        )
+        there = live.query(f"select 1 from information_schema.columns where {wanted}", table, column)
+    return bool(there)
 
 
-def present(path: Path, table: str, column: str, values: list[Any]) -> int:
+def counted(live: Session, table: str, column: str) -> int:
+    """Return how many rows have a value in a column, 0 where there is no such column. Reads only."""
+    if not has_column(live, table, column):
+        return 0
+    return live.number(f"select count({column}) from {table}")
+
+
+def captions_shown(live: Session) -> int:
+    """Return how many photos show a caption, from their post, or from themselves where they hang on none. Reads only."""
+    own = "photos.caption" if has_column(live, "photos", "caption") else "null"
+    if not has_column(live, "photos", "post_id"):
+        return counted(live, "photos", "caption")
+    joined = "photos left join posts on posts.id = photos.post_id"
+    return live.number(f"select count(coalesce(posts.caption, {own})) from {joined}")
+
+
+def orphan_posts(live: Session) -> int:
+    """Return how many posts no photo hangs on. Reads only."""
+    if not has_column(live, "posts", "id"):
+        return 0
+    if not has_column(live, "photos", "post_id"):
+        return live.number("select count(*) from posts")
+    unused = "not exists (select 1 from photos where photos.post_id = posts.id)"
+    return live.number(f"select count(*) from posts where {unused}")
+
+
+def present(live: Session, table: str, column: str, values: list[Any]) -> int:
     """Return how many of these values a column holds. Reads only."""
-    return sum(count(path, f"select count(*) from {table} where {column} = ?", value) for value in values)
+    return sum(live.number(f"select count(*) from {table} where {column} = ?", value) for value in values)
+
+
+def edit_stands(live: Session, edit: dict[str, Any]) -> bool:
+    """Return whether a photo was last changed by this very edit. Reads only."""
+    sql = "select count(*) from photos where id = ? and updated_at = ?"
+    return live.number(sql, edit["photo_id"], edit["photo"]["updated_at"]) == 1
 
 
 def http_status(url: str) -> int:

@@ -10,12 +10,13 @@ from typing import Any
 from tests.site.history import git
 from tests.site.production import (
     Production,
-    copy_database,
     load,
+    server_at_rest,
     set_places_in_env,
     start,
     write_deploy_script,
 )
+from tests.site.servers import free_port
 
 # What belongs to a running production, or knows its place: ports and pids, logs of the servers, compiled views,
 # cached settings (they would name the first production's database), and the home in which Backout keeps its jobs.
@@ -26,15 +27,18 @@ LEFT_BEHIND_EMPTY = ("home", "app/bootstrap/cache", "app/storage/framework/views
 def clone_production(template: Path, folder: Path, *, run: bool = True) -> Production:
     """Copy the production below `template` to the new `folder`, start it with `run`, and return it.
 
-    The copy has its own database, remote, ports and paths; the host key is the same. The database is copied by
-    SQLite's backup API, so the first production may be running. *Changes*: the new folder.
+    The copy has its own database, remote, ports and paths; the host key is the same. The first production may be
+    running: SQLite's file is copied by its backup API, a server is ended for the moment of the copy. *Changes*: the new
+    folder; the place of the first one's server socket.
     """
     first, folder = load(template.resolve()), folder.resolve()
     shutil.copytree(first.folder, folder, ignore=ignored(first))
     for name in LEFT_BEHIND_EMPTY:
         (folder / name).mkdir(exist_ok=True)
-    production = replace(moved(first, folder), ssh_port=0, url="", pids=())
-    copy_database(first.database_path, production.database_path)
+    server = replace(first.server, port=free_port(), socket="") if first.server else None
+    production = replace(moved(first, folder), ssh_port=0, url="", pids=(), server=server)
+    with server_at_rest(first.folder):
+        production.engine.copy(first, production)
     set_places_in_env(production)
     write_deploy_script(production)
     git(production.app_path, "remote", "set-url", "origin", str(production.git_remote))

@@ -1,6 +1,6 @@
 """The demo: builds a production, starts the bot, and plays the incident when asked to.
 
-python -m tests.site.demo --folder FOLDER [--play] [--compare] [--photos 50000] [--fault NAME]
+python -m tests.site.demo --folder FOLDER [--database ENGINE] [--play] [--compare] [--photos 50000] [--fault NAME]
 """
 
 from __future__ import annotations
@@ -8,17 +8,18 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 import tomllib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from tests.site import by_hand, faults, production
 from tests.site.bot_settings import APPROVER, RESPONDER, write_settings
+from tests.site.engines.catalog import ENGINES
 from tests.site.play import Player, PlayStoppedError, play
 from tests.site.production import Production
 from tests.site.running_bot import RunningBot
@@ -38,9 +39,10 @@ def main() -> int:
             return 2
         _stop_old(folder)
         shutil.rmtree(folder)
-    print(f"Building a production with {args.photos:,} photos below {folder}")
-    site = production.build(folder / "production", photos=args.photos)
+    print(f"Building a production on {args.database} with {args.photos:,} photos below {folder}")
+    site = production.build(folder / "production", photos=args.photos, database=args.database)
     compared = _by_hand(site) if args.compare else None
+    site = production.load(site.folder)  # the server's socket stands elsewhere after the comparison's copy
     settings = write_settings(site, folder / "bot", port=args.port or free_port(), first_photo=_a_photo(site))
     bot = RunningBot(settings, _port(settings))
     tokens = {name: bot.token(name) for name in (RESPONDER, APPROVER)}
@@ -63,6 +65,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--folder", type=Path, default=REPOSITORY / ".demo")
     parser.add_argument("--photos", type=int, default=50_000)
+    parser.add_argument("--database", choices=sorted(ENGINES), default="sqlite")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--play", action="store_true", help="play the incident through the JSON API")
     parser.add_argument("--compare", action="store_true", help="play the runbook by hand on a copy first")
@@ -84,11 +87,8 @@ def _port(settings: Path) -> int:
 
 
 def _a_photo(site: Production) -> int:
-    connection = sqlite3.connect(f"file:{site.database_path}?mode=ro", uri=True)
-    try:
-        return int(connection.execute("select min(id) from photos").fetchone()[0])
-    finally:
-        connection.close()
+    with closing(production.session(site)) as live:
+        return live.number("select min(id) from photos")
 
 
 def _by_hand(site: Production) -> dict[str, Any]:

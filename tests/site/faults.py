@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 
-from tests.site.production import Production
+from tests.site.production import Production, session
+from tests.site.running_bot import REPOSITORY
 
 _WRITER = """
-import sqlite3, sys, time
-connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+import sys, time
+from pathlib import Path
+from tests.site.production import load, session
+live = session(load(Path(sys.argv[1])))
 for second in range(600):
-    connection.execute("update users set updated_at = datetime('now') where id = (select min(id) from users)")
+    live.query("update users set updated_at = current_timestamp where id = 1")
     time.sleep(0.2)
 """
 
@@ -28,23 +31,21 @@ def cut_backup(site: Production) -> None:
 
 def wrong_target(site: Production) -> None:
     """Point the application to another database after the plan was approved of one."""
-    other = site.folder / "other.sqlite"
-    with sqlite3.connect(site.database_path) as source, sqlite3.connect(other) as target:
-        source.backup(target)
+    here, other = site.engine.second_database(site)
     env = site.app_path / ".env"
-    env.write_text(env.read_text().replace(str(site.database_path), str(other)))
+    env.write_text(env.read_text().replace(f"DB_DATABASE={here}", f"DB_DATABASE={other}"))
 
 
 def writer(site: Production) -> None:
     """Start a program that writes to the database although the application is down."""
-    _writers.append(subprocess.Popen([sys.executable, "-c", _WRITER, str(site.database_path)]))
+    command = [sys.executable, "-c", _WRITER, str(site.folder)]
+    _writers.append(subprocess.Popen(command, cwd=REPOSITORY))
 
 
 def lost_comment(site: Production) -> None:
     """Remove one comment behind everyone's back after the cut-over."""
-    with sqlite3.connect(site.database_path) as connection:
-        connection.execute("delete from comments where id = (select min(id) from comments)")
-    connection.close()
+    with closing(session(site)) as live:
+        live.query("delete from comments where id = ?", live.number("select min(id) from comments"))
 
 
 FAULTS: dict[str, tuple[str, Callable[[Production], None]]] = {

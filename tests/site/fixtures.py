@@ -1,33 +1,43 @@
 """Pytest fixtures: a small production, built once, and for each test a running copy of its own.
 
-A test module imports what it uses: `from tests.site.fixtures import production, production_template`.
+A test module imports what it uses: `from tests.site.fixtures import production, production_template`. The two are on
+SQLite; for the other engines `template_on(factory, "mariadb")` gives what may be cloned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.servers.fixtures import made_once
 from tests.site.clone import clone_production
 from tests.site.production import Production, build, load, stop
 
-__all__ = ["clone_production", "production", "production_template"]
+__all__ = ["clone_production", "production", "production_template", "template_on"]
 
 SMALL = 2_000
 
 
+def template_on(factory: pytest.TempPathFactory, database: str, photos: int = SMALL) -> Production:
+    """Return a small production on that engine that is not running: never change it, clone it.
+
+    It is built once for each engine and number of photos, however many modules and processes of the test run use it.
+    """
+    folder = made_once(
+        factory,
+        f"production-on-{database}-{photos}",
+        partial(build, photos=photos, database=database, run=False),
+    )
+    return load(folder)
+
+
 @pytest.fixture(scope="session")
 def production_template(tmp_path_factory: pytest.TempPathFactory) -> Production:
-    """Return a small production that is not running: never change it, clone it.
-
-    It stands in the session's own folder, so that it is built once however many modules import this fixture.
-    """
-    folder = tmp_path_factory.getbasetemp() / "production-template"
-    if (folder / "production.json").exists():
-        return load(folder)
-    return build(folder, photos=SMALL, run=False)
+    """Return a small production on SQLite that is not running: never change it, clone it."""
+    return template_on(tmp_path_factory, "sqlite")
 
 
 @pytest.fixture

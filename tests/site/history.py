@@ -22,7 +22,7 @@ COMMITS = (
     ),
     (
         "commits/4-native-drop",
-        "Convert to posts: drop the column in place, comments stay",
+        "Convert to posts: drop the column in place, comments stay, ids go on",
         "2025-11-25T14:10:00Z",
     ),
 )
@@ -64,12 +64,17 @@ def git(folder: Path, *arguments: str, moment: str = "2025-11-01T09:00:00Z") -> 
     return done.stdout.strip()
 
 
-def write_history(author: Path, remote: Path) -> History:
-    """Write all five commits into `author` and make an empty bare `remote`; nothing is published yet."""
+def write_history(author: Path, remote: Path, old_schema: str) -> History:
+    """Write all five commits into `author` and make an empty bare `remote`; nothing is published yet.
+
+    `old_schema` is the name of the file that an engine of earlier days has left; Laravel would load one of its own engine.
+    """
     for folder, options in ((author, ()), (remote, ("--bare",))):
         folder.mkdir(parents=True)
         git(folder, "init", "--quiet", "--initial-branch=main", *options)
-    commits = [commit_files(author, HERE / name, message, moment) for name, message, moment in COMMITS]
+    commits = [
+        commit_files(author, HERE / name, message, moment, old_schema) for name, message, moment in COMMITS
+    ]
     return History(
         author=author,
         base=commits[0],
@@ -80,11 +85,14 @@ def write_history(author: Path, remote: Path) -> History:
     )
 
 
-def commit_files(author: Path, files: Path, message: str, moment: str) -> str:
+def commit_files(author: Path, files: Path, message: str, moment: str, old_schema: str) -> str:
     """Lay files over the working tree, commit them, and return the commit's id. *Changes* `author`."""
     shutil.copytree(
         files, author, dirs_exist_ok=True, ignore=shutil.ignore_patterns("vendor", "env", "gitignore")
     )
+    schema = author / "database" / "schema"
+    for path in schema.glob("mysql-schema.sql"):
+        path.rename(schema / old_schema)
     if (files / "gitignore").exists():
         shutil.copy(files / "gitignore", author / ".gitignore")
     git(author, "add", "--all")

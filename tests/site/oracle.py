@@ -5,6 +5,8 @@
 What is expected is computed from two things kept apart from the production: `oracle/before.sqlite`, a copy taken
 right before the deployment, and `oracle/since.json`, each row written after it. Differences are named by primary
 key and column, never by value. The last line is `oracle: agrees` (exit status 0) or `oracle: disagrees: …` (1).
+
+A database on a server is first copied, by `oracle_export.py` and the engine's own client, into a file like `before`.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
+import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,11 +52,15 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What of a table's structure must survive: columns, foreign keys, and the columns of each index."""
+    """What of a table's structure must survive: columns, foreign keys, and the columns of each index.
+
+    `details` are the columns in the words of a server's engine: type, default, collation; none for SQLite.
+    """
 
     columns: frozenset[str]
     foreign_keys: frozenset[tuple[str, str, str, str]]  # column, parent table, parent column, on delete
     indexes: frozenset[tuple[bool, tuple[str, ...]]]  # unique, columns
+    details: frozenset[str] = frozenset()
 
 
 class Database:
@@ -75,7 +83,7 @@ class Database:
         names = self.query(
             "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\'"
         )
-        return {row["name"] for row in names}
+        return {row["name"] for row in names} - {"~details"}
 
     def rows(self, table: str, key: tuple[str, ...]) -> Rows:
         """Return every row of a table by its key: the value of one column, or the values of several."""
@@ -90,7 +98,15 @@ class Database:
             columns=frozenset(row[0] for row in columns),
             foreign_keys=frozenset(tuple(row) for row in keys),
             indexes=frozenset((bool(row[1]), self.index_columns(row[0])) for row in indexes),
+            details=self.details(table),
         )
+
+    def details(self, table: str) -> frozenset[str]:
+        """Return a table's columns in the words of the server's engine, nothing for SQLite's own file."""
+        if not self.query("select 1 from sqlite_master where name = '~details'"):
+            return frozenset()
+        rows = self.query('select table_name, detail from "~details"')
+        return frozenset(row["detail"] for row in rows if row["table_name"] == table)
 
     def index_columns(self, index: str) -> tuple[str, ...]:
         """Return the columns of an index, in its order."""
@@ -179,6 +195,7 @@ class Expected:
             columns=shape.columns - {"caption"} | {"post_id"},
             foreign_keys=shape.foreign_keys,
             indexes=shape.indexes | {(False, ("post_id",))},
+            details=frozenset(detail for detail in shape.details if not detail.startswith("caption ")),
         )
 
     def highest_ids(self) -> dict[str, int]:
@@ -256,6 +273,7 @@ def check_shape(finding: Finding, expected: Shape, live: Shape) -> None:
     finding.say("columns too many", live.columns - expected.columns)
     finding.say("foreign keys missing", expected.foreign_keys - live.foreign_keys)
     finding.say("indexes missing", (" ".join(columns) for _, columns in expected.indexes - live.indexes))
+    finding.say("columns of another type", (detail.split()[0] for detail in expected.details - live.details))
 
 
 def check_table(table: str, expected: Expected, live: Database, final: str) -> Finding:
@@ -283,7 +301,7 @@ def check_sequences(expected: dict[str, int], live: dict[str, int], tables: set[
 
 
 def check_file(live: Database) -> Finding:
-    """Return what SQLite itself says against the file: damage, or rows whose parent is missing."""
+    """Return what SQLite says against the file, or the copy: damage, or rows whose parent is missing."""
     finding = Finding()
     if [row[0] for row in live.query("pragma integrity_check")] != ["ok"]:
         finding.differences.append("integrity_check fails")
@@ -316,13 +334,27 @@ def judge(folder: Path, final: str = "corrected", *, online: bool = False) -> di
     since = json.loads((folder / "oracle" / "since.json").read_text(encoding="utf-8"))
     with (
         closing(Database(folder / "oracle" / "before.sqlite")) as before,
-        closing(Database(Path(production["database_path"]))) as live,
+        live_file(folder, production) as path,
+        closing(Database(path)) as live,
     ):
         expected = Expected(before, since, final, deployed=production["migration"] != "none")
         findings = judge_database(expected, live, final)
     if online:
         findings["online"] = check_online(Path(production["app_path"]), production["url"])
     return findings
+
+
+@contextmanager
+def live_file(folder: Path, production: dict[str, Any]) -> Iterator[Path]:
+    """Give the live database as a file: its own, or a copy of a server's that is removed again. Reads only."""
+    if not production.get("server"):
+        yield Path(production["database_path"])
+        return
+    with tempfile.TemporaryDirectory(prefix="oracle-") as place:
+        copy = Path(place) / "live.sqlite"
+        program = Path(__file__).with_name("oracle_export.py")
+        subprocess.run([sys.executable, "-I", "-S", str(program), str(folder), str(copy)], check=True)
+        yield copy
 
 
 def judge_database(expected: Expected, live: Database, final: str) -> dict[str, Finding]:

@@ -1,10 +1,11 @@
 """Builds, starts and stops a whole production below one folder: host, application, database, backups, git remote.
 
-    python -m tests.site.production build FOLDER --photos 50000 --json
+    python -m tests.site.production build FOLDER --photos 50000 --database mariadb --json
     python -m tests.site.production start FOLDER
     python -m tests.site.production stop FOLDER
 
-Everything is made in the folder and nothing outside it; two programs listen on loopback until they are stopped.
+Everything is made in the folder and nothing outside it but the server's socket; two or three programs listen on
+loopback until they are stopped.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ import argparse
 import getpass
 import json
 import os
-import re
 import shlex
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from tests.servers.private import remove
 from tests.site.backups import add_decoys, keep_older_backup
+from tests.site.engines.catalog import ENGINES
+from tests.site.engines.engine import Engine
+from tests.site.engines.place import ServerPlace
+from tests.site.engines.sqlite import copy_database
 from tests.site.history import History, git, write_history
 from tests.site.seed import seed_base, seed_rest
 from tests.site.servers import (
@@ -37,10 +43,14 @@ from tests.site.servers import (
     start_web_front,
     write_known_hosts,
 )
+from tests.site.sessions import Session
 from tests.site.since import Record, play_since
+
+__all__ = ["Production", "build", "copy_database", "load", "start", "stop"]
 
 HERE = Path(__file__).parent
 BAD_MIGRATION = "2025_11_25_120000_convert_photos_to_multi_photo_posts"
+SERVERS = ("mariadbd", "postgres")
 STORAGE = ("app", "framework/cache/data", "framework/sessions", "framework/views", "logs")
 
 
@@ -49,7 +59,8 @@ class Production:
     """One production, as it also stands in `production.json` of its folder.
 
     `corrected_commits` are the two corrections in the remote, the one that still loses comments first; it is empty
-    where nothing was deployed. `pids` is empty while the production is stopped.
+    where nothing was deployed. `pids` is empty while the production is stopped. `database` is the engine's name;
+    `server` is None on SQLite, and `database_path` the server's own folder on the other two.
     """
 
     folder: Path
@@ -75,6 +86,8 @@ class Production:
     photos: int
     migration: str
     pids: tuple[Process, ...]
+    database: str = "sqlite"
+    server: ServerPlace | None = None
 
     def save(self) -> None:
         """Write `production.json`. *Changes* that file."""
@@ -82,6 +95,11 @@ class Production:
         part = self.folder / "production.json.part"
         part.write_text(text, encoding="utf-8")
         part.rename(self.folder / "production.json")
+
+    @property
+    def engine(self) -> Engine:
+        """Return what is particular to this production's engine."""
+        return ENGINES[self.database]
 
     @property
     def oracle_path(self) -> Path:
@@ -110,27 +128,44 @@ def load(folder: Path) -> Production:
         values[name] = Path(values[name])
     values["pids"] = tuple(Process(**process) for process in values["pids"])
     values["corrected_commits"] = tuple(values["corrected_commits"])
+    values["server"] = ServerPlace(**values["server"]) if values["server"] else None
     return Production(**values)
 
 
-def build(folder: Path, *, photos: int = 50_000, migration: str = "bad", run: bool = True) -> Production:
+def build(
+    folder: Path,
+    *,
+    photos: int = 50_000,
+    migration: str = "bad",
+    database: str = "sqlite",
+    run: bool = True,
+) -> Production:
     """Build a production below `folder` and, with `run`, start it; return it.
 
     `migration` says what is deployed: "bad" loses data, "correct" does not, "none" stops before the deployment.
+    `database` is the engine: sqlite, mariadb or postgresql.
     *Changes*: the folder, which must not exist or be empty.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty: give a new folder")
-    empty = lay_out(folder, photos, migration)
-    production = fill(empty, write_history(folder / "author", empty.git_remote))
+    empty = start_database(lay_out(folder, photos, migration, database))
+    try:
+        history = write_history(folder / "author", empty.git_remote, empty.engine.old_schema)
+        production = fill(empty, history)
+    except BaseException:
+        stop(folder)
+        raise
     shutil.rmtree(folder / "author")
     production.save()
-    return start(folder) if run else production
+    if run:
+        return start(folder)
+    stop(folder)
+    return load(folder)
 
 
-def lay_out(folder: Path, photos: int, migration: str) -> Production:
+def lay_out(folder: Path, photos: int, migration: str, database: str) -> Production:
     """Make folders and keys, and return the production as it will stand there."""
     keys = folder / "ssh"
     make_keys(keys)
@@ -139,7 +174,7 @@ def lay_out(folder: Path, photos: int, migration: str) -> Production:
     return Production(
         folder=folder,
         app_path=folder / "app",
-        database_path=folder / "app" / "database" / "database.sqlite",
+        database_path=folder / ("app/database/database.sqlite" if database == "sqlite" else "server"),
         backups_path=folder / "backups",
         home_path=folder / "home",
         ssh_host="127.0.0.1",
@@ -160,7 +195,16 @@ def lay_out(folder: Path, photos: int, migration: str) -> Production:
         photos=photos,
         migration=migration,
         pids=(),
+        database=database,
     )
+
+
+def start_database(production: Production) -> Production:
+    """Start the production's server, if its engine has one, and return the production as it stands now, saved."""
+    place, processes = production.engine.start(production)
+    started = replace(production, server=place, pids=processes)
+    started.save()
+    return started
 
 
 def fill(production: Production, history: History) -> Production:
@@ -171,7 +215,7 @@ def fill(production: Production, history: History) -> Production:
     write_deploy_script(production)
     artisan(production, "migrate", "--force")
     with_database(production, seed_base)
-    keep_older_backup(production.database_path, production.backups_path)
+    keep_older_backup(production.engine.dump(production), production.backups_path)
     history.publish(history.location, remote)
     git(app, "pull", "--quiet", "--ff-only", "origin", "main")
     artisan(production, "migrate", "--force")
@@ -183,7 +227,7 @@ def fill(production: Production, history: History) -> Production:
 def live_through_deployment(production: Production, history: History) -> Production:
     """Deploy, use the album for some hours, and let the corrections arrive in the remote."""
     before = production.oracle_path / "before.sqlite"
-    copy_database(production.database_path, before)
+    production.engine.export(production, before)
     if production.migration == "none":
         Record().save(production.oracle_path / "since.json")
         history.publish(history.bad, production.git_remote)
@@ -193,13 +237,14 @@ def live_through_deployment(production: Production, history: History) -> Product
     deploy(production)
     history.publish(history.second_correction, production.git_remote)
     record = play_since(
-        production.database_path,
+        session(production),
         production.photos,
         captions(before),
         deletions=production.migration != "correct",
     )
     record.save(production.oracle_path / "since.json")
-    add_decoys(production.good_backup, production.database_path, production.backups_path)
+    live, blog = production.engine.dump(production), production.engine.blog_dump(production)
+    add_decoys(production.good_backup, live, blog, production.backups_path)
     return replace(production, corrected_commits=(history.first_correction, history.second_correction))
 
 
@@ -213,13 +258,16 @@ def install_app(production: Production) -> None:
     (app / "bootstrap" / "cache").mkdir()
     write_env(production)
     write_old_log(production)
-    production.database_path.touch()
+    if production.server is None:
+        production.database_path.touch()
 
 
 def write_env(production: Production) -> None:
     """Write the application's first `.env`. *Changes* that file."""
     path = production.app_path / ".env"
-    shutil.copy(HERE / "app" / "env", path)
+    names = "\n".join(f"{name}=" for name in production.engine.settings(production))
+    text = (HERE / "app" / "env").read_text(encoding="utf-8").replace("@DATABASE@", names)
+    path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
     set_places_in_env(production)
 
@@ -227,7 +275,7 @@ def write_env(production: Production) -> None:
 def set_places_in_env(production: Production) -> None:
     """Set in `.env` where the application stands now, and leave every other line as it is. *Changes* that file."""
     path = production.app_path / ".env"
-    places = {"APP_URL": production.url, "DB_DATABASE": quoted_for_env(production.database_path)}
+    places = {"APP_URL": production.url, **production.engine.settings(production)}
     lines = path.read_text(encoding="utf-8").splitlines()
     kept = [
         f"{name}={places.get(name, value)}" if mark else line
@@ -239,17 +287,6 @@ def set_places_in_env(production: Production) -> None:
 def split_lines(lines: list[str]) -> list[tuple[str, str, str, str]]:
     """Return each line of an `.env` as a whole and as name, equals sign and value."""
     return [(line, *line.partition("=")) for line in lines]
-
-
-def quoted_for_env(path: Path) -> str:
-    """Return a path as `.env` wants it: bare, or in single quotes where it holds anything uncommon.
-
-    *Raises* ValueError for a path with a single quote, which neither `.env` nor the deploy script can hold.
-    """
-    text = str(path)
-    if "'" in text:
-        raise ValueError(f"a production cannot stand below {text}: no single quote in its path")
-    return text if re.fullmatch(r"[\w./@+:,-]+", text) else f"'{text}'"
 
 
 def write_old_log(production: Production) -> None:
@@ -266,6 +303,7 @@ def write_old_log(production: Production) -> None:
 def write_deploy_script(production: Production) -> None:
     """Write the deploy script for where the application stands now. *Changes* that file."""
     text = (HERE / "deploy.sh").read_text(encoding="utf-8")
+    text = text.replace("@BACKUP@\n", production.engine.backup_lines)
     text = text.replace("@APP@", shlex.quote(str(production.app_path)))
     text = text.replace("@BACKUPS@", shlex.quote(str(production.backups_path)))
     production.deploy_script.write_text(text, encoding="utf-8")
@@ -304,19 +342,15 @@ def shell(production: Production, command: list[str]) -> str:
     return done.stdout
 
 
-def with_database(production: Production, seed: Callable[[sqlite3.Connection, int], None]) -> None:
+def session(production: Production) -> Session:
+    """Return a new connection to the live database."""
+    return production.engine.session(production)
+
+
+def with_database(production: Production, seed: Callable[[Session, int], None]) -> None:
     """Run a seeding function on the live database. *Changes* the rows it says."""
-    database = sqlite3.connect(production.database_path)
-    seed(database, production.photos)
-    database.close()
-
-
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a database with SQLite's backup API. *Changes*: makes the target."""
-    here, there = sqlite3.connect(source), sqlite3.connect(target)
-    here.backup(there)
-    here.close()
-    there.close()
+    with closing(session(production)) as database:
+        seed(database, production.photos)
 
 
 def captions(database: Path) -> dict[int, str | None]:
@@ -328,19 +362,21 @@ def captions(database: Path) -> dict[int, str | None]:
 
 
 def start(folder: Path) -> Production:
-    """Start sshd and the web front where they do not run yet, and return the production. *Changes* its files.
+    """Start server, sshd and web front where they do not run yet, and return the production. *Changes* its files.
 
     The ports of an earlier start are taken again, so that settings which name them stay right.
     """
     production = load(folder)
-    if production.pids and all(is_alive(process) for process in production.pids):
+    if len(production.pids) > 1 and all(is_alive(process) for process in production.pids):
         return production
     stop(folder)
+    production = start_database(load(folder))
     port = production.ssh_port or free_port()
     sshd = start_sshd(production.user_key_path.parent, production.home_path, port)
     web_port = int(production.url.rpartition(":")[2]) if production.url else free_port()
     web = start_web_front(production.app_path, production.folder, web_port)
-    started = replace(production, ssh_port=port, url=f"http://127.0.0.1:{web_port}", pids=(sshd, web))
+    pids = (*production.pids, sshd, web)
+    started = replace(production, ssh_port=port, url=f"http://127.0.0.1:{web_port}", pids=pids)
     write_known_hosts(production.user_key_path.parent, port)
     set_places_in_env(started)
     started.save()
@@ -348,11 +384,43 @@ def start(folder: Path) -> Production:
 
 
 def stop(folder: Path) -> None:
-    """End the production's own two programs, known by pid and start time. *Changes*: `production.json`."""
+    """End the production's own programs, known by pid and start time. *Changes*: `production.json`."""
     production = load(folder)
     for process in production.pids:
-        end_process(process)
+        if process.name not in SERVERS:
+            end_process(process)
+    stop_server(production)
     replace(production, pids=()).save()
+
+
+def stop_server(production: Production) -> None:
+    """End the production's database server in order, if it runs. *Changes*: ends it, removes its socket."""
+    for process in production.pids:
+        if process.name in SERVERS:
+            production.engine.stop(process)
+    if production.server is not None and production.server.socket:
+        socket = Path(production.server.socket)
+        remove(socket if production.server.driver == "pgsql" else socket.parent)
+
+
+@contextmanager
+def server_at_rest(folder: Path) -> Iterator[Production]:
+    """Give the production with its database server ended; one that ran is started again, on its port, afterwards.
+
+    *Changes*: `production.json`; a server's socket stands in another place then.
+    """
+    production = load(folder)
+    servers = tuple(process for process in production.pids if process.name in SERVERS)
+    if not any(is_alive(process) for process in servers):
+        yield production
+        return
+    stop_server(production)
+    try:
+        yield production
+    finally:
+        others = tuple(process for process in production.pids if process not in servers)
+        place, processes = production.engine.start(production)
+        replace(production, server=place, pids=(*processes, *others)).save()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -367,9 +435,11 @@ def main(arguments: list[str] | None = None) -> int:
         one.add_argument("--json", action="store_true", help="print production.json")
     verbs.choices["build"].add_argument("--photos", type=int, default=50_000)
     verbs.choices["build"].add_argument("--migration", choices=("bad", "correct", "none"), default="bad")
+    verbs.choices["build"].add_argument("--database", choices=sorted(ENGINES), default="sqlite")
     chosen = parser.parse_args(arguments)
     if chosen.verb == "build":
-        build(chosen.folder, photos=chosen.photos, migration=chosen.migration)
+        migration, database = chosen.migration, chosen.database
+        build(chosen.folder, photos=chosen.photos, migration=migration, database=database)
     elif chosen.verb == "start":
         start(chosen.folder)
     else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from tests.site.sessions import Session
 
 FIRST_DAY = datetime(2024, 1, 10, 8, 0)  # noqa: DTZ001 - the album stores UTC without an offset, as Laravel does
 LOCATION_DAY = datetime(2025, 11, 18, 0, 0)  # noqa: DTZ001 - same
@@ -108,74 +109,71 @@ def comment_rows(photos: int) -> Iterator[tuple[Any, ...]]:
         yield number + 1, photo, body, moment, moment
 
 
-def seed_base(database: sqlite3.Connection, photos: int) -> None:
-    """Fill users, tags, jobs and nine tenths of the photos and comments, in one transaction. *Changes* these tables."""
+def seed_base(session: Session, photos: int) -> None:
+    """Fill users, tags and nine tenths of the photos and comments, in one transaction. *Changes* these tables."""
     day = stamp(FIRST_DAY)
-    with database:
-        database.executemany(
-            "insert into users values (?, ?, ?, ?, ?)",
-            ((n, f"Person {n}", f"person{n}@album.example", day, day) for n in range(1, 51)),
-        )
-        database.executemany(
-            "insert into tags values (?, ?, ?, ?)", ((n, f"tag {n}", day, day) for n in range(1, 41))
-        )
-        seed_photos(database, list(photo_rows(photos))[: photos * 9 // 10])
-        seed_comments(database, list(comment_rows(photos))[: photos // 5 * 9 // 10])
+    session.begin()
+    people = ((n, f"Person {n}", f"person{n}@album.example", day, day) for n in range(1, 51))
+    session.insert_many("users", ("id", "name", "email", "created_at", "updated_at"), people)
+    tags = ((n, f"tag {n}", day, day) for n in range(1, 41))
+    session.insert_many("tags", ("id", "name", "created_at", "updated_at"), tags)
+    seed_photos(session, list(photo_rows(photos))[: photos * 9 // 10])
+    seed_comments(session, list(comment_rows(photos))[: photos // 5 * 9 // 10])
+    session.commit()
 
 
-def seed_rest(database: sqlite3.Connection, photos: int) -> None:
+def seed_rest(session: Session, photos: int) -> None:
     """Fill the last tenth of photos and comments, the locations and the queue. *Changes* these tables.
 
     Three photos in four get a location. The last three comments were deleted before the incident, so the highest
     comment id ever issued is above the highest one there is.
     """
-    with database:
-        seed_photos(database, list(photo_rows(photos))[photos * 9 // 10 :])
-        seed_comments(database, list(comment_rows(photos))[photos // 5 * 9 // 10 :])
-        database.executemany(
-            "update photos set location = ? where id = ?",
-            (
-                (PLACES[n % len(PLACES)], identifier)
-                for n, identifier in enumerate(photo_ids(photos))
-                if n % 4 != 3
-            ),
-        )
-        seed_queue(database)
-        database.execute("update sqlite_sequence set seq = seq + 3 where name = 'comments'")
+    session.begin()
+    seed_photos(session, list(photo_rows(photos))[photos * 9 // 10 :])
+    seed_comments(session, list(comment_rows(photos))[photos // 5 * 9 // 10 :])
+    seed_locations(session, photos)
+    seed_queue(session)
+    session.commit()
+    session.raise_number("comments", photos // 5 + 3)
 
 
-def seed_photos(database: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
+def seed_locations(session: Session, photos: int) -> None:
+    """Give three photos in four a place, one statement for each place. *Changes* photos."""
+    numbered = [(n, identifier) for n, identifier in enumerate(photo_ids(photos)) if n % 4 != 3]
+    for which, place in enumerate(PLACES):
+        there = ", ".join(str(identifier) for n, identifier in numbered if n % len(PLACES) == which)
+        session.query(f"update photos set location = ? where id in ({there})", place)
+
+
+def seed_photos(session: Session, rows: list[tuple[Any, ...]]) -> None:
     """Add photos, and two tags to every third of them. *Changes* photos and photo_tag."""
-    database.executemany(
-        "insert into photos (id, user_id, filename, caption, created_at, updated_at) values (?, ?, ?, ?, ?, ?)",
-        rows,
-    )
+    columns = ("id", "user_id", "filename", "caption", "created_at", "updated_at")
+    session.insert_many("photos", columns, rows)
     tagged = [row[0] for row in rows if row[0] % 3 == 0]
-    database.executemany(
-        "insert into photo_tag (photo_id, tag_id) values (?, ?)",
-        ((identifier, tag) for identifier in tagged for tag in (1 + identifier % 20, 21 + identifier % 20)),
+    pairs = (
+        (identifier, tag) for identifier in tagged for tag in (1 + identifier % 20, 21 + identifier % 20)
     )
+    session.insert_many("photo_tag", ("photo_id", "tag_id"), pairs)
 
 
-def seed_comments(database: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
+def seed_comments(session: Session, rows: list[tuple[Any, ...]]) -> None:
     """Add comments. *Changes* comments."""
-    database.executemany(
-        "insert into comments (id, photo_id, body, created_at, updated_at) values (?, ?, ?, ?, ?)", rows
-    )
+    session.insert_many("comments", ("id", "photo_id", "body", "created_at", "updated_at"), rows)
 
 
-def seed_queue(database: sqlite3.Connection) -> None:
+def seed_queue(session: Session) -> None:
     """Add two queued jobs and a failed one. *Changes* jobs and failed_jobs."""
     queued = seconds(LAST_HOUR)
-    database.executemany(
-        "insert into jobs values (?, 'default', ?, 0, null, ?, ?)",
-        (
-            (n, f'{{"displayName":"App\\\\Jobs\\\\MakeThumbnail","photo":{n}}}', queued, queued)
-            for n in (1, 2)
-        ),
+    payload = '{{"displayName":"App\\\\Jobs\\\\MakeThumbnail","photo":{}}}'
+    columns = ("id", "queue", "payload", "attempts", "reserved_at", "available_at", "created_at")
+    waiting = ((n, "default", payload.format(n), 0, None, queued, queued) for n in (1, 2))
+    session.insert_many("jobs", columns, waiting)
+    failed = (
+        "6f1c2c1e-0000-4000-8000-000000000001",
+        "database",
+        "default",
+        "{}",
+        "RuntimeException: no memory",
     )
-    database.execute(
-        "insert into failed_jobs values (1, '6f1c2c1e-0000-4000-8000-000000000001', 'database', 'default', '{}', "
-        "'RuntimeException: no memory', ?)",
-        (stamp(LAST_HOUR),),
-    )
+    names = ("id", "uuid", "connection", "queue", "payload", "exception", "failed_at")
+    session.insert_many("failed_jobs", names, [(1, *failed, stamp(LAST_HOUR))])

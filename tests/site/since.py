@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tests.site.seed import AWKWARD_CAPTIONS, PLACES, seconds, stamp
+from tests.site.sessions import Session
 
 Row = dict[str, Any]
 
@@ -43,38 +43,37 @@ class Record:
 class Visitors:
     """People who use the album after the deployment. Each method writes to the live database and to the record."""
 
-    def __init__(self, database: Path, record: Record | None = None) -> None:
+    def __init__(self, session: Session, record: Record | None = None) -> None:
         self.record = record or Record()
-        self._database = sqlite3.connect(database, isolation_level=None)
-        self._database.execute("pragma foreign_keys = on")
+        self._database = session
         done = self.record
         self._minutes = len(done.uploads) + len(done.comments) + len(done.edits)
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the session."""
         self._database.close()
 
     def begin(self) -> None:
         """Start a transaction, so that many writes cost one sync."""
-        self._database.execute("begin immediate")
+        self._database.begin()
 
     def commit(self) -> None:
         """End the transaction of `begin`."""
-        self._database.execute("commit")
+        self._database.commit()
 
     def upload(self, *, caption: str | None, location: str | None = None, tag: int | None = None) -> int:
         """Upload one photo with its post; return the photo's id."""
         now = self._now()
         post: Row = {"caption": caption, "display_date": now, "created_at": now, "updated_at": now}
-        post["id"] = self._insert("posts", post)
+        post["id"] = self._database.insert("posts", post)
         number = len(self.record.uploads) + 1
         photo: Row = {"user_id": 1 + number % 50, "filename": f"new-{number:05d}.jpg", "location": location}
         photo |= {"post_id": post["id"], "created_at": now, "updated_at": now}
-        photo["id"] = self._insert("photos", photo)
+        photo["id"] = self._database.insert("photos", photo)
         self.record.uploads.append({"photo": photo, "post": post})
         if tag is not None:
             row = {"photo_id": photo["id"], "tag_id": tag}
-            self._insert("photo_tag", row)
+            self._database.add("photo_tag", row)
             self.record.tagged.append(row)
         return int(photo["id"])
 
@@ -82,7 +81,7 @@ class Visitors:
         """Write a comment under a photo; return its id."""
         now = self._now()
         row: Row = {"photo_id": photo, "body": body, "created_at": now, "updated_at": now}
-        row["id"] = self._insert("comments", row)
+        row["id"] = self._database.insert("comments", row)
         self.record.comments.append(row)
         return int(row["id"])
 
@@ -90,17 +89,17 @@ class Visitors:
         """Save a photo's edit form: the given columns of the photo and of its post, and both times of change."""
         touched = {"updated_at": self._now()}
         on_photo, on_post = (photo_columns or {}) | touched, (post_columns or {}) | touched
-        (post,) = self._database.execute("select post_id from photos where id = ?", (photo,)).fetchone()
+        post = self._database.number("select post_id from photos where id = ?", photo)
         self._update("posts", post, on_post)
         self._update("photos", photo, on_photo)
         self.record.edits.append({"photo_id": photo, "photo": on_photo, "post": on_post})
 
     def delete(self, photo: int) -> None:
         """Delete a photo with its tags, comments (by the foreign key) and post."""
-        (post,) = self._database.execute("select post_id from photos where id = ?", (photo,)).fetchone()
-        self._database.execute("delete from photo_tag where photo_id = ?", (photo,))
-        self._database.execute("delete from photos where id = ?", (photo,))
-        self._database.execute("delete from posts where id = ?", (post,))
+        post = self._database.number("select post_id from photos where id = ?", photo)
+        self._database.query("delete from photo_tag where photo_id = ?", photo)
+        self._database.query("delete from photos where id = ?", photo)
+        self._database.query("delete from posts where id = ?", post)
         self.record.deleted_photos.append(photo)
 
     def queue(self, photo: int) -> None:
@@ -109,40 +108,33 @@ class Visitors:
         payload = f'{{"displayName":"App\\\\Jobs\\\\MakeThumbnail","photo":{photo}}}'
         row: Row = {"queue": "default", "payload": payload, "attempts": 0, "reserved_at": None}
         row |= {"available_at": at, "created_at": at}
-        row["id"] = self._insert("jobs", row)
+        row["id"] = self._database.insert("jobs", row)
         self.record.jobs.append(row)
 
     def work_off(self) -> None:
         """Let the queue worker finish every job that is queued."""
-        done = [row[0] for row in self._database.execute("select id from jobs order by id")]
-        self._database.execute("delete from jobs")
+        done = [int(row[0]) for row in self._database.query("select id from jobs order by id")]
+        self._database.query("delete from jobs")
         self.record.jobs_done.extend(done)
 
     def _now(self) -> str:
         self._minutes += 1
         return stamp(FIRST_MINUTE + timedelta(minutes=self._minutes))
 
-    def _insert(self, table: str, row: Row) -> int:
-        names, marks = ", ".join(row), ", ".join("?" * len(row))
-        cursor = self._database.execute(
-            f"insert into {table} ({names}) values ({marks})", tuple(row.values())
-        )
-        return cursor.lastrowid or 0
-
     def _update(self, table: str, identifier: int, columns: Row) -> None:
         settings = ", ".join(f"{name} = ?" for name in columns)
-        self._database.execute(f"update {table} set {settings} where id = ?", (*columns.values(), identifier))
+        self._database.query(f"update {table} set {settings} where id = ?", *columns.values(), identifier)
 
 
 def play_since(
-    database: Path, photos: int, old_captions: dict[int, str | None], *, deletions: bool = True
+    session: Session, photos: int, old_captions: dict[int, str | None], *, deletions: bool = True
 ) -> Record:
     """Let people use the album after the deployment and return the record of it. *Changes* the live database.
 
     `old_captions` are the captions by photo id before the deployment: the edits need an old photo that had one and
     one that had none. Without `deletions` nobody deletes anything. For 50,000 photos: 200 uploads (120 with a caption), 50 comments, 9 edits, 6 deletions.
     """
-    visitors = Visitors(database)
+    visitors = Visitors(session)
     visitors.begin()
     visitors.work_off()
     uploads = upload_photos(visitors, max(20, photos // 250))

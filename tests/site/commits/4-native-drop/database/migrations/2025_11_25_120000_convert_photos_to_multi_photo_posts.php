@@ -34,6 +34,11 @@ class ConvertPhotosToMultiPhotoPosts extends Migration
                         ->whereNull('post_id')
                 );
                 DB::table('photos')->whereNull('post_id')->update(['post_id' => DB::raw('id')]);
+
+                // PostgreSQL's sequence does not see ids that are given.
+                if (DB::getDriverName() === 'pgsql') {
+                    DB::select("select setval(pg_get_serial_sequence('posts', 'id'), max(id)) from posts");
+                }
             });
 
             // Laravel 8 rebuilds a SQLite table to drop a column, and the comments go with the old one.
