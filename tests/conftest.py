@@ -1,4 +1,4 @@
-"""What holds for every test: with CI=true a test that is skipped has failed, as it has proven nothing."""
+"""What holds for every test: real servers to be asked for, and with CI=true a skipped test has failed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 from collections.abc import Generator
 
 import pytest
+
+from tests.servers.fixtures import mariadb_server, postgres_server, postgres_servers
+
+__all__ = ["mariadb_server", "postgres_server", "postgres_servers"]
 
 UNDER_CI = os.environ.get("CI") == "true"
 

@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from bot.model.errors import (
     HostBusyError,
     NotStartedError,
     ReaderRefusalError,
+    StoppedBeforeError,
     UnknownOutcomeError,
 )
 from bot.model.secret import Secret
@@ -122,8 +124,8 @@ class RunContract:
     async def test_a_secret_shows_nowhere(self, host: ShellHost) -> None:
         """A secret reaches the program by standard input and stands in no argument list, no line, no result."""
         secret = Secret("correct-horse-battery")
-        running = asyncio.create_task(host.run(shell("read -r S; sleep 0.3; printf %s ${#S}", stdin=secret)))
-        await asyncio.sleep(0.2)
+        running = asyncio.create_task(host.run(shell("read -r S; sleep 2; printf %s ${#S}", stdin=secret)))
+        await asyncio.sleep(0.8)
         seen = cmdlines()
         completed = await running
         assert "read -r S" in seen
@@ -253,11 +255,26 @@ class JobContract:
 
     async def test_unknown_key(self, host: ShellHost, site_root: str) -> None:
         """A key the host never heard of is NONE, to every question, and asking makes no files."""
-        for ask in (host.job_status, host.stop_job):
-            assert (await ask(site_root, "never")).state is JobState.NONE
+        assert (await host.job_status(site_root, "never")).state is JobState.NONE
         assert (await ended(host, site_root, "never")).state is JobState.NONE
         assert await host.job_output(site_root, "never", "stdout") == ""
         assert not Path(site_root).exists()
+
+    async def test_a_start_that_arrives_after_its_stop_starts_nothing(
+        self, host: ShellHost, site_root: str, tmp_path: Path
+    ) -> None:
+        """Stopped before it was started, a job is NONE and stays so: a late start runs nothing, other jobs may run."""
+        late = shell("echo ran >>$1; cat >>$1", str(tmp_path / "ran"))
+        for _ in range(2):
+            assert (await host.stop_job(site_root, "k")).state is JobState.NONE
+            with pytest.raises(StoppedBeforeError, match="Nothing was run"):
+                await host.start_job(site_root, "k", replace(late, stdin=Secret("hush")))
+        assert (await host.job_status(site_root, "k")).state is JobState.NONE
+        assert not (tmp_path / "ran").exists()
+        kept = [path for path in Path(site_root).rglob("*") if path.is_file()]
+        assert all("hush" not in path.read_text() for path in kept)
+        await host.start_job(site_root, "other", shell("exit 0"))
+        assert (await ended(host, site_root, "other")).state is JobState.DONE
 
     async def test_wait_returns_at_once_when_it_ends(self, host: ShellHost, site_root: str) -> None:
         """The end of a job is told promptly."""

@@ -15,6 +15,8 @@ import pytest
 
 from adapters.sql_store.store import SqlStore
 from bot.model.errors import NotStartedError, SettingsError, StoreUnavailableError
+from bot.model.event import Kind, NewEntry
+from bot.model.incident import fold
 from bot.ports.store import Store, Transaction
 from tests.contract.store_contract import StoreContract, note, open_shop
 
@@ -193,4 +195,58 @@ async def test_commits_survive_an_open_reader(tmp_path: Path) -> None:
 
     await store.transact(body)
     reader.close()
+    await store.close()
+
+
+async def test_a_look_waits_for_no_writer(tmp_path: Path) -> None:
+    """While a transaction is open, a look sees the last committed state at once, and after the commit the new one."""
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/store.db")
+    await open_shop(store)
+    seen: list[int] = []
+
+    async def look() -> int:
+        return (await store.read(lambda tx: tx.state("shop-1"))).last_sequence
+
+    async def writes(tx: Transaction) -> None:
+        await tx.append("shop-1", [NewEntry(kind=Kind.NOTE, text="not committed yet")])
+        async with asyncio.timeout(2):
+            seen.append(await look())
+
+    await store.transact(writes)
+    seen.append(await look())
+    await store.close()
+    assert seen[1] == seen[0] + 1
+
+
+async def test_a_look_cannot_write(tmp_path: Path) -> None:
+    """What is called a look changes nothing, even when its body tries to."""
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/store.db")
+    await open_shop(store)
+    with pytest.raises(StoreUnavailableError, match="readonly"):
+        await store.read(lambda tx: tx.close_incident("shop-1"))
+    row = await store.read(lambda tx: tx.incident("shop-1"))
+    await store.close()
+    assert row is not None
+    assert row.closed_at is None
+
+
+async def test_a_state_folded_in_a_transaction_that_was_rolled_back_is_not_kept(tmp_path: Path) -> None:
+    """What was folded before is used only where the chain of hashes says that it still holds."""
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/store.db")
+    await open_shop(store)
+
+    async def write(tx: Transaction, *, frozen: bool) -> bool:
+        await tx.append("shop-1", [NewEntry(kind=Kind.FROZEN, text="frozen", data={"proven": frozen})])
+        return (await tx.state("shop-1")).frozen
+
+    async def fails(tx: Transaction) -> None:
+        assert await write(tx, frozen=True)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.transact(fails)
+    assert not (await store.read(lambda tx: tx.state("shop-1"))).frozen
+    assert not await store.transact(lambda tx: write(tx, frozen=False))
+    entries = await store.read(lambda tx: tx.entries("shop-1"))
+    assert await store.read(lambda tx: tx.state("shop-1")) == fold(entries)
     await store.close()

@@ -41,6 +41,8 @@ class FakeBot:
         self.commands: list[IncomingCommand] = []
         self.answers: list[tuple[str, str, str | None]] = []
         self.broken: Exception | None = None
+        self.hold: asyncio.Event | None = None  # a command waits for it, as for a store that hangs
+        self.fault: Exception | None = None  # a command ends so
         self._replies: dict[str, Reply] = {}
         self._changes: asyncio.Queue[str] = asyncio.Queue()
 
@@ -63,6 +65,10 @@ class FakeBot:
     # ---- Inbox
 
     async def command(self, command: IncomingCommand) -> Reply:
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.fault is not None:
+            raise self.fault
         if command.delivery_id not in self._replies:
             self.commands.append(command)
             self._replies[command.delivery_id] = self._carry_out(command)

@@ -12,7 +12,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 REQUIRED = [
     *(f"M{n}" for n in range(1, 6)),
-    *("B1", "B2", "B3", "B4", "B7", "B8"),
+    *(f"B{n}" for n in range(1, 9)),
     *("S2", "S4", "S5", "S6", "S7"),
     *("R4", "R6", "R7", "R8", "R12"),
     *(f"G{n}" for n in range(1, 11)),

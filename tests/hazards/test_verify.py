@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from adapters.host_reader.log_count import log_count
 from adapters.host_reader.sqlite_verbs import sqlite_orphans
 from bot.laravel import caches, log_records
 from bot.laravel.caches import CacheClear
-from tests.hazards.typed import app_facts, backouts, change, number, typed
+from tests.hazards.typed import app_facts, change, number, typed
 from tests.hazards.watched import Watched
 from tests.site.by_hand import BOOT, http_status
 from tests.site.production import Production, artisan
@@ -26,12 +28,11 @@ def needed(site: Production, *changed: str) -> set[CacheClear]:
     return {one.clear for one in decisions if one.needed}
 
 
-def counted(site: Production, offset: int = 0) -> log_records.LogCounts:
+def counted(site: Production, offset: int = 0, **more: Any) -> log_records.LogLook:
     """Return what Backout counts in the log from a place on."""
-    log = site.app_path / "storage/logs/laravel.log"
-    piece = log_records.parse_log_piece(backouts(site, log_records.read_log_command(str(log), offset)))
-    records, rest = log_records.fold_records(log_records.LogPosition(path=str(log), offset=offset), piece)
-    return log_records.count_records((*records, *log_records.finish_records(rest)))
+    place = log_records.LogPlace(path=str(site.app_path / "storage/logs/laravel.log"), offset=offset)
+    work = log_records.count_log([place], is_end=True)
+    return work.read(log_count({**work.request, **more}))
 
 
 def test_v1_the_runbooks_checks_are_green_in_the_broken_state(
@@ -83,9 +84,8 @@ def test_v3_tail_f_never_returns_and_a_look_does(stopped: Production) -> None:
     """`tail -f` has to be ended from outside; Backout's look at the same log is one bounded read."""
     log = stopped.app_path / "storage/logs/laravel.log"
     assert typed(stopped, f"timeout 0.3 tail -f {log}").returncode == 124
-    text = backouts(stopped, log_records.read_log_command(str(log), 0, limit=100))
-    piece = log_records.parse_log_piece(text)
-    assert (len(piece.data), piece.size) == (100, log.stat().st_size)
+    found = counted(stopped, limit_bytes=100)
+    assert (found.read_bytes, found.more) == (100, True)
 
 
 def test_v4_up_of_a_site_that_is_up_says_success(production: Production, watched: Watched) -> None:
@@ -147,7 +147,7 @@ def test_v6_the_tail_of_a_log_shows_no_error_line(stopped: Production) -> None:
     added = log.read_bytes()[start:].decode()
     assert len(added.splitlines()) > 50
     assert "ERROR" not in typed(stopped, f"tail -n 50 {log}").stdout
-    assert counted(stopped, start).alarms == 1
+    assert counted(stopped, start).counts.alarms == 1
 
 
 def test_v7_cache_clear_without_its_table_fails_and_backout_leaves_it(stopped: Production) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.host_reader.log_count import log_count
 from bot.laravel import caches, facts, git, guarded, log_records, maintenance, migrate, rollback
 from bot.laravel.guarded import ArtisanRun, Refused, Target
 from bot.model.secret import Secret
@@ -540,13 +541,12 @@ def test_the_literal_down_with_a_message_leaves_the_site_up(app: App) -> None:
     )
     assert done.returncode != 0
     assert facts_of(app).maintenance.is_down is False
-    piece = log_records.parse_log_piece(run(log_records.read_log_command(str(app.log), 0)))
-    records, position = log_records.fold_records(log_records.LogPosition(path=str(app.log)), piece)
-    assert [record.level for record in records] == ["ERROR"]
-    assert log_records.count_records(records).classes == {
-        "Symfony\\Component\\Console\\Exception\\RuntimeException": 1
-    }
-    assert (position.offset, position.inode, position.pending) == (piece.size, app.log.stat().st_ino, b"")
+    work = log_records.count_log([log_records.LogPlace(path=str(app.log))])
+    look = work.read(log_count(work.request))
+    assert look.counts.levels == {"ERROR": 1}
+    assert look.counts.classes == {"Symfony\\Component\\Console\\Exception\\RuntimeException": 1}
+    (place,) = look.places
+    assert (place.offset, place.inode) == (app.log.stat().st_size, app.log.stat().st_ino)
 
 
 def git_in(folder: Path, *words: str) -> str:

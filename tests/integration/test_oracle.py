@@ -17,7 +17,7 @@ from tests.site.clone import clone_production
 from tests.site.fixtures import production, production_template
 from tests.site.history import git
 from tests.site.oracle import conclusion, judge, main
-from tests.site.production import Production, artisan, build, copy_database, stop
+from tests.site.production import Production, artisan, build, copy_database, session, stop
 from tests.site.since import Record, Visitors
 
 __all__ = ["production", "production_template"]
@@ -278,7 +278,7 @@ def test_a_correct_deployment_needs_no_recovery(tmp_path: Path) -> None:
     """Where the right migration was deployed from the start, the oracle agrees, also after more writes."""
     site = build(tmp_path / "site", photos=2_000, migration="correct", run=False)
     assert conclusion(judge(site.folder)) == "oracle: agrees"
-    visitors = Visitors(site.database_path, Record.load(site.oracle_path / "since.json"))
+    visitors = Visitors(session(site), Record.load(site.oracle_path / "since.json"))
     photo = visitors.upload(caption="while the others look", location=None)
     visitors.comment(photo, "first")
     visitors.delete(500)

@@ -457,3 +457,80 @@ async def test_the_client_tells_not_reached_from_not_known() -> None:
             await client.command("/incident list")
     server.close()
     await server.wait_closed()
+
+
+ASYNC = {**ADA, "Prefer": "wait=5, Respond-Async"}
+
+
+async def test_an_acknowledgement_does_not_wait_for_the_work(
+    http: aiohttp.ClientSession, bot: FakeBot
+) -> None:
+    """Asked for, a command is acknowledged while the store hangs; its reply is asked for then, and comes when it is there."""
+    bot.hold = asyncio.Event()
+    body = {"text": "/incident note x", "delivery_id": "a/1"}
+    async with http.post("/api/commands", json=body, headers=ASYNC) as response:
+        told = json.loads(await response.text())
+        assert (response.status, told["ok"], told["delivery_id"]) == (202, True, "a/1")
+        assert response.headers["Preference-Applied"] == "respond-async"
+        where = response.headers["Location"]
+    assert where == "/api/replies/a%2F1"
+    assert (await call(http, "GET", where))[0] == 202
+    waiting = asyncio.create_task(call(http, "GET", f"{where}?wait=20"))
+    await asyncio.sleep(0.05)
+    bot.hold.set()
+    status, reply = await waiting
+    assert (status, reply["text"]) == (200, "Noted.")
+    assert (await call(http, "GET", where))[0] == 200
+
+
+async def test_an_answer_is_acknowledged_in_the_same_way(http: aiohttp.ClientSession, bot: FakeBot) -> None:
+    """A press on a button is acknowledged too, and a refusal is read as one."""
+    body = {"choice": "nothing-like-it", "delivery_id": "p-1"}
+    status, _ = await call(http, "POST", "/api/decisions/dec-approve", json=body, headers=ASYNC)
+    assert status == 202
+    status, reply = await call(http, "GET", "/api/replies/p-1?wait=5")
+    assert (status, reply["ok"]) == (409, False)
+    assert bot.answers == []
+
+
+async def test_an_acknowledged_delivery_has_one_effect(http: aiohttp.ClientSession, bot: FakeBot) -> None:
+    """The same delivery sent five times at once is carried out once, and each is acknowledged."""
+    body = {"text": "/incident note once", "delivery_id": "n-1"}
+    sent = (call(http, "POST", "/api/commands", json=body, headers=ASYNC) for _ in range(5))
+    assert [status for status, _ in await asyncio.gather(*sent)] == [202] * 5
+    assert (await call(http, "GET", "/api/replies/n-1?wait=5"))[0] == 200
+    assert [command.text for command in bot.commands] == ["/incident note once"]
+
+
+async def test_one_persons_reply_is_not_anothers(http: aiohttp.ClientSession) -> None:
+    """A reply is given to who sent the delivery; to others, and of deliveries never sent, there is none."""
+    body = {"text": "/incident list", "delivery_id": "l-1"}
+    await call(http, "POST", "/api/commands", json=body, headers=ASYNC)
+    assert (await call(http, "GET", "/api/replies/l-1?wait=5", headers=EVE))[0] == 404
+    assert (await call(http, "GET", "/api/replies/never"))[0] == 404
+    assert (await call(http, "GET", "/api/replies/l-1?wait=soon"))[0] == 400
+
+
+async def test_a_fault_behind_an_acknowledgement_is_told_and_can_be_sent_again(
+    http: aiohttp.ClientSession, bot: FakeBot
+) -> None:
+    """What could not be carried out says so at its reply, and the same delivery sent again is carried out."""
+    body = {"text": "/incident note later", "delivery_id": "f-1"}
+    bot.fault = StoreUnavailableError("the disk is full")
+    assert (await call(http, "POST", "/api/commands", json=body, headers=ASYNC))[0] == 202
+    assert (await call(http, "GET", "/api/replies/f-1?wait=5"))[0] == 503
+    bot.fault = None
+    assert (await call(http, "POST", "/api/commands", json=body, headers=ASYNC))[0] == 202
+    assert (await call(http, "GET", "/api/replies/f-1?wait=5"))[0] == 200
+
+
+async def test_the_console_lets_what_it_acknowledged_come_to_its_end(
+    console: WebConsole, http: aiohttp.ClientSession, bot: FakeBot
+) -> None:
+    """Closing waits a moment for what was acknowledged a moment before."""
+    bot.hold = asyncio.Event()
+    body = {"text": "/incident note last words", "delivery_id": "c-1"}
+    assert (await call(http, "POST", "/api/commands", json=body, headers=ASYNC))[0] == 202
+    asyncio.get_running_loop().call_later(0.1, bot.hold.set)
+    await console.close()
+    assert [command.text for command in bot.commands] == ["/incident note last words"]

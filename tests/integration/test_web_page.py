@@ -375,3 +375,19 @@ def test_nothing_is_asked_of_another_address_and_no_error_is_logged(page: Page) 
     assert loaded
     assert all(one.startswith(page.served.console.url) for one in loaded)
     assert [one["message"] for one in page.driver.get_log("browser")] == []
+
+
+def test_the_list_of_backups_fits_a_laptop(page: Page) -> None:
+    """On a screen of 1,280 points the widest list that Backout shows is read without moving it sideways."""
+    why = "read to its last byte: 8 tables, 3,833 rows; 2025_11_25_120000_convert_photos_to_posts is not in its migrations"
+    rows = [
+        ["→ backup-2026-11-22-193001.sql", "COULD NOT VERIFY", "394.8 kB", "2026-11-22 19:46 (file)", why],
+        ["database-2026-11-22.sql", "REFUSED", "0 B", "2026-11-22 19:46 (file)", "it is empty (0 bytes)"],
+    ]
+    table = {"columns": ["file", "verdict", "size", "finished (UTC)", "why"], "rows": rows, "numeric": [2]}
+    page.open(address="#INC-7")
+    page.served.do(lambda: page.served.bot.say("wide", "Backups, widest", table=table))
+    wide = "[...document.querySelectorAll('.table')].find((one) => one.innerText.includes('database-2026'))"
+    page.until(lambda: page.script(f"return Boolean({wide})"))
+    width, inner = page.script(f"return [{wide}.clientWidth, {wide}.scrollWidth]")
+    assert inner <= width

@@ -2,8 +2,9 @@
 
 A room is a package below `bot` or `adapters`, or a single file beside them; `commands` is one room. `ROOMS` is the whole
 rule of imports, and so the picture of the program: commands → service → runbook, laravel, dumps, report, ports → model.
-Adapters see model and ports, never one another; only `wiring` and `__main__` see adapters. The row reader, which is sent
-to the host, is `adapters.host_reader` with `bot.dumps`: those two use the standard library alone.
+Adapters see model and ports, never one another, but for those of the engines, which share how the row reader is asked;
+only `wiring` and `__main__` see adapters. The row reader, which is sent to the host, is `adapters.host_reader` with
+`bot.dumps`: those two use the standard library alone.
 """
 
 from __future__ import annotations
@@ -32,13 +33,17 @@ ROOMS: dict[str, set[str]] = {
     "bot.report": {"bot.model"},
     "bot.settings": {"bot.model"},
     "bot.tokens": {"bot.model", "bot.settings"},
-    "bot.check": {*PORTS, "bot.laravel", "bot.settings"},
+    "bot.check": {*PORTS, "bot.laravel", "bot.runbook", "bot.settings"},
     "bot.service": {*PORTS, "bot.dumps", "bot.laravel", "bot.runbook", "bot.report", "bot.settings"},
     "commands": {"bot.model", "bot.runbook", "bot.service"},
     "adapters.apscheduler_alarms": PORTS,
     "adapters.http_probe": PORTS,
     "adapters.sql_store": PORTS,
-    "adapters.sqlite_database": PORTS,
+    "adapters.reader_answers": PORTS,
+    "adapters.sqlite_database": {*PORTS, "adapters.reader_answers"},
+    "adapters.server_database": {*PORTS, "adapters.reader_answers"},
+    "adapters.mysql_database": {"adapters.server_database"},
+    "adapters.postgresql_database": {*PORTS, "adapters.reader_answers", "adapters.server_database"},
     "adapters.ssh_host": PORTS,
     "adapters.web_chat": PORTS,
     "adapters.host_reader": {"bot.dumps"},
@@ -52,7 +57,7 @@ LIBRARIES: dict[str, set[str]] = {
     "apscheduler": {"adapters.apscheduler_alarms"},
     "asyncssh": {"adapters.ssh_host"},
     "jinja2": {"bot.report"},
-    "pydantic": {"bot.model", "bot.settings", "adapters.sqlite_database"},
+    "pydantic": {"bot.model", "bot.settings", "adapters.reader_answers"},
     "rich": {"bot.__main__"},
     "sqlalchemy": {"adapters.sql_store"},
     "structlog": {"bot.service", "bot.__main__", "adapters.web_chat"},

@@ -39,6 +39,12 @@ class PluggedStore:
             raise StoreUnavailableError("the plug is pulled")
         return await self._store.transact(body)
 
+    async def read(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        if not self.reachable:
+            self.failed += 1
+            raise StoreUnavailableError("the plug is pulled")
+        return await self._store.read(body)
+
     def on_change(self, callback: Callable[[str], None]) -> None:
         self._store.on_change(callback)
 

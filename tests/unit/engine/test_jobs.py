@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,7 +15,13 @@ from typing import Any
 
 import pytest
 
-from bot.model.errors import FailedError, JobDiedError, ReaderRefusalError, UnknownOutcomeError
+from bot.model.errors import (
+    FailedError,
+    JobDiedError,
+    ReaderRefusalError,
+    StoppedBeforeError,
+    UnknownOutcomeError,
+)
 from bot.model.event import Kind
 from bot.model.message import Progress
 from bot.model.operation import OperationState
@@ -248,7 +255,9 @@ async def test_a_second_cancel_stops_what_a_retry_started(scene: Scene, host: An
     await scene.until(lambda: log_of(host) == ["launched"])
     await engine.cancel("op")
     assert (await scene.ended("op")).state is OperationState.CANCELLED
-    assert (await host.job_status(root_of(host), "op.load")).state is JobState.STOPPED
+    assert (await host.job_status(root_of(host), "op.load.again1")).state is JobState.STOPPED
+    with pytest.raises(StoppedBeforeError):
+        await host.start_job(root_of(host), "op.load", Command(argv=["true"]))
     await unclear.close()
 
 
@@ -381,11 +390,29 @@ async def test_a_fact_is_recorded_each_time(scene: Scene, host: AnsweringHost) -
 @pytest.mark.parametrize(
     ("operation_id", "step", "key"),
     [
-        ("d-1:yes", "load", "d-1_yes.load"),
-        ("../../etc $(x)\n", "a'b", ".._.._etc___x__.a_b"),
-        ("x" * 300, "load", "x" * 195 + ".load"),
+        ("d-1.yes", "load", r"d-1\.yes\.load"),
+        ("d-1:yes", "load", r"d-1_yes-[0-9a-f]{8}\.load"),
+        ("../../etc $(x)\n", "a'b", r"\.\._\.\._etc___x__-[0-9a-f]{8}\.a_b"),
+        ("x" * 300, "load", r"x{186}-[0-9a-f]{8}\.load"),
+        ("x", "y" * 300, r"x-[0-9a-f]{8}\.y{100}"),
     ],
 )
 def test_a_key_holds_only_what_the_host_takes(operation_id: str, step: str, key: str) -> None:
     """Whatever an id holds, its key is made of safe characters and at most 200 of them."""
-    assert job_key(operation_id, step) == key
+    assert re.fullmatch(key, job_key(operation_id, step))
+    assert len(job_key(operation_id, step)) <= 200
+
+
+def test_what_looks_alike_has_keys_of_its_own() -> None:
+    """Ids that differ in a character that no key may hold, or beyond its length, never share a job."""
+    ids = [
+        "web:ann:1",
+        "web_ann:1",
+        "web:ann_1",
+        "web_ann_1",
+        "web/ann/1",
+        "x" * 300,
+        "x" * 301,
+        "x" * 299 + ":",
+    ]
+    assert len({job_key(one, "load") for one in ids}) == len(ids)

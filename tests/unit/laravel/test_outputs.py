@@ -1,19 +1,10 @@
-"""Parsers of artisan's and git's text and of the log, on recorded and on damaged output."""
+"""Parsers of artisan's and git's text, on recorded and on damaged output."""
 
 from __future__ import annotations
 
-import base64
-import json
-from datetime import UTC, datetime, timedelta, timezone
-from itertools import pairwise
-from zoneinfo import ZoneInfo
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bot.laravel import git, log_records, migrate_output, status_text
-from bot.laravel.log_records import LogPiece, LogPosition
+from bot.laravel import git, migrate_output, status_text
 from bot.laravel.migrate_output import MigrationLine, Said
 from bot.laravel.status_text import StatusLine
 from bot.model.errors import FailedError
@@ -140,130 +131,6 @@ def test_pretended_sql_is_read() -> None:
     }
     with pytest.raises(FailedError):
         migrate_output.parse_pretend_output("  ⇂ alter table albums\n")
-
-
-# Recorded on Laravel 8.83.26 and 12.67, shortened in the middle of the trace.
-RECORD_8 = """[2026-11-22 16:51:53] production.ERROR: SQLSTATE[42S02]: Base table or view not found: 1146 Table 'x.y' (SQL: select 'a secret'
-from y) {"exception":"[object] (Illuminate\\\\Database\\\\QueryException(code: 42S02): SQLSTATE[42S02] a secret at /usr/share/php/Illuminate/Database/Connection.php:712)
-[stacktrace]
-#0 /usr/share/php/Illuminate/Database/Connection.php(672): Illuminate\\\\Database\\\\Connection->runQueryCallback()
-#1 /srv/album/app/Http/Controllers/HomeController.php(31): Illuminate\\\\Database\\\\Query\\\\Builder->get()
-#57 {main}
-
-[previous exception] [object] (PDOException(code: 42S02): a secret at /usr/share/php/Illuminate/Database/Connection.php:368)
-[stacktrace]
-#59 {main}
-"}\x20
-"""
-RECORD_12 = """[2026-11-22T16:52:10.123456+01:00] production.CRITICAL: Class "App\\Gone" not found {"userId":5,"exception":"[object] (Error(code: 0): Class \\"App\\\\Gone\\" not found at /srv/album/routes/web.php:9)
-[stacktrace]
-#0 {main}
-"}\x20
-"""
-PLAIN = "[2026-11-22 16:53:00] production.INFO: a line  \n"
-LOG = (RECORD_8 + PLAIN + RECORD_12).encode()
-
-
-def piece(data: bytes) -> LogPiece:
-    return LogPiece(exists=True, readable=True, inode=5, size=len(data), data=data)
-
-
-def test_records_are_folded_and_hold_no_data() -> None:
-    """One exception is one record, whatever its lines; class and the application's own place are kept, no message."""
-    records, position = log_records.fold_records(LogPosition(path="/l"), piece(LOG))
-    assert [record.level for record in records] == ["ERROR", "INFO", "CRITICAL"]
-    assert (
-        records[0].fingerprint
-        == "Illuminate\\Database\\QueryException at /srv/album/app/Http/Controllers/HomeController.php:31"
-    )
-    assert records[2].fingerprint == "Error at /srv/album/routes/web.php:9"
-    assert "secret" not in repr(records)
-    assert (position.offset, position.pending) == (len(LOG), b"")
-    counts = log_records.count_records(records)
-    assert (counts.alarms, counts.levels["INFO"]) == (2, 1)
-    assert len(counts.fingerprints) == 2
-
-
-def test_times_are_aware() -> None:
-    """A time without an offset is in the application's zone, one with an offset in its own."""
-    zone = ZoneInfo("Europe/Berlin")
-    records, _ = log_records.fold_records(LogPosition(path="/l"), piece(LOG), zone=zone)
-    assert records[0].time == datetime(2026, 11, 22, 15, 51, 53, tzinfo=UTC)
-    assert records[2].time == datetime(2026, 11, 22, 16, 52, 10, tzinfo=timezone(timedelta(hours=1)))
-
-
-@given(st.lists(st.integers(min_value=1, max_value=len(LOG) - 1), max_size=6))
-def test_a_log_read_in_pieces_counts_the_same(cuts: list[int]) -> None:
-    """However a log is cut into looks, each record is counted once, and the position is at the end."""
-    position, counts = LogPosition(path="/l"), []
-    edges = [0, *sorted(cuts), len(LOG)]
-    for start, end in pairwise(edges):
-        records, position = log_records.fold_records(position, piece(LOG[start:end]))
-        counts += records
-    counts += log_records.finish_records(position)
-    assert [(record.level, record.error_class) for record in counts] == [
-        ("ERROR", "Illuminate\\Database\\QueryException"),
-        ("INFO", None),
-        ("CRITICAL", "Error"),
-    ]
-    assert position.offset == len(LOG)
-
-
-def test_reading_from_the_middle_of_a_record_skips_to_the_next() -> None:
-    """The tail of a record is no record."""
-    records, _ = log_records.fold_records(LogPosition(path="/l", offset=300), piece(LOG[300:]))
-    assert [record.level for record in records] == ["INFO", "CRITICAL"]
-
-
-def test_an_unfinished_record_waits() -> None:
-    """A record whose end is not there yet is not counted; when the file ends for good it is."""
-    records, position = log_records.fold_records(LogPosition(path="/l"), piece(RECORD_8.encode()[:400]))
-    assert records == ()
-    assert [record.level for record in log_records.finish_records(position)] == ["ERROR"]
-
-
-def test_what_backout_and_the_time_before_caused_is_subtracted() -> None:
-    """Only what is beyond the known counts is left."""
-    before = log_records.count_records(log_records.fold_records(LogPosition(path="/l"), piece(LOG))[0])
-    now = log_records.count_records(
-        log_records.fold_records(LogPosition(path="/l"), piece(LOG + RECORD_12.encode()))[0]
-    )
-    added = log_records.added_counts(now, before)
-    assert added.levels == {"CRITICAL": 1}
-    assert added.fingerprints == {"Error at /srv/album/routes/web.php:9": 1}
-
-
-@pytest.mark.parametrize(
-    ("path", "inode", "size", "offset", "is_new"),
-    [
-        ("/l", 5, 100, 100, False),
-        ("/l", 5, 900, 100, False),
-        ("/l", 5, 20, 0, True),
-        ("/l", 6, 900, 0, True),
-        ("/l-next-day", 7, 3, 0, True),
-        ("/l", None, 0, 100, False),
-    ],
-)
-def test_rotation_is_followed(path: str, inode: int | None, size: int, offset: int, is_new: bool) -> None:
-    """V3: the same file goes on; another inode, a shorter file or another day begins anew; a missing one waits."""
-    found = log_records.next_read(
-        LogPosition(path="/l", inode=5, offset=100), path=path, inode=inode, size=size
-    )
-    assert (found.offset, found.is_new_file) == (offset, is_new)
-
-
-def test_a_piece_is_bytes_and_a_damaged_one_is_refused() -> None:
-    """Bytes that are no UTF-8 arrive as they are, so that the offset stays right."""
-    fields = {
-        "exists": True,
-        "readable": True,
-        "inode": 5,
-        "size": 3,
-        "data": base64.b64encode(b"\xff\x00a").decode(),
-    }
-    assert log_records.parse_log_piece("BACKOUT1:" + json.dumps({"piece": fields})).data == b"\xff\x00a"
-    with pytest.raises(FailedError):
-        log_records.parse_log_piece("BACKOUT1:" + json.dumps({"piece": fields | {"data": "%%"}}))
 
 
 A, B = "a" * 40, "b" * 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -77,6 +78,12 @@ class TrippingStore:
             self.left -= 1
         return await self._store.transact(body)
 
+    async def read(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Read, or trip."""
+        if self.left == 0:
+            raise StoreUnavailableError("no space left on device")
+        return await self._store.read(body)
+
     def on_change(self, callback: Callable[[str], None]) -> None:
         """Pass on."""
         self._store.on_change(callback)
@@ -106,12 +113,16 @@ class Office:
             settings=settings_of(folder),
             store=self.store,
             hosts=FakeHosts({}),
-            database_for=lambda _: None,
+            database_for=lambda *_: None,
             probe=NoProbe(),  # type: ignore[arg-type]  # nothing here asks it
             clock=clock,
             wake=lambda: None,
         )
         self.inbox = Dispatcher(self.parts, read)
+
+    def inbox_on(self, store: Store) -> Dispatcher:
+        """Return the same door over another store."""
+        return Dispatcher(replace(self.parts, store=store), read)
 
     async def types(self, account: str, text: str, channel: str = "inc-shop-1", delivery: str = "") -> Reply:
         """Return the reply to a command as someone types it."""

@@ -50,7 +50,7 @@ async def test_a_yes_starts_its_operation(office: Office) -> None:
     assert reply.ok
     assert reply.operation_id == operation.id
     assert (operation.kind, operation.person, operation.site) == ("backups", "Anna", "shop")
-    assert operation.args == {"n": 1, "decision_id": asked.id}
+    assert operation.args == {"n": 1, "decision_id": asked.id, "cutover": "none"}
     assert [e.actor for e in await office.timeline(Kind.DECISION_ANSWERED)] == ["Anna"]
 
 

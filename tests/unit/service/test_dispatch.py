@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from bot.model.decision import Choice, DecisionState
 from bot.model.event import Kind
+from bot.model.message import IncomingCommand, Reply
 from bot.model.person import Permission
+from bot.ports.store import Transaction
 from bot.service.desk import Question
+from bot.service.dispatch import Dispatcher
+from bot.service.one_transaction import joined
+from bot.service.parts import Call, Parts
+from commands.catalog import CATALOGUE, read
 from tests.playbooks.story import (
     CHECKED_STORY,
     FROZEN_STORY,
@@ -138,11 +145,10 @@ async def test_a_repeated_delivery_has_one_effect(office: Office, text: str, sto
     assert len(await office.timeline()) - before in (1, 2)
 
 
-@pytest.mark.parametrize("left", [0, 1, 2])
-async def test_a_command_that_met_a_broken_store_can_be_sent_again(office: Office, left: int) -> None:
+async def test_a_command_that_met_a_broken_store_can_be_sent_again(office: Office) -> None:
     """A re-sent command takes effect when its first delivery could not be recorded; it is never told that it had."""
     await office.tell(FROZEN_STORY)
-    office.store.left = left
+    office.store.left = 0
     first = await office.types("anna", "/backups create", delivery="d-1")
     office.store.left = None
     second = await office.types("anna", "/backups create", delivery="d-1")
@@ -150,6 +156,60 @@ async def test_a_command_that_met_a_broken_store_can_be_sent_again(office: Offic
     assert "cannot write its own records" in first.text
     assert second.ok
     assert [o.id for o in await office.operations()] == ["d-1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/incident note x", "/backups create", "/app freeze", "/incident release", "/restore confirm shop"],
+)
+async def test_a_delivery_and_its_effect_are_one_transaction(office: Office, text: str) -> None:
+    """A command needs one transaction, in which its delivery is recorded: nothing can come between the two."""
+    await office.tell(FROZEN_STORY)
+    office.store.left = 1
+    await office.types("anna", text, delivery="d-1")
+    assert office.store.left == 0
+    office.store.left = None
+    assert "received already" in (await office.types("anna", text, delivery="d-1")).text
+
+
+async def test_a_fault_in_a_command_takes_its_delivery_back(office: Office) -> None:
+    """A command that failed inside leaves nothing behind, so that the same delivery may have its effect later."""
+    await office.tell(FROZEN_STORY)
+    before = await office.timeline()
+    broken = Dispatcher(office.parts, lambda text: _FailsAfterWriting(read(text)))
+    command = IncomingCommand(
+        platform="web", account="anna", channel="inc-shop-1", text="/incident note x", delivery_id="d-1"
+    )
+    assert "internal fault" in (await broken.command(command)).text
+    assert await office.timeline() == before
+    assert (await office.types("anna", "/incident note x", delivery="d-1")).text == "Noted."
+
+
+class _FailsAfterWriting:
+    """A command that does its work and then meets a fault."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+    async def run(self, parts: Parts, call: Call) -> Reply:
+        await self._request.run(parts, call)
+        raise ZeroDivisionError
+
+
+async def test_no_host_is_asked_inside_of_a_transaction(office: Office) -> None:
+    """A command that waits for a host says so: inside of a transaction there are no hosts to ask."""
+
+    async def body(tx: Transaction) -> None:
+        with pytest.raises(LookupError):
+            joined(office.parts, tx).hosts.of_site("shop")
+
+    await office.store.transact(body)
+    asking = {command.name for command in CATALOGUE if command.asks_host}
+    assert asking == {"/app status", "/app logs"}
+    assert all(command.permission is Permission.READ for command in CATALOGUE if command.asks_host)
 
 
 async def test_two_starts_at_once_open_one_incident(office: Office) -> None:

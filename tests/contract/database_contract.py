@@ -1,0 +1,183 @@
+"""What holds for every engine behind the Database port: asked through the real reader, on real databases.
+
+A test module of an engine gives the fixture `scene`: a live database with two tables of the shape below, and a host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bot.model.errors import ReaderRefusalError
+from bot.ports.database import Database, Work
+from bot.ports.host import JobState
+from tests.fakes.host import FakeHost
+
+T = TypeVar("T")
+TAG = "20260131030000-0123abcd"
+_BOOKS = (
+    "create table books (id integer not null primary key, author_id integer not null, title varchar(50), pages integer, "
+    "foreign key (author_id) references authors (id) on delete cascade)"
+)
+SHAPE = (
+    "create table authors (id integer not null primary key, name varchar(50) not null)",
+    _BOOKS,
+    "create table migrations (id integer not null primary key, migration varchar(191) not null, batch integer not null)",
+    "insert into authors values (1, 'A'), (2, 'B')",
+    "insert into books values (1, 1, 'one', 10), (2, 1, null, 20), (3, 2, 'three', 30)",
+    "insert into migrations values (1, '2026_01_01_000000_first', 1)",
+)
+
+
+@dataclass
+class Scene:
+    """One engine's live database on a host. `run` executes SQL on the live database as the application does.
+
+    `client` is a server's own client, which stays open as long as its input does.
+    """
+
+    database: Database
+    live: str
+    host: FakeHost
+    run: Callable[[str], None]
+    secret: str
+    client: Sequence[str] = ()
+    client_env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Return Backout's folder of the site on the host."""
+        return self.host.link.home / ".backout/sites/shop"
+
+    async def ask(self, work: Work[T]) -> T:
+        """Return the answer to a read-only question."""
+        return work.read(await self.host.reader(work.verb, work.request))
+
+    async def job(self, key: str, work: Work[T]) -> T:
+        """Return the answer of a detached job."""
+        root = str(self.folder / "jobs")
+        await self.host.reader_job(root, key, work.verb, work.request)
+        for _ in range(600):
+            status = await self.host.job_status(root, key)
+            if status.state is not JobState.RUNNING:
+                break
+            await asyncio.sleep(0.05)
+        answer = json.loads(await self.host.job_output(root, key, "stdout"))
+        assert answer.get("ok"), answer
+        return work.read(answer)
+
+
+class DatabaseContract:
+    """The suite; each engine's test module makes a subclass of it."""
+
+    async def test_facts_tell_counts_keys_and_migrations(self, scene: Scene) -> None:
+        """Rows, NULLs, what cascades and which migrations ran are told as they are, with the place and its identity."""
+        facts = await scene.ask(scene.database.facts(scene.live))
+        assert facts.engine == scene.database.engine
+        assert facts.rows == {"authors": 2, "books": 3, "migrations": 1}
+        assert facts.nulls["books"]["title"] == 1
+        assert facts.migrations == (("2026_01_01_000000_first", 1),)
+        assert facts.cascading_children == {"authors": ("books",)}
+        assert (facts.path, bool(facts.identity), facts.size_bytes > 0) == (scene.live, True, True)
+
+    async def test_a_sample_changes_with_a_write_alone(self, scene: Scene) -> None:
+        """Two samples without a write agree; a committed write makes another."""
+        first = await scene.ask(scene.database.sample(scene.live))
+        assert await scene.ask(scene.database.sample(scene.live)) == first
+        scene.run("update books set pages = 11 where id = 1")
+        assert await scene.ask(scene.database.sample(scene.live)) != first
+
+    async def test_a_safety_backup_is_known_by_its_content(self, scene: Scene) -> None:
+        """A copy has the live database's fingerprint and counts, and live is found changed after a write."""
+        place = scene.database.safety_place(str(scene.folder / "safety"), "shop", TAG)
+        copy = await scene.job("copy", scene.database.copy(scene.live, place))
+        assert (copy.path, copy.rows) == (place, {"authors": 2, "books": 3, "migrations": 1})
+        assert await scene.ask(scene.database.fingerprint(place)) == copy.fingerprint
+        assert await scene.ask(scene.database.fingerprint(scene.live)) == copy.fingerprint
+        scene.run("delete from books where id = 3")
+        assert await scene.ask(scene.database.fingerprint(scene.live)) != copy.fingerprint
+
+    async def test_scratch_is_there_only_once_it_was_made(self, scene: Scene) -> None:
+        """A scratch database is told to be there after it was copied from the safety backup, with the same content."""
+        safety = scene.database.safety_place(str(scene.folder / "safety"), "shop", TAG)
+        scratch = scene.database.scratch_place(str(scene.folder / "scratch"), "repair", TAG)
+        assert not await exists(scene, scratch)
+        made = await scene.job("safety", scene.database.copy(scene.live, safety))
+        copy = await scene.job("scratch", scene.database.copy(safety, scratch))
+        assert await exists(scene, scratch)
+        assert (copy.path, copy.fingerprint) == (scratch, made.fingerprint)
+
+    async def test_the_loss_table_names_what_went_and_what_came(self, scene: Scene) -> None:
+        """Rows that are gone, new or changed, and the values of a dropped column, are counted by key."""
+        scratch = scene.database.scratch_place(str(scene.folder / "scratch"), "baseline", TAG)
+        await scene.job("scratch", scene.database.copy(scene.live, scratch))
+        scene.run("delete from books where id = 3")
+        scene.run("insert into books values (4, 1, 'four', 40)")
+        scene.run("alter table books drop column pages")
+        loss = await scene.job("compare", scene.database.compare(scratch, scene.live, ["migrations"], None))
+        books = next(table for table in loss.tables if table.table == "books")
+        assert (books.rows_before, books.rows_after, books.missing, books.new) == (3, 3, 1, 1)
+        (pages,) = [column for column in books.columns if column.column == "pages"]
+        assert (pages.status, loss.verdict, loss.values_lost >= 2) == ("dropped", "loss", True)
+
+    async def test_a_cut_over_brings_the_scratch_and_its_undo_the_safety_backup(self, scene: Scene) -> None:
+        """Production's content becomes that of scratch, and by the undo that of before; the same request twice is one."""
+        safety = scene.database.safety_place(str(scene.folder / "safety"), "shop", TAG)
+        scratch = scene.database.scratch_place(str(scene.folder / "scratch"), "repair", TAG)
+        good = await scene.job("scratch", scene.database.copy(scene.live, scratch))
+        scene.run("update books set title = 'spoilt'")
+        bad = await scene.job("safety", scene.database.copy(scene.live, safety))
+        mode = (await scene.ask(scene.database.facts(scene.live))).journal_mode
+        change = scene.database.cut_over(
+            source=scratch,
+            live=scene.live,
+            source_fingerprint=good.fingerprint,
+            live_fingerprint=bad.fingerprint,
+            journal_mode=mode,
+        )
+        assert (await scene.job("cut", change)).fingerprint == good.fingerprint
+        assert (await scene.job("again", change)).already
+        assert await scene.ask(scene.database.fingerprint(scene.live)) == good.fingerprint
+        back = scene.database.cut_over(
+            source=safety,
+            live=scene.live,
+            source_fingerprint=bad.fingerprint,
+            live_fingerprint=good.fingerprint,
+            journal_mode=mode,
+        )
+        assert (await scene.job("undo", back)).fingerprint == bad.fingerprint
+
+    async def test_orphans_and_checks_are_counted(self, scene: Scene) -> None:
+        """Foreign keys that hold have no orphans; a check's number is compared with what is expected."""
+        assert sum((await scene.ask(scene.database.orphans(scene.live, 30))).values()) == 0
+        check = {"name": "books", "sql": "select count(*) from books", "expect": 3}
+        (result,) = await scene.ask(scene.database.checks(scene.live, [check], 30))
+        assert (result.passed, result.value) == (True, 3)
+
+    async def test_no_secret_is_left_on_the_host_or_told(self, scene: Scene) -> None:
+        """After a read and a job the password stands in no answer and in no file of the host but the application's own."""
+        facts = scene.database.facts(scene.live)
+        told = json.dumps(await scene.host.reader(facts.verb, facts.request))
+        place = scene.database.safety_place(str(scene.folder / "safety"), "shop", TAG)
+        await scene.job("copy", scene.database.copy(scene.live, place))
+        assert scene.secret not in told
+        assert scene.secret not in json.dumps(facts.request)
+        assert scene.secret not in "\n".join(scene.host.link.lines)
+        left = [path for path in scene.folder.rglob("*") if path.is_file()]
+        assert left
+        assert [path.name for path in left if scene.secret.encode() in path.read_bytes()] == []
+        assert [path.name for path in left if path.stat().st_mode & 0o077] == []
+
+
+async def exists(scene: Scene, place: str) -> bool:
+    """Return whether a scratch database is there, as the service asks it."""
+    try:
+        return await scene.ask(scene.database.exists(place))
+    except ReaderRefusalError as error:
+        if error.kind != "not_found":
+            raise
+        return False
