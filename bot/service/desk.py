@@ -34,7 +34,7 @@ async def read_state(parts: Parts, incident_id: str) -> Incident:
     async def body(tx: Transaction) -> Incident:
         return await state_of(tx, incident_id)
 
-    return await parts.store.transact(body)
+    return await parts.store.read(body)
 
 
 def typed(call: Call) -> NewEntry:
