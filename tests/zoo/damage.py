@@ -186,6 +186,8 @@ def wrapped(name: str, dump: bytes, folder: Path) -> Iterator[Case]:
     for label, words in (("", []), ("-armor", ["--armor"])):
         data = subprocess.run([*gpg, *words], input=dump, capture_output=True, check=True).stdout
         yield Case("encrypted", f"{name}-gpg{label}", COULD_NOT_VERIFY, data)
+    # The agent that gpg started would stay.
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "gpg-agent"], check=True)
 
 
 def no_backups() -> Iterator[Case]:
