@@ -33,7 +33,7 @@ _SQLITE_VERBS = [
 ]
 
 # What a server has beside: databases that are made and dropped, rights, other sessions.
-_SERVER_VERBS = [*_SQLITE_VERBS, "exists", "drop", "rights", "sessions_end"]
+_SERVER_VERBS = [*_SQLITE_VERBS, "exists", "drop", "rights", "sessions_end", "raise_numbers"]
 
 # Each verb's function; a module is imported only when its verb is asked for.
 VERBS: Dict[str, str] = {

@@ -26,7 +26,8 @@ from bot.dumps.compression import DamagedError
 from bot.dumps.manifest import BLOCK, IMPOSSIBLE, Hazard, Manifest, Reading
 from bot.dumps.pg_custom import read_archive
 from bot.dumps.scanner import DIALECTS, DumpScanner
-from bot.dumps.verdict import Expectation, Verdict, judge
+from bot.dumps.site_match import Expectation
+from bot.dumps.verdict import Verdict, judge
 from bot.dumps.verdict import exit_status as verdict_exit_status
 
 _SHA256 = re.compile(r"\b[0-9a-fA-F]{64}\b")

@@ -32,9 +32,10 @@ class PostgresqlDatabase(ServerDatabase):
     def stale_numbers(self, facts: DatabaseFacts, time_limit_s: float) -> Work[tuple[str, ...]]:
         """The tables whose next number was given already; reads only."""
         checks = [
-            {"name": table, "sql": _stale(table, key[0]), "expect": 0}
+            {"name": table, "sql": _stale(name, key[0]), "expect": 0}
             for table, key in facts.keys.items()
             if len(key) == 1
+            for name in _sql_names(table)
         ]
         request = {**self._of(facts.path), "checks": checks, "time_limit_s": time_limit_s}
         return reader_work(
@@ -42,10 +43,17 @@ class PostgresqlDatabase(ServerDatabase):
         )
 
 
-def _stale(table: str, column: str) -> str:
-    return _STALE.format(
-        table=_text(_quoted(table)), column=_text(column), key=_quoted(column), name=_quoted(table)
-    )
+def _stale(name: str, column: str) -> str:
+    return _STALE.format(table=_text(name), column=_text(column), key=_quoted(column), name=name)
+
+
+def _sql_names(table: str) -> list[str]:
+    """Return what a table's plain name may stand for: one in the path, or `schema.table` outside it.
+
+    Of these at most one is there under each reading; asking for the others fails, and gives no number.
+    """
+    dots = [place for place, sign in enumerate(table) if sign == "." and 0 < place < len(table) - 1]
+    return [_quoted(table), *(f"{_quoted(table[:dot])}.{_quoted(table[dot + 1 :])}" for dot in dots)]
 
 
 def _quoted(name: str) -> str:
@@ -60,4 +68,4 @@ def _text(value: str) -> str:
 
 def _read_stale(answer: Json) -> tuple[str, ...]:
     """Return the tables in question; one that could not be asked (its key is no number) has no number to give."""
-    return tuple(check.name for check in read_checks(answer) if check.value)
+    return tuple(dict.fromkeys(check.name for check in read_checks(answer) if check.value))

@@ -131,6 +131,8 @@ def read_copy(answer: Json) -> CopyMade:
         sha256=answer["sha256"],
         fingerprint=answer["fingerprint"],
         rows=_rows(answer["tables"]),
+        database=str(answer.get("database") or answer["target"]),
+        way=str(answer.get("way") or ""),
     )
 
 
@@ -143,6 +145,7 @@ def read_loaded(answer: Json) -> Loaded:
         foreign_key_violations=sum(violations.values()) if isinstance(violations, dict) else int(violations),
         fingerprint=answer["fingerprint"],
         migrations=tuple(_name(m) for m in answer["migrations"] or ()),
+        way=str(answer.get("way") or ""),
     )
 
 

@@ -44,18 +44,23 @@ class ServerDatabase:
     """One site's database on a server. Each request carries how the reader finds the credentials, never themselves.
 
     `verbs` is the first part of the engine's verbs, `dump_suffix` the end of its safety backups' names. `workspace` is
-    Backout's own folder for the site on the host; it may begin with `~/`.
+    Backout's own folder for the site on the host; it may begin with `~/`. `scratch_databases` are those that a hosting
+    panel lends; the reader takes them where the user may make none.
     """
 
     verbs = ""
     dump_suffix = ""
 
-    def __init__(self, engine: str, access: Access, workspace: str) -> None:
+    def __init__(
+        self, engine: str, access: Access, workspace: str, scratch_databases: Sequence[str] = ()
+    ) -> None:
         self.engine = engine
         self._shared: dict[str, Any] = {
             "access": {"argv": list(access.argv), "stdin": access.stdin, "env": dict(access.env)},
             "workspace": workspace,
         }
+        if scratch_databases:
+            self._shared["scratch_databases"] = list(scratch_databases)
 
     def scratch_place(self, folder: str, purpose: str, tag: str) -> str:  # noqa: ARG002 - a server's scratch is no file
         """Return the name of a scratch database; the reader writes and removes no name that begins otherwise."""
@@ -288,6 +293,16 @@ class ServerDatabase:
     def stale_numbers(self, facts: DatabaseFacts, time_limit_s: float) -> Work[tuple[str, ...]]:  # noqa: ARG002 - the port's
         """There is none to ask for. *Raises* FailedError; nothing is asked."""
         raise FailedError(f"{facts.path} counts on by itself: it has no stale numbers. Nothing was asked.")
+
+    def raise_numbers(self, database: str, safety: str) -> Work[dict[str, int]] | None:
+        """Have each table give numbers above all that the safety backup's database gave. *Changes*: counters only."""
+        request = {**self._of(database), "safety": safety}
+        return reader_work(
+            self._verb("raise_numbers"),
+            request,
+            f"raise the next numbers of {database} above all that were given before",
+            lambda a: {str(name): int(number) for name, number in a["given"].items()},
+        )
 
     def checks(
         self, database: str, checks: Sequence[Json], time_limit_s: float

@@ -11,10 +11,11 @@ from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.images.delta import Change, Delta, open_delta
 from adapters.host_reader.images.image import make_image
 from adapters.host_reader.images.journal import Journal
+from adapters.host_reader.images.numbers import highest_number
 from adapters.host_reader.images.questions import last_number
 from adapters.host_reader.images.shelf import expanded, is_kept, note_of
 from adapters.host_reader.server.notes import is_file, refuse_foreign
-from adapters.host_reader.server.port import Fingerprint, Server, ServerSchema, ServerTable
+from adapters.host_reader.server.port import Fingerprint, Server, ServerSchema
 from adapters.host_reader.sqlite_files import private_files, prove_space
 from adapters.host_reader.sqlite_fingerprint import fingerprint_of
 from adapters.host_reader.sqlite_open import quoted, reading, reading_together
@@ -235,29 +236,9 @@ def _raise_numbers(server: Server, scratch: str, schema: ServerSchema, images: L
     """Have no number given again that the backup, live or scratch ever gave (HAZARDS R2)."""
     for table in schema.tables.values():
         if table.numbered is not None:
-            above = max(_highest(image, table) for image in images)
+            above = max(highest_number(image, table) for image in images)
             if last_number(server, scratch, table) < above:
                 server.raise_numbers(scratch, table, above)
-
-
-def _highest(image: str, table: ServerTable) -> int:
-    """Return the largest number an image has of a table, or knows to have been given; reads only."""
-    numbered = table.numbered or ""
-    with reading(image) as connection:
-        columns = _columns(connection, "main").get(table.name, ([], False))[0]
-        if numbered not in columns:
-            return 0
-        largest = connection.execute(f"SELECT max({quoted(numbered)}) FROM {quoted(table.name)}").fetchone()[
-            0
-        ]
-        counts = connection.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_sequence'"
-        ).fetchone()[0]
-        counter = None
-        if counts:
-            select = "SELECT max(seq) FROM sqlite_sequence WHERE name = ?"
-            counter = connection.execute(select, (table.name,)).fetchone()[0]
-    return max(each if isinstance(each, int) else 0 for each in (largest, counter, 0))
 
 
 def _finished(server: Server, journal: Journal, note: Dict[str, Any], workspace: str) -> Answer:

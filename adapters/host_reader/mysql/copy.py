@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Optional
 
 from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.images.image import image_of_file, make_image
+from adapters.host_reader.images.numbers import keep_numbers
 from adapters.host_reader.mysql.client import Session
 from adapters.host_reader.mysql.definitions import in_order_of_making, make_definition
 from adapters.host_reader.mysql.dumping import dump_proven
@@ -43,15 +44,17 @@ def copy_place(server: MysqlServer, request: Request) -> Answer:
         if not answer["attached"] or server.fingerprint(source).hash == answer["fingerprint"]:
             make_image(server, source, text(request, "workspace"))
         image_of_file(server.engine, target, text(request, "workspace"))
+        keep_numbers(server, source, target, text(request, "workspace"))
         return answer
     if is_file(source):
-        return make_database(server, request, lambda: _from_file(server, source, target))
-    return make_database(server, request, lambda: _from_database(server, source, target))
+        return make_database(server, request, lambda place: _from_file(server, source, place))
+    return make_database(server, request, lambda place: _from_database(server, source, place))
 
 
-def make_database(server: MysqlServer, request: Request, build: Callable[[], Answer]) -> Answer:
+def make_database(server: MysqlServer, request: Request, build: Callable[[str], Answer]) -> Answer:
     """Build a scratch database once, and tell the same answer again for the same request (a resumed job).
 
+    `build` is given its place, which is the answer's `target`: a database of the request's name, or a lent one.
     What a killed process left of it is removed and built again. *Changes*: `target`, or nothing.
     *Raises* Refusal (refused) when a database of that name was not made by this request.
     """
@@ -62,26 +65,31 @@ def make_database(server: MysqlServer, request: Request, build: Callable[[], Ans
         {name: value for name, value in request.items() if name not in ("access", "workspace")}
     )
     note = read_note(note_at) or {}
-    if server.exists(target):
+    place = str(note.get("place") or target)
+    if server.exists(place):
         if note.get("request") != digest:
             raise Refusal(
                 "refused",
-                f"The database {target} is there already and was not made by this request. It was left as it is.",
+                f"The database {place} is there already and was not made by this request. It was left as it is.",
             )
         if note.get("answer"):
-            return _made_before(server, target, note["answer"])
-        server.drop(target)
-    write_note(note_at, {"request": digest})
+            return _made_before(server, place, note["answer"])
+        server.drop(place)
+    live = str(server.credentials.database)
+    place = server.lending.place_for(target, live)
+    write_note(note_at, {"request": digest, "place": place})
     try:
-        answer = build()
+        answer = build(place)
     except BaseException:
         # The reason it failed is what is told, also where what it left cannot be removed.
         with contextlib.suppress(Refusal):
-            if server.exists(target):
-                server.drop(target)
+            if server.exists(place):
+                server.drop(place)
         raise
-    answer.update(target=target, sha256=answer["fingerprint"], attached=False)
-    write_note(note_at, {"request": digest, "answer": answer})
+    server.lending.made(place)
+    answer.update(target=place, sha256=answer["fingerprint"], attached=False)
+    answer.update(database=server.physical(place), way=server.lending.way(place, live))
+    write_note(note_at, {"request": digest, "place": place, "answer": answer})
     return answer
 
 
@@ -194,11 +202,11 @@ def load_backup(server: MysqlServer, request: Request) -> Answer:
 
     *Changes*: `target` and its note, or nothing. *Raises* Refusal: damaged, no_space, refused.
     """
-    return make_database(server, request, lambda: _loaded(server, request))
+    return make_database(server, request, lambda place: _loaded(server, request, place))
 
 
-def _loaded(server: MysqlServer, request: Request) -> Answer:
-    backup, target = os.path.expanduser(text(request, "backup")), text(request, "target")  # noqa: PTH111
+def _loaded(server: MysqlServer, request: Request, target: str) -> Answer:
+    backup = os.path.expanduser(text(request, "backup"))  # noqa: PTH111
     if not Path(backup).is_file():
         raise Refusal("not_found", f"There is no file {backup}. Nothing was changed.")
     like = optional_text(request, "like") or str(server.credentials.database)
@@ -211,7 +219,7 @@ def _loaded(server: MysqlServer, request: Request) -> Answer:
     refuse_self_named(structure.definitions, like)
     found = server.fingerprint(target)
     session = server.session(target)
-    violations = violation_counts(session, target, structure.schema)
+    violations = violation_counts(session, server.physical(target), structure.schema)
     migrations = read_migrations(session, structure, str(request.get("migrations_table") or "migrations"))
     session.end()
     return {

@@ -6,13 +6,17 @@ before and made again after, from definitions that are in a file before anything
 
 from __future__ import annotations
 
+import contextlib
 import re
+import secrets
 import time
 from typing import Any, Dict, List, Sequence, Tuple
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.copy import copy_place
 from adapters.host_reader.mysql.fingerprint import content_of, fingerprint_with
+from adapters.host_reader.mysql.lent import parts_of, place_in, stored_names
+from adapters.host_reader.mysql.lodging import key_names
 from adapters.host_reader.mysql.moving import carry_out, settle_what_was_begun
 from adapters.host_reader.mysql.names import quoted
 from adapters.host_reader.mysql.schema import Definition, Structure, refuse_hidden
@@ -52,8 +56,10 @@ def cut_over(server: MysqlServer, request: Request) -> Answer:
     if not answer["already"]:
         _refuse_changed(found, text(request, "expect_target_fingerprint"), target)
         source, definitions = _source(server, swaps, request, wanted)
-        swap = _intended(server, source, definitions, request)
-        answer.update(carry_out(server, swaps, swap, request))
+        # No other reader may take the lent database for another copy now.
+        with server.lent.held() if parts_of(source)[1] else contextlib.nullcontext():
+            swap = _intended(server, source, definitions, request)
+            answer.update(carry_out(server, swaps, swap, request))
         found = server.fingerprint(target).hash
         if found != wanted:
             raise Refusal(
@@ -99,6 +105,8 @@ def _source(
     note = verified_note(source, server.engine)
     _refuse_changed(note.fingerprint, wanted, source)
     for swap in swaps.put_aside_as(wanted):
+        if server.lent.parked(swap.aside) is not None:
+            server.lending.unpark(swap.aside)
         if (
             server.exists(swap.aside)
             and _fingerprint_with(server, swap.aside, swap.live_definitions) == wanted
@@ -107,13 +115,13 @@ def _source(
     scratch = new_aside_name().replace("_aside_", "_undo_")
     made = copy_place(server, {**request, "source": source, "target": scratch})
     _refuse_changed(str(made["fingerprint"]), wanted, source)
-    return scratch, server.structure(scratch).definitions
+    return str(made["target"]), server.structure(str(made["target"])).definitions
 
 
 def _fingerprint_with(server: MysqlServer, database: str, definitions: Sequence[Definition]) -> str:
     with server.snapshot(database) as session:
         structure = server.structure(database, session)
-        return fingerprint_with(session, database, structure, definitions).hash
+        return fingerprint_with(session, server.physical(database), structure, definitions).hash
 
 
 def _intended(server: MysqlServer, source: str, definitions: Sequence[Definition], request: Request) -> Swap:
@@ -126,10 +134,11 @@ def _intended(server: MysqlServer, source: str, definitions: Sequence[Definition
     _refuse_foreign_definers(server, live.definitions)
     new = server.structure(source)
     _raise_counters(server, target, source, live, new, request)
+    token, lent = secrets.token_hex(4), parts_of(source)[1]
     return Swap(
         live=target,
         source=source,
-        aside=new_aside_name(),
+        aside=new_aside_name() if lent is None else place_in(new_aside_name(), lent),
         live_fingerprint=text(request, "expect_target_fingerprint"),
         source_fingerprint=text(request, "expect_source_fingerprint"),
         live_content=content,
@@ -138,6 +147,9 @@ def _intended(server: MysqlServer, source: str, definitions: Sequence[Definition
         live_definitions=tuple(live.definitions),
         source_definitions=tuple(definitions),
         state=INTENDED,
+        live_keys={} if lent is None else key_names(live, token),
+        source_keys={} if lent is None else key_names(new, token + "s"),
+        aside_names={} if lent is None else stored_names(live.movable, token),
     )
 
 

@@ -55,7 +55,7 @@ def facts_of(server: MysqlServer, database: str, request: Request) -> Answer:
         "user_version": 0,
         "application_id": 0,
         "free_bytes": free_bytes(server, session, request),
-        "tables": _tables(session, database, structure),
+        "tables": _tables(session, server.physical(database), structure),
         "indexes": [],
         "triggers": list(structure.schema.triggers),
         "views": list(structure.schema.views),
@@ -170,7 +170,7 @@ def sample_of(server: MysqlServer, database: str) -> Answer:
     structure = server.structure(database, session)
     parts = [structure.schema.hash, repr(sorted(structure.counters.items())), repr(seen), settled]
     if _size_bytes(session) <= _SMALL_BYTES:
-        parts.append(content_of(session, database, structure)[1])
+        parts.append(content_of(session, server.physical(database), structure)[1])
     session.end()
     token = hashlib.blake2b("|".join(parts).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     return {"sample": token, "hot_journal": False}

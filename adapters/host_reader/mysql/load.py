@@ -61,6 +61,9 @@ class LoadServer(Protocol):
     def schema(self, database: str) -> ServerSchema:
         """Return what a database is made of."""
 
+    def physical(self, place: str) -> str:
+        """Return the database of a place as the server names it."""
+
     def asking(self) -> Session:
         """Return a session for short questions."""
 
@@ -110,7 +113,8 @@ class _Load:
     """One load on its way: the tables met so far, the definitions that wait, the clients."""
 
     def __init__(self, server: LoadServer, path: str, database: str, connections: int) -> None:
-        self._server, self._path, self._database = server, Path(path), database
+        self._server, self._path, self._place = server, Path(path), database
+        self._database = server.physical(database)
         self._connections = connections
         self._tables: Dict[str, TableParts] = {}
         self._pinned: Dict[str, int] = {}
@@ -293,7 +297,7 @@ class _Load:
         progress("looking for orphans", 0, 1, "databases")
         return {
             "tables": counts,
-            "foreign_key_violations": violation_counts(asking, database, self._server.schema(database)),
+            "foreign_key_violations": violation_counts(asking, database, self._server.schema(self._place)),
             "migrations": self._migrations(),
         }
 
@@ -318,7 +322,7 @@ class _Load:
         self.end()
         try:
             self._end_on_server(sessions)
-            self._server.drop(self._database)
+            self._server.drop(self._place)
             kept = f"Scratch {self._database} was thrown away and nothing else was changed."
         except Refusal:
             kept = f"Scratch {self._database} could not be removed and holds a part of the rows; nothing else was changed."

@@ -19,6 +19,8 @@ from adapters.host_reader.mysql.definitions import (
     views,
 )
 from adapters.host_reader.mysql.fingerprint import content_of
+from adapters.host_reader.mysql.lent import Parked
+from adapters.host_reader.mysql.lodging import rename_keys, turned
 from adapters.host_reader.mysql.names import at, quoted
 from adapters.host_reader.mysql.server import MysqlServer
 from adapters.host_reader.mysql.swaps import (
@@ -79,9 +81,10 @@ def _settle(server: MysqlServer, session: Session, swaps: Swaps, swap: Swap) -> 
 
 def _put_back(server: MysqlServer, session: Session, swap: Swap) -> None:
     """Make again what was removed before the tables were to move. *Changes*: live and the source."""
+    _name_keys_rightly(server, session, swap)
     for database, definitions in ((swap.live, swap.live_definitions), (swap.source, swap.source_definitions)):
         if server.exists(database) and not database.startswith(ASIDE_PREFIX):
-            session.run(f"USE {quoted(database)}", f"opening {database}")
+            session.run(f"USE {quoted(server.physical(database))}", f"opening {database}")
             there = {(each.kind, each.name) for each in server.structure(database).definitions}
             for each in in_order_of_making(definitions):
                 if (each.kind, each.name) not in there:
@@ -99,7 +102,7 @@ def carry_out(server: MysqlServer, swaps: Swaps, swap: Swap, request: Request) -
     with _moving(server, swap.live, request) as session:
         swaps.intend(swap)
         try:
-            server.create(swap.aside, swap.live)
+            _make_aside(server, swap)
             closed_s = _move(server, session, swap)
         except Refusal as refusal:
             session.end()
@@ -166,20 +169,48 @@ def _move(server: MysqlServer, session: Session, swap: Swap) -> float:
     from_live, from_source = still_to_move(server, swap)
     doing = f"moving the tables of {swap.live}"
     if from_source and server.exists(swap.source):
-        session.run(f"USE {quoted(swap.source)}", doing)
+        source = server.physical(swap.source)
+        own = {name: keys for name, keys in swap.source_keys.items() if name in from_source}
+        rename_keys(session, source, own, swap.source_names)
+        session.run(f"USE {quoted(source)}", doing)
         drop_definitions(session, [*triggers(swap.source_definitions), *views(swap.source_definitions)])
     session.run(f"USE {quoted(swap.live)}", doing)
     began = time.monotonic()
     if from_live or from_source:
         drop_definitions(session, [*triggers(swap.live_definitions), *views(swap.live_definitions)])
-        moves = [f"{at(swap.live, name)} TO {at(swap.aside, name)}" for name in from_live]
-        moves += [f"{at(swap.source, name)} TO {at(swap.live, name)}" for name in from_source]
+        aside, source = server.physical(swap.aside), server.physical(swap.source)
+        moves = [
+            f"{at(swap.live, name)} TO {at(aside, swap.aside_names.get(name, name))}" for name in from_live
+        ]
+        moves += [
+            f"{at(source, swap.source_names.get(name, name))} TO {at(swap.live, name)}"
+            for name in from_source
+        ]
         session.statement("RENAME TABLE " + ", ".join(moves))
+    rename_keys(session, swap.live, turned(swap.source_keys), {})
     _send_routines(session, swap)
     for each in in_order_of_making([*views(swap.source_definitions), *triggers(swap.source_definitions)]):
         send_definition(session, each)
     session.run("DO 0", doing)
-    return round(time.monotonic() - began, 3)
+    closed_s = round(time.monotonic() - began, 3)
+    if swap.live_keys:
+        rename_keys(session, server.physical(swap.aside), swap.live_keys, swap.aside_names)
+    return closed_s
+
+
+def _make_aside(server: MysqlServer, swap: Swap) -> None:
+    """Make the place to which live's tables go: a database of its own, or names beside the source's in a lent one."""
+    if swap.aside_names:
+        server.lent.park(swap.aside, Parked(swap.aside_names, swap.live_keys))
+    else:
+        server.create(swap.aside, swap.live)
+
+
+def _name_keys_rightly(server: MysqlServer, session: Session, swap: Swap) -> None:
+    """Give the foreign keys of live and of the source their right names, where no table has moved. *Changes*: names."""
+    rename_keys(session, swap.live, turned(swap.live_keys), {})
+    if swap.source_keys and server.exists(swap.source) and not swap.source_names:
+        rename_keys(session, server.physical(swap.source), turned(swap.source_keys), {})
 
 
 def _send_routines(session: Session, swap: Swap) -> None:
@@ -194,10 +225,11 @@ def _send_routines(session: Session, swap: Swap) -> None:
 def _refuse_written(server: MysqlServer, session: Session, swaps: Swaps, swap: Swap) -> None:
     """Do nothing where the rows put aside are those that were proven before; else move all back at once."""
     with server.snapshot(swap.aside) as reading:
-        found = content_of(reading, swap.aside, server.structure(swap.aside, reading))[1]
+        found = content_of(reading, server.physical(swap.aside), server.structure(swap.aside, reading))[1]
     if found == swap.live_content:
         return
     _move(server, session, swap.back)
+    _name_keys_rightly(server, session, swap)
     swaps.settle(swap, GIVEN_UP)
     raise Refusal(
         "changed",

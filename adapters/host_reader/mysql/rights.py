@@ -43,6 +43,12 @@ def read_rights(session: Session, live: str) -> Dict[str, Any]:
     }
 
 
+def missing_on(session: Session, database: str) -> List[str]:
+    """Return the rights that the user lacks on a database to use it as scratch; reads only."""
+    grants = [_parsed(str(row[0])) for row in session.rows("SHOW GRANTS", "reading the user's rights")]
+    return _missing(_rights_on(grants, database))
+
+
 def _missing(rights: Set[str]) -> List[str]:
     return [] if "ALL PRIVILEGES" in rights else [name for name in NEEDED if name not in rights]
 

@@ -10,6 +10,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.client import Session
+from adapters.host_reader.mysql.lent import PARKED
 from adapters.host_reader.mysql.names import quoted
 from adapters.host_reader.server.port import ServerColumn, ServerKey, ServerSchema, ServerTable
 
@@ -97,11 +98,18 @@ def texts(session: Session, columns: Sequence[str], rest: str, doing: str) -> Li
     return [[None if value is None else value[1:] for value in row] for row in rows]
 
 
-def read_structure(session: Session, database: str) -> Structure:
-    """Return what a database is made of; reads only. *Raises* SqlRefusal (not_found) where there is none."""
+def read_structure(session: Session, database: str, *, put_aside: bool = False) -> Structure:
+    """Return what a database is made of; reads only. *Raises* SqlRefusal (not_found) where there is none.
+
+    Tables that a cut-over put aside beside others are left out, or with `put_aside` are all that is told.
+    """
     doing = f"reading the structure of {database}"
     session.run(f"USE {quoted(database)}", doing)
-    kinds = _table_kinds(session, doing)
+    kinds = {
+        name: kind
+        for name, kind in _table_kinds(session, doing).items()
+        if (PARKED.match(name) is not None) == put_aside
+    }
     names = sorted(name for name, kind in kinds.items() if kind in TABLE_TYPES)
     columns = _columns(session, doing)
     keys = _indexes(session, doing)
@@ -123,7 +131,7 @@ def read_structure(session: Session, database: str) -> Structure:
         definitions,
         columns.touched,
         columns.collations,
-        _counters(session, doing),
+        {name: counter for name, counter in _counters(session, doing).items() if name in kinds},
         sequences,
         _events(session, doing),
     )

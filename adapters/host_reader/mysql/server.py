@@ -9,6 +9,8 @@ from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql import scratch
 from adapters.host_reader.mysql.client import Connector, Session, find_programs, programs_for
 from adapters.host_reader.mysql.fingerprint import fingerprint_of
+from adapters.host_reader.mysql.lending import Lending, as_put_aside
+from adapters.host_reader.mysql.lent import LentDatabases, parts_of
 from adapters.host_reader.mysql.names import at, listed, quoted, text_literal
 from adapters.host_reader.mysql.orphans import violation_counts
 from adapters.host_reader.mysql.rights import read_rights
@@ -31,6 +33,8 @@ class MysqlServer:
     def __init__(self, request: Request) -> None:
         self._request = request
         self.credentials = read_credentials(request)
+        self.lent = LentDatabases(request)
+        self.lending = Lending(self, self.lent, request)
         folder = PrivateFolder(request)
         try:
             found = find_programs()
@@ -59,7 +63,11 @@ class MysqlServer:
             if self.is_mariadb or self.version.startswith("5.")
             else ("information_schema_stats_expiry = 0",)
         )
-        return self.connector.session(database, (*fresh, *settings))
+        return self.connector.session(database and self.physical(database), (*fresh, *settings))
+
+    def physical(self, place: str) -> str:
+        """Return the database of a place as the server names it. *Raises* Refusal (not_found) for one that had to go."""
+        return self.lent.physical(place)
 
     def asking(self) -> Session:
         """Return the session for short questions; a new one where an error ended the last."""
@@ -69,6 +77,8 @@ class MysqlServer:
 
     def exists(self, database: str) -> bool:
         """Return whether there is a database of that name; reads only."""
+        if parts_of(database)[1] is not None:
+            return self.lent.holds(database)
         return self._charset(database) is not None
 
     def _charset(self, database: str) -> Optional[Sequence[Optional[str]]]:
@@ -88,6 +98,10 @@ class MysqlServer:
         charset = self._charset(like)
         if charset is None:
             raise Refusal("not_found", f"There is no database {like}. Nothing was changed.")
+        self._structures.pop(database, None)
+        if parts_of(database)[1] is not None:
+            self.lending.take(database, charset)
+            return
         missing = read_rights(self.asking(), like)["missing_own"]
         if missing:
             raise Refusal(
@@ -99,12 +113,14 @@ class MysqlServer:
             f"CREATE DATABASE {quoted(database)} CHARACTER SET {charset[0]} COLLATE {charset[1]}",
             f"making the database {database}",
         )
-        self._structures.pop(database, None)
 
     def drop(self, database: str) -> None:
         """Remove one of Backout's own databases. *Raises* Refusal (bad_request) for a name not of Backout's own."""
         refuse_foreign(database)
         self._structures.pop(database, None)
+        if parts_of(database)[1] is not None:
+            self.lending.give_back(database)
+            return
         self.asking().run(f"DROP DATABASE IF EXISTS {quoted(database)}", f"removing the database {database}")
 
     def drop_empty(self, database: str) -> None:
@@ -115,9 +131,16 @@ class MysqlServer:
 
     def structure(self, database: str, session: Optional[Session] = None) -> Structure:
         """Return what a database is made of, with all that the port's schema leaves out; reads only."""
+        physical = self.physical(database)
         if not self.exists(database):
             raise Refusal("not_found", f"There is no database {database}. Nothing was changed.")
-        found = read_structure(session or self.asking(), database)
+        is_tenant, parked = self.lent.is_tenant(database), self.lent.parked(database)
+        put_aside = parked is not None and not is_tenant
+        found = read_structure(session or self.asking(), physical, put_aside=put_aside)
+        if is_tenant:
+            self.lent.saw(database, found.movable)
+        elif parked is not None:
+            found = as_put_aside(found, parked)
         self._structures[database] = found
         return found
 
@@ -128,7 +151,7 @@ class MysqlServer:
     def fingerprint(self, database: str) -> Fingerprint:
         """Return the hash of the whole content, as of one moment; reads only."""
         with self.snapshot(database) as session:
-            return fingerprint_of(session, database, self.structure(database, session))
+            return fingerprint_of(session, self.physical(database), self.structure(database, session))
 
     @contextlib.contextmanager
     def reading(self, database: str) -> Iterator[None]:
@@ -154,7 +177,7 @@ class MysqlServer:
     def stream(self, database: str, table: ServerTable) -> Iterator[Row]:
         """Give all rows of a table, columns in the table's order, in any row order; constant memory; reads only."""
         with self.snapshot(database) as session:
-            yield from stream_rows(session, database, table)
+            yield from stream_rows(session, self.physical(database), table)
 
     def number(self, database: str, select: str) -> int:
         """Return the one number a SELECT gives, 0 for NULL; reads only."""
@@ -180,7 +203,7 @@ class MysqlServer:
         self._refuse_orphans(database)
 
     def _refuse_orphans(self, database: str) -> None:
-        violated = violation_counts(self.asking(), database, self.schema(database))
+        violated = violation_counts(self.asking(), self.physical(database), self.schema(database))
         if violated:
             told = "; ".join(f"{name}: {count} rows" for name, count in list(violated.items())[:5])
             raise Refusal(
@@ -204,18 +227,19 @@ class MysqlServer:
     ) -> int:
         """Put rows into scratch in one transaction; one whose primary key is there is replaced. Returns how many."""
         session, known = self._writing(database), self._known(database)
-        return scratch.insert_rows(session, database, table, columns, rows, known)
+        return scratch.insert_rows(session, self.physical(database), table, columns, rows, known)
 
     def update_rows(
         self, database: str, table: ServerTable, columns: Sequence[str], rows: Iterable[Row]
     ) -> int:
         """Set columns by primary key in one transaction; returns how many of the keys were there."""
         session, known = self._writing(database), self._known(database)
-        return scratch.update_rows(session, database, table, columns, rows, known)
+        return scratch.update_rows(session, self.physical(database), table, columns, rows, known)
 
     def delete_rows(self, database: str, table: ServerTable, keys: Iterable[Row]) -> int:
         """Remove rows of scratch by primary key in one transaction. Returns how many were there."""
-        return scratch.delete_rows(self._writing(database), database, table, keys, self._known(database))
+        session, known = self._writing(database), self._known(database)
+        return scratch.delete_rows(session, self.physical(database), table, keys, known)
 
     def fill_columns(
         self, database: str, source: str, table: ServerTable, columns: Sequence[str], low: Row, high: Row
@@ -225,15 +249,20 @@ class MysqlServer:
         Returns how many rows changed, None where the key is not of whole numbers.
         """
         session, known = self._writing(database), self._known(database)
-        return scratch.fill_columns(session, database, source, table, columns, low, high, known)
+        target, other = self.physical(database), self.physical(source)
+        return scratch.fill_columns(session, target, other, table, columns, low, high, known)
 
-    def raise_numbers(self, database: str, table: ServerTable, above: int) -> None:
-        """Make the next AUTO_INCREMENT value greater than `above`; one that is greater stays. *Changes*: scratch only."""
-        refuse_foreign(database)
+    def raise_numbers(self, database: str, table: ServerTable, above: int, *, live: bool = False) -> None:
+        """Make the next AUTO_INCREMENT value greater than `above`; one that is greater stays.
+
+        *Changes*: scratch only; with `live` also the application's own database, its counter alone.
+        """
+        if not (live and database == self.credentials.database):
+            refuse_foreign(database)
         if table.numbered is None or self.structure(database).counters.get(table.name, 0) > above:
             return
         session = self.asking()
-        session.run(f"USE {quoted(database)}", f"opening {database}")
+        session.run(f"USE {quoted(self.physical(database))}", f"opening {database}")
         session.run(
             f"ALTER TABLE {quoted(table.name)} AUTO_INCREMENT = {int(above) + 1}",
             f"raising the counter of {database}.{table.name}",
@@ -244,7 +273,8 @@ class MysqlServer:
         refuse_foreign(target)
         names = listed(table.column_names)
         return session.run(
-            f"INSERT INTO {at(target, table.name)} ({names}) SELECT {names} FROM {at(source, table.name)}",
+            f"INSERT INTO {at(self.physical(target), table.name)} ({names})"
+            f" SELECT {names} FROM {at(self.physical(source), table.name)}",
             f"copying {source}.{table.name}",
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Dict, List, Optional, Set, Tuple
 
@@ -24,6 +24,9 @@ class Swap:
 
     The tables of `live` go to the database `aside`, those of `source` to `live`. `live_content` is the hash of live's
     rows before; the definitions are those of live before, and those it is to have after.
+
+    In a lent database both lie side by side: `aside_names` and `source_names` tell under which name a table lies there,
+    where that is not its own; `live_keys` and `source_keys`, by table, which other name a foreign key has meanwhile.
     """
 
     live: str
@@ -37,6 +40,10 @@ class Swap:
     live_definitions: Tuple[Definition, ...]
     source_definitions: Tuple[Definition, ...]
     state: str
+    live_keys: Dict[str, Dict[str, str]] = field(default_factory=dict)
+    source_keys: Dict[str, Dict[str, str]] = field(default_factory=dict)
+    aside_names: Dict[str, str] = field(default_factory=dict)
+    source_names: Dict[str, str] = field(default_factory=dict)
 
     @property
     def back(self) -> Swap:
@@ -49,6 +56,10 @@ class Swap:
             source_tables=self.live_tables,
             live_definitions=self.source_definitions,
             source_definitions=self.live_definitions,
+            live_keys=self.source_keys,
+            source_keys=self.live_keys,
+            aside_names=self.source_names,
+            source_names=self.aside_names,
         )
 
 

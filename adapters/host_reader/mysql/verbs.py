@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Iterator
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.images import numbers
 from adapters.host_reader.images import verbs as images
 from adapters.host_reader.mysql.check import checks_of
 from adapters.host_reader.mysql.client import Session
 from adapters.host_reader.mysql.copy import copy_place, load_backup
 from adapters.host_reader.mysql.cutover import cut_over
 from adapters.host_reader.mysql.facts import facts_of, sample_of
+from adapters.host_reader.mysql.lent import parts_of
 from adapters.host_reader.mysql.orphans import TimeLimitedAsker, orphan_answer
 from adapters.host_reader.mysql.rights import read_rights
 from adapters.host_reader.mysql.server import MysqlServer, open_server
@@ -63,7 +65,7 @@ def exists(request: Request) -> Answer:
     if is_file(place):
         return {"exists": Path(place).is_file()}
     with opened(request) as server:
-        return {"exists": server.exists(place)}
+        return {"exists": server.exists(place) or server.lending.image_place(place) is not None}
 
 
 def writers(request: Request) -> Answer:
@@ -88,7 +90,9 @@ def orphans(request: Request) -> Answer:
     database = text(request, "database")
     with opened(request) as server:
         asker = TimeLimitedAsker(lambda: server.session(database), server.is_mariadb)
-        return orphan_answer(asker, database, server.schema(database), number(request, "time_limit_s", 60))
+        return orphan_answer(
+            asker, server.physical(database), server.schema(database), number(request, "time_limit_s", 60)
+        )
 
 
 def check(request: Request) -> Answer:
@@ -120,7 +124,8 @@ def cutover(request: Request) -> Answer:
 def rights(request: Request) -> Answer:
     """Return whether the user may make databases of Backout's own and move live's tables; reads only."""
     with opened(request) as server:
-        return read_rights(server.asking(), text(request, "database"))
+        found = read_rights(server.asking(), text(request, "database"))
+        return {**found, "create": found["create"] or server.lending.has_usable()}
 
 
 def drop(request: Request) -> Answer:
@@ -132,27 +137,42 @@ def drop(request: Request) -> Answer:
 
 def compare(request: Request) -> Answer:
     """Return the loss table between two places; reads only (but for the key lists)."""
-    return images.compare(request, opened)
+    return images.compare(_with_images(request), opened)
 
 
 def prove(request: Request) -> Answer:
     """Account for every row and value of a scratch database; reads only."""
-    return images.prove(request, opened)
+    return images.prove(_with_images(request), opened)
 
 
 def repair(request: Request) -> Answer:
     """Put back in scratch what is missing. *Changes*: scratch only."""
-    return images.repair(request, opened)
+    return images.repair(_with_images(request), opened)
 
 
 def swap_prepare(request: Request) -> Answer:
     """Carry runtime tables over and raise counters for a swap. *Changes*: scratch only."""
-    return images.swap_prepare(request, opened)
+    return images.swap_prepare(_with_images(request), opened)
 
 
 def salvage(request: Request) -> Answer:
     """Put what was written since into a loaded backup. *Changes*: scratch only."""
-    return images.salvage(request, opened)
+    return images.salvage(_with_images(request), opened)
+
+
+def raise_numbers(request: Request) -> Answer:
+    """Raise each table's next number above all that the safety backup's database gave. *Changes*: counters, also live's."""
+    return numbers.raise_numbers(request, opened)
+
+
+def _with_images(request: Request) -> Request:
+    """Return a request in which a scratch that had to make room is told by the image of its rows."""
+    fields = ("before", "baseline", "live_copy")
+    if not any(parts_of(str(request.get(name) or ""))[1] for name in fields):
+        return request
+    with opened(request) as server:
+        found = {name: server.lending.image_place(str(request.get(name) or "")) for name in fields}
+    return {**request, **{name: place for name, place in found.items() if place is not None}}
 
 
 def _read_only_session(server: MysqlServer, database: str) -> Session:

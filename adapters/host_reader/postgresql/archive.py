@@ -32,6 +32,11 @@ _LEFT_OUT = (
     ("SUBSCRIPTION", "subscriptions, which would begin to replicate into scratch"),
     ("DATABASE ", "the database's own settings"),
 )
+# A side schema is in the live database, whose large objects these would be.
+_LEFT_OUT_OF_SIDE = (
+    ("BLOB", "large objects, which the live database keeps"),
+    ("ACL LARGE OBJECT", "rights on large objects"),
+)
 
 
 class _Way(NamedTuple):
@@ -48,18 +53,18 @@ def restore_archive(server: PostgresqlServer, path: str, database: str, request:
     """
     way = _find_way(server, path)
     notes: Dict[str, int] = {}
-    kept = [line for line in way.contents if not _is_left_out(line, notes)]
+    in_side = server.side(database) is not None
+    kept = [line for line in way.contents if not _is_left_out(line, notes, in_side=in_side)]
     list_path = server.login.folder / f"{database}.list"
     list_path.write_text("\n".join(kept) + "\n", encoding="utf-8", errors="surrogateescape")
     options = ["--no-owner", "--no-acl", "-L", str(list_path)]
     progress("restoring", 0, 0, "bytes")
-    if major_of(way.program) >= _TIMEOUT_SINCE > server.major:
-        _through_psql(server, [way.program, *options, "-f", "-", path], database, request)
-        notes["the setting transaction_timeout, which this server does not know"] = 1
-    else:
-        argv = [way.program, "-j", str(_JOBS), *options, "--exit-on-error", "--no-password"]
-        argv += ["-d", server.login.target(database), path]
-        run_tool(server.login, argv, request, database, database)
+    if in_side or major_of(way.program) >= _TIMEOUT_SINCE > server.major:
+        told = _through_psql(server, [way.program, *options, "-f", "-", path], database, request)
+        return [*(f"left out: {what} ({count})" for what, count in notes.items()), *told]
+    argv = [way.program, "-j", str(_JOBS), *options, "--exit-on-error", "--no-password"]
+    argv += ["-d", server.connected(database), path]
+    run_tool(server.login, argv, request, database, database)
     return [f"left out: {what} ({count})" for what, count in notes.items()]
 
 
@@ -82,17 +87,17 @@ def _find_way(server: PostgresqlServer, path: str) -> _Way:
     )
 
 
-def _is_left_out(line: str, notes: Dict[str, int]) -> bool:
+def _is_left_out(line: str, notes: Dict[str, int], *, in_side: bool) -> bool:
     entry = _ENTRY.match(line)
-    for begins, what in _LEFT_OUT:
+    for begins, what in (*_LEFT_OUT, *(_LEFT_OUT_OF_SIDE if in_side else ())):
         if entry and entry.group(1).startswith(begins):
             notes[what] = notes.get(what, 0) + 1
             return True
     return False
 
 
-def _through_psql(server: PostgresqlServer, argv: List[str], database: str, request: Request) -> None:
-    """Have pg_restore write SQL and load that through psql, without what this server does not know."""
+def _through_psql(server: PostgresqlServer, argv: List[str], database: str, request: Request) -> List[str]:
+    """Have pg_restore write SQL and load that through psql; return in words what was left out on the way."""
     with kept_errors(request, f"{database}.restore") as (errors, path):
         program = subprocess.Popen(
             argv,
@@ -109,7 +114,7 @@ def _through_psql(server: PostgresqlServer, argv: List[str], database: str, requ
                 raise failed("pg_restore", program.returncode, errors, path, database)
 
         try:
-            load_plain(server, blocks(), database, request)
+            return load_plain(server, blocks(), database, request)
         finally:
             if program.poll() is None:
                 program.kill()

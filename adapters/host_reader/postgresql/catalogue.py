@@ -9,10 +9,16 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from adapters.host_reader.postgresql.names import literal, quoted
 from adapters.host_reader.postgresql.session import Session
+from adapters.host_reader.server.notes import OWN_PREFIX
 from adapters.host_reader.server.port import ServerColumn, ServerKey, ServerTable
 
-# Of the application: no schema of the system, no temporary one, and nothing that came with an extension.
-OWN_SCHEMA = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+# Of the application: no schema of the system, no temporary one, none of Backout's own, and nothing that came with an
+# extension; in a session with a side schema that schema alone.
+OWN_SCHEMA = (
+    "(CASE WHEN coalesce(current_setting('backout.side', true), '') = '' THEN n.nspname !~ '^pg_'"
+    f" AND n.nspname <> 'information_schema' AND NOT starts_with(n.nspname, '{OWN_PREFIX}')"
+    " ELSE n.nspname = current_setting('backout.side', true) END)"
+)
 
 
 def not_of_extension(catalogue: str, oid: str) -> str:
@@ -155,14 +161,14 @@ def _read_relations(session: Session, path_schema: Optional[str]) -> Dict[str, R
         sql = f"{quoted(schema)}.{quoted(name)}"
         told = plain_name(schema, name, path_schema)
         # ONLY leaves out the rows of tables that inherit from this one; they are listed by themselves.
-        own = {dump_name(schema, name): f"ONLY {sql}"}
+        own = {dump_name(session.stands_for(schema), name): f"ONLY {sql}"}
         if not is_partition:
             found[oid] = (told, Relation(oid, sql, sql if kind == "p" else f"ONLY {sql}", own))
     for oid, schema, name, _, is_partition, _ in listed:
         root = _root(oid, parents)
         if is_partition and root in found:
             told, relation = found[root]
-            part = {dump_name(schema, name): f"ONLY {quoted(schema)}.{quoted(name)}"}
+            part = {dump_name(session.stands_for(schema), name): f"ONLY {quoted(schema)}.{quoted(name)}"}
             found[root] = (told, replace(relation, stored={**relation.stored, **part}))
     return dict(sorted(found.values(), key=lambda each: each[0]))
 
@@ -185,7 +191,9 @@ def _read_columns(session: Session, names: Dict[int, str]) -> Dict[int, List[Ser
         if kind == "integer" and value is not None:
             value = int(value)
         columns.setdefault(oid, []).append(
-            ServerColumn(name, declared, kind, bool(notnull), None if kind == "binary" else value)
+            ServerColumn(
+                name, session.told(declared), kind, bool(notnull), None if kind == "binary" else value
+            )
         )
     return columns
 

@@ -9,13 +9,14 @@ from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.opening import content_blocks
 from adapters.host_reader.postgresql.archive import restore_archive
 from adapters.host_reader.postgresql.fingerprint import Content, wrong_counts
+from adapters.host_reader.postgresql.left_behind import left_behind
 from adapters.host_reader.postgresql.names import literal
 from adapters.host_reader.postgresql.programs import find_beside_server
 from adapters.host_reader.postgresql.scratch import make_scratch
 from adapters.host_reader.postgresql.server import PostgresqlServer
 from adapters.host_reader.postgresql.tools import run_tool
 from adapters.host_reader.server.access import workspace_folder
-from adapters.host_reader.server.notes import is_file, make_safety_file, verified_note
+from adapters.host_reader.server.notes import OWN_PREFIX, is_file, make_safety_file, verified_note
 from adapters.host_reader.server.port import Fingerprint
 from adapters.host_reader.sqlite_files import prove_space, sha256_of
 from adapters.host_reader.sqlite_request import Answer, Request, number, optional_text
@@ -33,7 +34,11 @@ def make_safety(server: PostgresqlServer, source: str, target: str, request: Req
     the database's. *Changes*: the file and its note, or nothing. *Raises* Refusal: no_space, changed (it was written
     meanwhile), damaged, refused.
     """
-    return make_safety_file(target, server.engine, source, lambda part: _dump(server, source, part, request))
+    answer = make_safety_file(
+        target, server.engine, source, lambda part: _dump(server, source, part, request)
+    )
+    with server.session(source) as session:
+        return {**answer, "notes": left_behind(session)}
 
 
 def _dump(server: PostgresqlServer, source: str, part: str, request: Request) -> Fingerprint:
@@ -67,7 +72,7 @@ def dump_to(server: PostgresqlServer, source: str, path: str, request: Request) 
         "--lock-wait-timeout=5s",
         f"--snapshot={server.snapshot_name(source)}",
     ]
-    argv += ["-f", path, "-d", server.login.target(source)]
+    argv += [f"--exclude-schema={OWN_PREFIX}*", "-f", path, "-d", server.connected(source)]
     run_tool(server.login, argv, request, Path(path).name, source)
 
 
@@ -98,9 +103,9 @@ def restore_safety(server: PostgresqlServer, source: str, target: str, request: 
     note = verified_note(source, server.engine)
 
     def fill(part: str) -> Answer:
-        restore_archive(server, source, part, request)
+        notes = restore_archive(server, source, part, request)
         answer = _proven_equal(server, part, note.as_fingerprint())
-        answer.update(size_bytes=note.size_bytes, sha256=note.sha256)
+        answer.update(size_bytes=note.size_bytes, sha256=note.sha256, notes=notes)
         return answer
 
     return make_scratch(server, target, server.login.database, request, fill)
@@ -108,17 +113,21 @@ def restore_safety(server: PostgresqlServer, source: str, target: str, request: 
 
 def copy_database(server: PostgresqlServer, source: str, target: str, request: Request) -> Answer:
     """Make a scratch database from another database, by a dump that is removed after. *Changes*: the target."""
+    if server.side(source) is not None:
+        raise Refusal(
+            "bad_request", f"{source} is a side schema; only databases are copied. Nothing was changed."
+        )
     path = workspace_folder(request, "tmp") / f"{target}.dump"
 
     def fill(part: str) -> Answer:
         try:
             before = _dump(server, source, str(path), request)
             sha256, size = sha256_of(str(path)), path.stat().st_size
-            restore_archive(server, str(path), part, request)
+            notes = restore_archive(server, str(path), part, request)
         finally:
             path.unlink(missing_ok=True)
         answer = _proven_equal(server, part, before)
-        answer.update(size_bytes=size, sha256=sha256)
+        answer.update(size_bytes=size, sha256=sha256, notes=notes)
         return answer
 
     return make_scratch(server, target, source, request, fill)

@@ -15,6 +15,7 @@ from adapters.host_reader.postgresql.rights import carry_database_over, carry_ov
 from adapters.host_reader.postgresql.sequences import given_numbers, raise_to
 from adapters.host_reader.postgresql.server import COMMON_DATABASES, PostgresqlServer
 from adapters.host_reader.postgresql.session import ServerRefusal, Session
+from adapters.host_reader.postgresql.side_cutover import exchange, is_exchange, settle_side
 from adapters.host_reader.postgresql.writers import other_sessions
 from adapters.host_reader.server.notes import OWN_PREFIX, is_file, refuse_foreign, verified_note
 from adapters.host_reader.sqlite_request import Answer, Request, number, text
@@ -57,18 +58,18 @@ def cutover(server: PostgresqlServer, source: str, target: str, request: Request
         raise Refusal("bad_request", f"{target!r} is not the application's database. Nothing was changed.")
     wanted, expected = text(request, "expect_source_fingerprint"), text(request, "expect_target_fingerprint")
     journal = Journal(request, target)
-    with journal.held() as alone, _admin(server, target) as admin:
+    with journal.held() as alone:
         if not alone:
             raise Refusal(
                 "busy", f"Another cut-over of {target} is at work. Nothing was changed; look at it first."
             )
-        settle(server, admin, journal)
+        _settle_any(server, journal)
         found = server.fingerprint(target).hash
         answer: Dict[str, Any] = {"already": found == wanted, "closed_s": 0.0, "notes": []}
         if not answer["already"]:
             _refuse_changed(found, expected, target)
             answer.update(
-                _swap(server, admin, journal, _source(server, journal, source, request, wanted), request)
+                _changed(server, journal, _source(server, journal, source, request, wanted), request)
             )
             server.leave(target)
             found = server.fingerprint(target).hash
@@ -88,6 +89,25 @@ def cutover(server: PostgresqlServer, source: str, target: str, request: Request
         "user_version": 0,
         "duration_s": round(time.monotonic() - began, 3),
     }
+
+
+def _changed(server: PostgresqlServer, journal: Journal, source: str, request: Request) -> Dict[str, Any]:
+    """Swap two databases, or exchange two schemas where the source is one. *Changes*: as `cutover` says."""
+    if server.side(source) is not None:
+        return exchange(server, journal, source, request)
+    with _admin(server, text(request, "target")) as admin:
+        return _swap(server, admin, journal, source, request)
+
+
+def _settle_any(server: PostgresqlServer, journal: Journal) -> None:
+    swap = journal.unfinished()
+    if swap is None:
+        return
+    if is_exchange(swap):
+        settle_side(server, journal)
+        return
+    with _admin(server, swap.live) as admin:
+        settle(server, admin, journal)
 
 
 def settle(server: PostgresqlServer, admin: Session, journal: Journal) -> None:

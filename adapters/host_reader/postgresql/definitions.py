@@ -97,7 +97,12 @@ def read_definitions(session: Session, path_schema: Optional[str]) -> Definition
         listed = session.value(
             f"SELECT coalesce(json_agg(json_build_array(x.name, x.told)), '[]') FROM ({select}) x(name, told)"
         )
-        found += [(kind, name, _one_form(told)) for name, told in json.loads(listed or "[]")]
+        found += [
+            (kind, session.told(f"{name}.")[:-1], _one_form(session.told(told)))
+            for name, told in json.loads(listed or "[]")
+            # A side schema is told as the one it stands for, and the schema public is not told.
+            if kind != "schema" or session.told(f"{name}.") != "public."
+        ]
     found.sort()
     digest = hashlib.blake2b(digest_size=16)
     for each in found:

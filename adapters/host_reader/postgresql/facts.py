@@ -12,6 +12,7 @@ from typing import Any, Dict
 from adapters.host_reader.answers import progress
 from adapters.host_reader.postgresql.catalogue import Catalogue
 from adapters.host_reader.postgresql.definitions import read_definitions
+from adapters.host_reader.postgresql.left_behind import left_behind
 from adapters.host_reader.postgresql.migrations import read_migrations
 from adapters.host_reader.postgresql.names import literal, quoted
 from adapters.host_reader.postgresql.server import PostgresqlServer
@@ -28,11 +29,12 @@ SELECT pg_database_size(d.oid), pg_encoding_to_char(d.encoding), pg_get_userbyid
 FROM pg_database d WHERE d.datname = current_database()
 """
 # What any write changes: the counters of each table, the catalogues for definitions included, and the files of a table
-# that was rewritten. Statistics are written by the server itself, and shared catalogues by other databases.
+# that was rewritten. Where side schemas are, the catalogues tell of Backout's own work and are left out. Statistics are written by the server itself, and shared catalogues by other databases.
 _COUNTERS = """
 SELECT md5(coalesce(string_agg(concat_ws(' ', s.relid, s.n_tup_ins, s.n_tup_upd, s.n_tup_del, c.relfilenode), ','
     ORDER BY s.relid), '')) FROM pg_stat_all_tables s JOIN pg_class c ON c.oid = s.relid
 WHERE NOT c.relisshared AND c.oid NOT IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass)
+    AND (s.schemaname !~ '^(pg_|backout_)' OR NOT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname ~ '^backout_'))
 """
 # A session tells its counts only when it has been idle for a while: until then its own last change of state tells.
 _SESSIONS = """
@@ -79,6 +81,7 @@ def facts(server: PostgresqlServer, database: str, request: Request) -> Answer:
             "virtual_tables": [],
             "migrations": read_migrations(session, shape, request),
             "schema_hash": found.hash,
+            "notes": left_behind(session),
         }
 
 

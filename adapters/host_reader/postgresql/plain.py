@@ -8,16 +8,20 @@ import subprocess
 from typing import Dict, Iterable, List
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.postgresql.names import literal, quoted
+from adapters.host_reader.postgresql.place import Side
 from adapters.host_reader.postgresql.plain_filter import PlainFilter
 from adapters.host_reader.postgresql.programs import knows_restrict, major_of
 from adapters.host_reader.postgresql.server import PostgresqlServer
+from adapters.host_reader.postgresql.side import extension_names, extensions, refuse_needing
+from adapters.host_reader.postgresql.side_filter import Renaming, SideFilter
 from adapters.host_reader.postgresql.tools import failed, kept_errors
 from adapters.host_reader.sqlite_request import Request
 
 # Before 15, psql -1 commits what was loaded when it stops at an error; there the whole scratch is thrown away instead.
 _ONE_TRANSACTION_SINCE = 15
 _TABLES = (
-    "SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = 'public'::pg_catalog.regnamespace"
+    "SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = {}::pg_catalog.regnamespace"
     " AND relkind IN ('r', 'p', 'v', 'm', 'S')"
 )
 
@@ -30,14 +34,18 @@ def load_plain(
     *Raises* Refusal: changed (it is not empty), and what the dump or the server refuses; nothing is committed then, and
     the caller throws the database away.
     """
-    if server.number(database, _TABLES):
+    side = server.side(database)
+    empty = "public" if side is None else side.schema
+    if server.number(database, _TABLES.format(literal(quoted(empty)))):
         raise Refusal("changed", f"The database {database} is not empty. Nothing was loaded.")
     server.leave(database)
-    filtered = PlainFilter(server.major)
+    filtered = (
+        PlainFilter(server.major) if side is None else SideFilter(server.major, _renaming(server, side))
+    )
     argv = [server.psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose", "-w"]
     if major_of(server.psql) >= _ONE_TRANSACTION_SINCE:
         argv.append("-1")
-    argv += ["-d", server.login.target(database)]
+    argv += ["-d", server.connected(database)]
     with kept_errors(request, f"{database}.load") as (errors, path):
         psql = subprocess.Popen(
             argv,
@@ -47,7 +55,8 @@ def load_plain(
             env=server.login.environment(),
         )
         try:
-            _feed(psql, filtered, blocks, restrict=knows_restrict(server.psql))
+            begins = b"" if side is None else f"SET search_path = {quoted(side.schema)};".encode()
+            _feed(psql, filtered, blocks, begins, restrict=knows_restrict(server.psql))
             status = psql.wait()
         finally:
             if psql.poll() is None:
@@ -60,11 +69,29 @@ def load_plain(
                     psql.stdin.close()
         if status != 0:
             raise failed("psql", status, errors, path, database)
+    if side is not None:
+        with server.session(server.home) as session:
+            refuse_needing(session, side.schema)
     return _told(filtered.left_out)
 
 
+def _renaming(server: PostgresqlServer, side: Side) -> Renaming:
+    with server.session(server.home) as session:
+        return Renaming(
+            side.stands_for,
+            side.schema,
+            frozenset(extension_names(session)),
+            frozenset(extensions(session)),
+        )
+
+
 def _feed(
-    psql: "subprocess.Popen[bytes]", filtered: PlainFilter, blocks: Iterable[bytes], *, restrict: bool
+    psql: "subprocess.Popen[bytes]",
+    filtered: PlainFilter,
+    blocks: Iterable[bytes],
+    begins: bytes,
+    *,
+    restrict: bool,
 ) -> None:
     """Give the dump to psql; when psql ends early its exit status tells why."""
     stdin = psql.stdin
@@ -75,6 +102,7 @@ def _feed(
         if restrict:
             # On the first line of the dump, so that psql's line numbers are the dump's own plus one.
             stdin.write(b"\\restrict " + key + b"\n")
+        stdin.write(begins)
         for block in blocks:
             for piece in filtered.feed(block):
                 stdin.write(piece)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.postgresql.catalogue import OWN_SCHEMA, not_of_extension
@@ -73,7 +74,8 @@ CROSS JOIN unnest(s.setconfig) x(setting) WHERE d.datname = {}
 """
 _MAY = """
 SELECT (SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user),
-    coalesce((SELECT pg_has_role(current_user, datdba, 'MEMBER') FROM pg_database WHERE datname = {}), false)
+    coalesce((SELECT pg_has_role(current_user, datdba, 'MEMBER') FROM pg_database WHERE datname = {}), false),
+    coalesce((SELECT has_database_privilege(oid, 'CREATE') FROM pg_database WHERE datname = {}), false)
 """
 _NO_RIGHT = {"42501", "42704"}
 
@@ -117,12 +119,15 @@ def refuse_foreign_owners(live: Session) -> None:
 def read_rights(session: Session, live: str) -> Dict[str, Any]:
     """Return whether the user may make databases and rename live; asked without trying it; reads only.
 
-    `{"create": …, "live": …, "missing_own": […], "missing_live": […]}`.
+    `{"create": …, "live": …, "missing_own": […], "missing_live": […], "side": …}`. `side`: it has not the right
+    CREATEDB, but may make schemas in its own database, where Backout's own places are then.
     """
-    create, owner = session.rows(_MAY.format(literal(live)))[0]
-    missing_own = [] if create == "t" else ["CREATEDB"]
-    missing_live = [*missing_own, *([] if owner == "t" else ["OWNER OF THE DATABASE"])]
+    create, owner, makes_schemas = session.rows(_MAY.format(literal(live), literal(live)))[0]
+    side = create != "t" and makes_schemas == "t"
+    missing_own = [] if create == "t" or side else ["CREATEDB"]
+    missing_live = [*missing_own, *([] if owner == "t" or side else ["OWNER OF THE DATABASE"])]
     return {
+        "side": side,
         "create": not missing_own,
         "live": not missing_live,
         "missing_own": missing_own,
@@ -144,6 +149,38 @@ def carry_over(live: Session, scratch: Session) -> List[str]:
     statements += _column_grants(live)
     statements += _default_grants(live)
     return _run_each(scratch, statements)
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Owners by object, rights and rights on columns, as they stood at one moment."""
+
+    owners: Dict[str, str]
+    grants: FrozenSet[_Grant]
+    columns: Tuple[str, ...]
+
+
+def noted_rights(live: Session) -> Noted:
+    """Return the owners and rights of live's objects by name; reads only."""
+    owners = {alters: owner for _, owner, alters, _ in _json(live, _ALL)}
+    return Noted(owners, frozenset(_grants(live)), tuple(_column_grants(live)))
+
+
+def give_rights(session: Session, noted: Noted) -> List[str]:
+    """Give objects of the same names these owners and rights, in the open transaction; return what could not be.
+
+    *Changes*: owners and rights.
+    """
+    found = _json(session, _ALL)
+    there, own = {name for name, _, _, _ in found}, _grants(session)
+    statements = [
+        f"ALTER {alters} OWNER TO {quoted(noted.owners[alters])}"
+        for _, owner, alters, _ in found
+        if alters in noted.owners and noted.owners[alters] != owner
+    ]
+    statements += [grant.sql("REVOKE") for grant in sorted(own - noted.grants, key=str)]
+    statements += [grant.sql() for grant in sorted(noted.grants - own, key=str) if grant.on in there]
+    return _run_each(session, [*statements, *noted.columns], inside=True)
 
 
 def carry_database_over(admin: Session, live: str, scratch: str) -> List[str]:
@@ -205,11 +242,15 @@ def _default_grants(live: Session) -> List[str]:
     return statements
 
 
-def _run_each(session: Session, statements: Iterable[str]) -> List[str]:
-    """Run each statement by itself; what only another role may do is told and not done."""
+def _run_each(session: Session, statements: Iterable[str], *, inside: bool = False) -> List[str]:
+    """Run each statement by itself (`inside` an open transaction); what only another role may do is told and not done."""
     told: Dict[Tuple[str, str], int] = {}
     for statement in statements:
+        if inside:
+            session.run("SAVEPOINT one")
         state = session.tried(statement)
+        if inside:
+            session.run("ROLLBACK TO one" if state else "RELEASE one")
         if state:
             if state not in _NO_RIGHT:
                 raise ServerRefusal("refused", f"Rights could not be carried over (SQLSTATE {state}).", state)

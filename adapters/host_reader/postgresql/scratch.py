@@ -7,7 +7,7 @@ import secrets
 from typing import Any, Callable, Dict, Optional
 
 from adapters.host_reader.answers import Refusal
-from adapters.host_reader.postgresql.names import literal, quoted
+from adapters.host_reader.postgresql.names import literal
 from adapters.host_reader.postgresql.server import PostgresqlServer
 from adapters.host_reader.server.access import workspace_folder
 from adapters.host_reader.server.notes import refuse_foreign
@@ -42,9 +42,7 @@ def make_scratch(
         answer.update(target=target, attached=False)
         with private_files():
             write_note(note_path, {"request": _digest(request), "answer": answer})
-        server.leave(part)
-        with server.session(server.home) as session:
-            session.run_generated(f"ALTER DATABASE {quoted(part)} RENAME TO {quoted(target)}")
+        server.rename(part, target)
         _drop_parts(server, target)
     except BaseException:
         server.drop(part)
@@ -61,7 +59,10 @@ def _drop_parts(server: PostgresqlServer, target: str) -> None:
     """Remove what a killed reader left half filled. *Changes*: only databases of that name's own parts."""
     prefix = part_prefix(target)
     with server.session(server.home) as session:
-        left = session.rows(f"SELECT datname FROM pg_database WHERE starts_with(datname, {literal(prefix)})")
+        left = session.rows(
+            f"SELECT datname FROM pg_database WHERE starts_with(datname, {literal(prefix)})"
+            f" UNION ALL SELECT nspname FROM pg_namespace WHERE starts_with(nspname, {literal(prefix)})"
+        )
     for row in left:
         server.drop(str(row[0]))
 

@@ -12,19 +12,23 @@ from adapters.host_reader.postgresql.definitions import read_definitions
 from adapters.host_reader.postgresql.filling import Filling, delete_rows, insert_rows, key_range, update_from
 from adapters.host_reader.postgresql.fingerprint import Content, read_content
 from adapters.host_reader.postgresql.login import Login
-from adapters.host_reader.postgresql.making import create_database, drop_database
-from adapters.host_reader.postgresql.names import listed, literal
+from adapters.host_reader.postgresql.making import create_database, drop_database, may_create
+from adapters.host_reader.postgresql.names import listed, literal, quoted
+from adapters.host_reader.postgresql.place import Side
 from adapters.host_reader.postgresql.programs import find_psql
 from adapters.host_reader.postgresql.sequences import raise_sequence
 from adapters.host_reader.postgresql.session import NO_PATH, ServerRefusal, Session
+from adapters.host_reader.postgresql.side import drop_side, has_schema, make_side, open_side
 from adapters.host_reader.server.access import read_credentials
-from adapters.host_reader.server.notes import refuse_foreign
+from adapters.host_reader.server.notes import OWN_PREFIX, refuse_foreign
 from adapters.host_reader.server.port import Fingerprint, Row, ServerSchema, ServerTable
 from adapters.host_reader.sqlite_request import Request
 
 # Written for these; an older one lacks what is needed, a newer one is taken for like the newest known.
 _OLDEST_MAJOR = 13
 _VERSION = "SELECT current_setting('server_version_num'), current_setting('server_version')"
+# A counter of live is waited for no longer than this.
+_LIVE_LOCK_MS = 5000
 # Databases that nearly each server has and that nobody's application is in.
 COMMON_DATABASES = ("postgres", "template1")
 
@@ -43,6 +47,8 @@ class PostgresqlServer:
         self._writing: Dict[str, List[Session]] = {}
         self._targets: Dict[str, Catalogue] = {}
         self._path_schemas: Dict[str, Optional[str]] = {}
+        self._sides: Dict[str, Side] = {}
+        self.home = ""
         try:
             self.home, told = self._first_contact()
         except Refusal:
@@ -84,7 +90,38 @@ class PostgresqlServer:
 
     def session(self, database: str, *, path: bool = False) -> Session:
         """Open a session with a database; with `path` names are found as the application finds them."""
-        return Session(self._psql, self.login, database, path=path)
+        return Session(self._psql, self.login, database, path=path, side=self.side(database))
+
+    def side(self, database: str) -> Optional[Side]:
+        """Return the side schema that a name of Backout's own stands for, None where it is a database or not there."""
+        if not database.startswith(OWN_PREFIX) or self.home != self.login.database:
+            return None
+        if database not in self._sides:
+            with Session(self._psql, self.login, self.home) as session:
+                if not has_schema(session, database):
+                    return None
+                self._sides[database] = open_side(session, database, self.live_schema())
+        return self._sides[database]
+
+    def forget(self, database: str) -> None:
+        """Take note that a place is no more, or is another one now."""
+        self.leave(database)
+        self._sides.pop(database, None)
+
+    def live_schema(self) -> str:
+        """Return the schema of the live database in which the application's tables are. *Raises* Refusal (refused)."""
+        found = self.path_schema(self.login.database)
+        if found is None or found.startswith(OWN_PREFIX):
+            raise Refusal(
+                "refused",
+                "No schema on the application's search path is there, so it has no tables of its own. Nothing was"
+                " changed; look at search_path in its configuration.",
+            )
+        return found
+
+    def connected(self, database: str) -> str:
+        """Return how the clients name the database in which a place is: of a side schema the live one."""
+        return self.login.target(self.login.database if self.side(database) else database)
 
     def close(self) -> None:
         """End its sessions and remove the files that held the credentials."""
@@ -105,22 +142,39 @@ class PostgresqlServer:
     def exists(self, database: str) -> bool:
         """Return whether there is a database of that name; reads only."""
         with self.session(self.home) as session:
-            return bool(
-                session.number(f"SELECT count(*) FROM pg_database WHERE datname = {literal(database)}")
-            )
+            there = session.number(f"SELECT count(*) FROM pg_database WHERE datname = {literal(database)}")
+        return bool(there) or self.side(database) is not None
 
     def create(self, database: str, like: str) -> None:
-        """Make a new, empty database with the encoding, locale and settings of another."""
+        """Make a new, empty database with the encoding, locale and settings of another; a side schema without CREATEDB."""
         refuse_foreign(database)
         with self.session(self.home) as session:
-            create_database(session, database, like)
+            if self.home == self.login.database and not may_create(session):
+                make_side(session, database, self.live_schema())
+            else:
+                create_database(session, database, like)
+
+    def rename(self, database: str, name: str) -> None:
+        """Give one of Backout's own databases or side schemas another name. *Changes*: that name."""
+        refuse_foreign(database)
+        refuse_foreign(name)
+        self.leave(database)
+        kind = "SCHEMA" if self.side(database) else "DATABASE"
+        with self.session(self.home) as session:
+            session.run_generated(f"ALTER {kind} {quoted(database)} RENAME TO {quoted(name)}")
+        self._sides.pop(database, None)
 
     def drop(self, database: str) -> None:
         """Remove one of Backout's own databases."""
         refuse_foreign(database)
         self.leave(database)
+        side = self.side(database)
         with self.session(self.home) as session:
-            drop_database(session, database)
+            if side is None:
+                drop_database(session, database)
+            else:
+                drop_side(session, database)
+                self._sides.pop(database, None)
 
     def path_schema(self, database: str) -> Optional[str]:
         """Return the schema whose tables are named without it; reads only."""
@@ -180,7 +234,7 @@ class PostgresqlServer:
         """Return the one number a SELECT gives, 0 for NULL; reads only."""
         with self._reader(database) as session:
             # The caller names tables as the application does.
-            session.run("SET search_path TO DEFAULT")
+            session.run(session.own_path)
             found = session.number(select)
             session.run(NO_PATH)
         return found
@@ -231,9 +285,18 @@ class PostgresqlServer:
             )
             return update_from(writer, self._sql(writer, database, table), table, columns, lines)
 
-    def raise_numbers(self, database: str, table: ServerTable, above: int) -> None:
-        """Make the next value that the server gives in `table.numbered` greater than `above`. *Changes*: scratch only."""
+    def raise_numbers(self, database: str, table: ServerTable, above: int, *, live: bool = False) -> None:
+        """Make the next value that the server gives in `table.numbered` greater than `above`; never lower than it is.
+
+        *Changes*: scratch only; with `live` also the application's own database, that sequence alone.
+        """
         if table.numbered is None:
+            return
+        if live and database == self.login.database:
+            with self.session(database) as session:
+                session.run(f"SET lock_timeout = {_LIVE_LOCK_MS}")
+                place = self._catalogue(session, database).relations[table.name].sql
+                raise_sequence(session, place, table.numbered, above)
             return
         with self._writer(database) as session:
             raise_sequence(session, self._sql(session, database, table), table.numbered, above)

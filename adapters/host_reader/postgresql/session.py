@@ -13,6 +13,7 @@ from adapters.host_reader.answers import Refusal
 from adapters.host_reader.postgresql.copy_text import texts
 from adapters.host_reader.postgresql.login import Login
 from adapters.host_reader.postgresql.names import literal
+from adapters.host_reader.postgresql.place import Side
 
 # What every session sets, so that a value has one text form whatever the server's, database's and role's settings are.
 SETTINGS = """\
@@ -78,13 +79,16 @@ class ServerRefusal(Refusal):
 class Session:
     """One session with one database. After a Refusal it is over; `close` ends it in order."""
 
-    def __init__(self, psql: str, login: Login, database: str, *, path: bool = False) -> None:
+    def __init__(
+        self, psql: str, login: Login, database: str, *, path: bool = False, side: Optional[Side] = None
+    ) -> None:
         self._database = database
+        self._side = side
         self._mark = secrets.token_hex(16)
         self._mark_line = self._mark.encode("ascii") + b"\n"
         self._errors: IO[bytes] = tempfile.TemporaryFile(dir=login.folder)  # noqa: SIM115 - closed by close()
         self._psql = subprocess.Popen(
-            [psql, *_OPTIONS, "-d", login.target(database)],
+            [psql, *_OPTIONS, "-d", login.target(login.database if side else database)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -93,6 +97,10 @@ class Session:
         )
         try:
             self.run(SETTINGS if path else SETTINGS + NO_PATH + ";")
+            if side:
+                self.run(f"SET backout.side = {literal(side.schema)}")
+                if path:
+                    self.run(self.own_path)
         except BaseException:
             self.kill()
             raise
@@ -105,8 +113,21 @@ class Session:
 
     @property
     def database(self) -> str:
-        """Return the name of the database it is in."""
+        """Return the name of the place it is in: a database, or a side schema of the live one."""
         return self._database
+
+    @property
+    def own_path(self) -> str:
+        """Return the statement after which names are found as the application finds them."""
+        return f"SET search_path = {self._side.path}" if self._side else "SET search_path TO DEFAULT"
+
+    def stands_for(self, schema: str) -> str:
+        """Return the live schema for a side schema, any other as it is."""
+        return self._side.stands_for if self._side and schema == self._side.schema else schema
+
+    def told(self, definition: str) -> str:
+        """Return a definition as it would be in the live schema."""
+        return self._side.told(definition) if self._side else definition
 
     def run(self, statement: str) -> None:
         """Run statements that give nothing back. *Raises* ServerRefusal."""

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Iterator
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.images import numbers as numbering
 from adapters.host_reader.images import verbs as on_images
 from adapters.host_reader.images.image import image_of_file, make_image
+from adapters.host_reader.images.numbers import keep_numbers
 from adapters.host_reader.postgresql import check as checks
 from adapters.host_reader.postgresql import copying, foreign_keys
 from adapters.host_reader.postgresql import cutover as swapping
 from adapters.host_reader.postgresql import facts as looking
 from adapters.host_reader.postgresql import load as loading
 from adapters.host_reader.postgresql import writers as writing
+from adapters.host_reader.postgresql.left_behind import left_behind
 from adapters.host_reader.postgresql.rights import read_rights
 from adapters.host_reader.postgresql.server import PostgresqlServer, open_server
+from adapters.host_reader.postgresql.side import SIDE_WAY
 from adapters.host_reader.server.notes import is_file, verified_note
 from adapters.host_reader.sqlite_request import Answer, Request, names, text
 
@@ -106,17 +110,33 @@ def copy(request: Request) -> Answer:
     """
     source, target = text(request, "source"), text(request, "target")
     with opened(request) as server:
-        answer = copying.copy(server, source, target, request)
+        answer = _with_way(server, target, copying.copy(server, source, target, request))
         if is_file(target):
             make_image(server, source, text(request, "workspace"))
             image_of_file(server.engine, target, text(request, "workspace"))
+            keep_numbers(server, source, target, text(request, "workspace"))
     return answer
 
 
 def load(request: Request) -> Answer:
     """Load a backup into a new scratch database and return what it holds. *Changes*: `target`, or nothing."""
     with opened(request) as server:
-        return loading.load(server, text(request, "backup"), text(request, "target"), request)
+        target = text(request, "target")
+        return _with_way(server, target, loading.load(server, text(request, "backup"), target, request))
+
+
+def _with_way(server: PostgresqlServer, target: str, answer: Answer) -> Answer:
+    """Add in words why scratch is none of a database's own, and what a cut-over to it would leave behind; for the plan."""
+    if is_file(target):
+        return answer
+    with server.session(server.login.database) as session:
+        told = left_behind(session)
+    database = target
+    if server.side(target) is not None:
+        told.insert(0, SIDE_WAY)
+        # As the application's own process is told to find it.
+        database = f"{server.login.database}.{target}"
+    return {**answer, "way": "; ".join(told), "database": database}
 
 
 def cutover(request: Request) -> Answer:
@@ -160,3 +180,8 @@ def salvage(request: Request) -> Answer:
 def swap_prepare(request: Request) -> Answer:
     """Make a loaded backup ready to be swapped in. *Changes*: `scratch`."""
     return on_images.swap_prepare(request, opened)
+
+
+def raise_numbers(request: Request) -> Answer:
+    """Raise each table's next number above all that the safety backup's database gave. *Changes*: counters, also live's."""
+    return numbering.raise_numbers(request, opened)

@@ -157,5 +157,8 @@ class Server(Protocol):
         One transaction, the fastest the engine has. Returns how many rows changed, None where the engine cannot.
         """
 
-    def raise_numbers(self, database: str, table: ServerTable, above: int) -> None:
-        """Make the next value that the server gives in `table.numbered` greater than `above`. *Changes*: scratch only."""
+    def raise_numbers(self, database: str, table: ServerTable, above: int, *, live: bool = False) -> None:
+        """Make the next value that the server gives in `table.numbered` greater than `above`; never lower than it is.
+
+        *Changes*: scratch only; with `live` also the application's own database, and there too that counter alone.
+        """
