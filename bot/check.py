@@ -18,7 +18,7 @@ from bot.runbook.wording import scratch_right
 from bot.settings import Settings, SiteSettings
 
 Line = tuple[str, bool]
-DatabaseFor = Callable[[str, Access, str], Database | None]
+DatabaseFor = Callable[[str, Access, str, Sequence[str]], Database | None]
 
 _CLIENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "mysql": (("mariadb", "mysql"), ("mariadb-dump", "mysqldump")),
@@ -87,7 +87,7 @@ async def _application(name: str, site: SiteSettings, host: Host, database_for: 
         return [(f"{name}: application in {site.app_path}: {error}", False)]
     lines: list[Line] = [(f"{name}: Laravel {facts.laravel} in {site.app_path}, {facts.environment}", True)]
     access = credentials_access(site.app_path)
-    database = database_for(facts.database.driver, access, f"~/.backout/sites/{name}")
+    database = database_for(facts.database.driver, access, f"~/.backout/sites/{name}", site.scratch_databases)
     lines.append(
         (f"{name}: database {facts.database.driver} {facts.database.database}", database is not None)
     )

@@ -13,6 +13,8 @@ from bot.model.errors import SettingsError
 from bot.model.person import Contact, Person
 
 Seconds = Annotated[float, Field(gt=0)]
+# A server's database as a hosting panel makes them; a path or a place of Backout's own is none.
+DatabaseName = Annotated[str, Field(pattern=r"^[^/@`\\]{1,64}$")]
 
 
 class _Strict(BaseModel):
@@ -95,7 +97,11 @@ class IntervalSettings(_Strict):
 
 
 class SiteSettings(_Strict):
-    """One production application."""
+    """One production application.
+
+    `scratch_databases` (MySQL, MariaDB): empty databases of the hosting panel, for scratch copies alone, where the
+    application's user may make none. They are emptied as they are needed.
+    """
 
     ssh: SshSettings
     app_path: str
@@ -109,6 +115,7 @@ class SiteSettings(_Strict):
     size_limit_bytes: int = 1_000_000_000
     mappings: tuple[MappingSettings, ...] = ()
     checks: tuple[CheckSettings, ...] = ()
+    scratch_databases: tuple[DatabaseName, ...] = ()
     smoke_paths: tuple[str, ...] = ("/",)
     manual_checks: tuple[str, ...] = ()
     contacts: tuple[ContactSettings, ...] = ()
@@ -121,6 +128,15 @@ class SiteSettings(_Strict):
         if not value.startswith("/"):
             raise ValueError("must be an absolute path on the host")
         return value.rstrip("/")
+
+    @field_validator("scratch_databases")
+    @classmethod
+    def _lent_ones(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a database twice")
+        if any(name.startswith("backout_") for name in value):
+            raise ValueError("a name that begins with backout_ is kept for databases that Backout makes")
+        return value
 
     @field_validator("url")
     @classmethod

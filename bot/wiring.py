@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -110,12 +110,14 @@ def host_settings(settings: Settings, ssh: SshSettings) -> HostSettings:
     )
 
 
-def database_for(driver: str, access: Access, workspace: str) -> Database | None:
+def database_for(
+    driver: str, access: Access, workspace: str, scratch_databases: Sequence[str] = ()
+) -> Database | None:
     """Return the adapter of an engine by Laravel's name of its driver, None where there is none."""
     if driver == "sqlite":
         return SqliteDatabase()
     if driver in ("mysql", "mariadb"):
-        return MysqlDatabase(driver, access, workspace)
+        return MysqlDatabase(driver, access, workspace, scratch_databases)
     return PostgresqlDatabase(driver, access, workspace) if driver == "pgsql" else None
 
 

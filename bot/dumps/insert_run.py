@@ -13,7 +13,7 @@ from bot.dumps.lanes import Outline, outline
 
 # A run starts with a small window, so that a thousand small tables cost little, and doubles it while it lasts.
 FIRST_WINDOW = 1 << 14
-LAST_WINDOW = 1 << 18
+LAST_WINDOW = 1 << 19
 
 
 class Taken(NamedTuple):

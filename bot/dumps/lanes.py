@@ -17,6 +17,7 @@ _DIGITS = b"1248g"
 _DROPPED = bytes(code for code in range(256) if code not in _SIGNS)
 _TO_DIGITS = bytes.maketrans(_SIGNS, _DIGITS)
 _TO_BRACKETS = bytes.maketrans(_DIGITS, _SIGNS)
+_STRING, _PAIR_WITHIN, _CLOSE = b"11", b"244", b"4"
 _LANE_BITS = 5
 _ESCAPED = re.compile(rb"\\[\\']")
 _NESTED = re.compile(rb"\((?:\(\))+\)")
@@ -54,7 +55,7 @@ def outline(data: bytes, *, inside: bool, depth: int, backslash: bool) -> Outlin
     """
     if backslash and b"\\" in data:
         data = _ESCAPED.sub(b"", data)
-    digits = data.translate(_TO_DIGITS, _DROPPED)
+    digits = _bare(data.translate(_TO_DIGITS, _DROPPED))
     if not digits:
         return Outline(0, depth, 0, inside, False, False)
     signs, lanes = int(digits, 32), _all_lanes(len(digits))
@@ -75,6 +76,19 @@ def outline(data: bytes, *, inside: bool, depth: int, backslash: bool) -> Outlin
         broken_line=bool(lines)
         and (bool(lines & (within | between)) or _has_bare_line(lines & outside, ends)),
     )
+
+
+def _bare(digits: bytes) -> bytes:
+    """Return the digits without strings that hold no sign and without pairs of brackets in a row's own brackets.
+
+    Both leave every other sign where it is, inside a string or not and as deep as before: two quotes side by side keep
+    the parity, and a pair of brackets side by side with a closing one behind it is within the brackets that this closes
+    (or all three are within a string).
+    """
+    digits = digits.replace(_STRING, b"")
+    while _PAIR_WITHIN in digits:
+        digits = digits.replace(_PAIR_WITHIN, _CLOSE)
+    return digits
 
 
 def _has_bare_line(lines: int, ends: int) -> bool:

@@ -22,7 +22,8 @@ _NO_CACHE = "/dev/null/no-cache.php"
 class Target:
     """The database that a command may change.
 
-    `database` is the real path for SQLite, else the name. `inode` pins the very SQLite file; None where it may be any
+    `database` is the real path for SQLite, else the name; `database.schema` for a scratch that is a schema of Backout's
+    own beside the live tables (PostgreSQL without CREATEDB). `inode` pins the very SQLite file; None where it may be any
     file at that path. `is_scratch` cuts the process off from everything but that database: queues, mail, cache,
     other databases, Redis and file disks.
     """

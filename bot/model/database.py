@@ -77,24 +77,30 @@ class Writer:
 
 @dataclass(frozen=True, kw_only=True)
 class CopyMade:
-    """A proven copy of a database: equal to its source by count and checksum, whole on disk. `path` is its place."""
+    """A proven copy of a database: equal to its source by count and checksum, whole on disk. `path` is its place.
+
+    `database` is what the application calls it; `way` tells why it lies elsewhere than in a database of its own, '' else.
+    """
 
     path: str
     size_bytes: int
     sha256: str
     fingerprint: str
     rows: dict[str, int]
+    database: str
+    way: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A backup loaded into a scratch database of its own."""
+    """A backup loaded into a scratch database. `way` tells why it is none of its own, '' where it is."""
 
     path: str
     rows: dict[str, int]
     foreign_key_violations: int
     fingerprint: str
     migrations: tuple[str, ...]
+    way: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,6 +178,13 @@ class Database(Protocol):
         `facts` are those of the database that is asked. Only for an engine that does not count on by itself.
         """
 
+    def raise_numbers(self, database: str, safety: str) -> Work[dict[str, int]] | None:
+        """Have each table of a database, the live one too, give numbers above all that the safety backup's ever gave.
+
+        Returns the counters that had to stand so high, by table. *Changes*: counters, upwards only; done twice it changes
+        nothing more. None where the engine remembers the numbers of tables that are gone by itself.
+        """
+
     def checks(
         self, database: str, checks: Sequence[Mapping[str, Any]], time_limit_s: float
     ) -> Work[tuple[CheckResult, ...]]:

@@ -54,7 +54,7 @@ def scratch_right(engine: str) -> str:
     """
     if engine == "pgsql":
         return 'an administrator runs once: ALTER ROLE "the application\'s user" CREATEDB'
-    return "an administrator runs once: GRANT ALL PRIVILEGES ON `backout\\_%`.* TO the application's user, written 'user'@'host' as in SHOW GRANTS"
+    return "an administrator runs once: GRANT ALL PRIVILEGES ON `backout\\_%`.* TO the application's user, written 'user'@'host' as in SHOW GRANTS; or the hosting panel makes one or two empty databases for that user, and the settings name them in scratch_databases"
 
 
 def loss_sentence(loss: Loss) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.model.database import Access
@@ -27,7 +27,7 @@ class Parts:
     settings: Settings
     store: Store
     hosts: Hosts
-    database_for: Callable[[str, Access, str], Database | None]
+    database_for: Callable[[str, Access, str, Sequence[str]], Database | None]
     probe: Probe
     clock: Clock
     wake: Callable[[], None]

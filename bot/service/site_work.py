@@ -12,7 +12,13 @@ from typing import Any, TypeVar
 from bot.laravel.credentials import credentials_access
 from bot.laravel.facts import AppFacts, app_facts_command, parse_app_facts
 from bot.model.codec import digest, from_json, to_json
-from bot.model.errors import FailedError, HostBusyError, ReaderRefusalError, UnknownOutcomeError
+from bot.model.errors import (
+    FailedError,
+    HostBusyError,
+    NotStartedError,
+    ReaderRefusalError,
+    UnknownOutcomeError,
+)
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
 from bot.model.message import Message, Progress, Tone
@@ -37,6 +43,16 @@ FINGERPRINT_LIMIT = timedelta(minutes=20)
 
 SCRATCH_WAIT_S = 1800
 """How long an operation waits for another one's scratch job on the same site."""
+
+
+# Prints the folder of the site ($1) below the user's home, with the folders named after it made; nothing without a home.
+_MAKE_FOLDERS = """
+case $HOME in /*) ;; *) exit 0 ;; esac
+base=${HOME%/}/.backout/sites/$1
+shift
+umask 077
+mkdir -p -- "$base" && cd -- "$base" && mkdir -p -- "$@" && chmod 700 -- . "$@" && printf %s "$base"
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +127,7 @@ class SiteWork:
 
     async def incident(self) -> Incident:
         """Return the incident's present state; reads only."""
-        return await self.parts.store.transact(lambda tx: state_of(tx, self.incident_id))
+        return await self.parts.store.read(lambda tx: state_of(tx, self.incident_id))
 
     # -- telling
 
@@ -257,7 +273,7 @@ class SiteWork:
         try:
             return await self.work(step, work, root=folders.scratch_jobs, title=title)
         except ReaderRefusalError as error:
-            if error.kind != "refused" or "right" not in str(error):
+            if error.kind != "refused" or "may not make databases" not in str(error):
                 raise
             raise FailedError(
                 f"{error} A recovery is rehearsed in a scratch database, which the application's user may not make. What "
@@ -326,35 +342,30 @@ class SiteWork:
         """Return Backout's folders for this site, made if missing (mode 0700). *Changes*: those folders only."""
 
         async def make() -> str:
-            home = await self.look_ok(Command(argv=["sh", "-c", 'printf %s "$HOME"']), "find the home folder")
-            if not home.startswith("/"):
-                raise FailedError(f"{self.host.name} has no home folder for its user. Nothing was changed.")
-            folders = Folders(base=f"{home.rstrip('/')}/.backout/sites/{self.site_name}")
-            paths = [
-                folders.base,
-                folders.change_jobs,
-                folders.scratch_jobs,
-                folders.scratch,
-                folders.safety,
-                folders.lists,
-            ]
-            await self.look_ok(
-                Command(argv=["mkdir", "-p", "-m", "700", "--", *paths]), f"make {folders.base}"
+            below = Folders(base=".")
+            names = [below.change_jobs, below.scratch_jobs, below.scratch, below.safety, below.lists]
+            done = await self.look_ok(
+                Command(argv=["sh", "-c", _MAKE_FOLDERS, "sh", self.site_name, *names]),
+                "make Backout's folders",
             )
-            return folders.base
+            if not done.startswith("/"):
+                raise FailedError(f"{self.host.name} has no home folder for its user. Nothing was changed.")
+            return done
 
         return Folders(base=await self.ctx.step("folders", make))
 
     async def app_facts(self) -> AppFacts:
         """Return what the application says of itself now; reads only."""
         path = self.settings.app_path
-        there = await self.look(Command(argv=["test", "-f", f"{path}/artisan"]), f"look for {path}/artisan")
-        if there.exit_status != 0:
-            raise FailedError(
-                f"there is no application in {path} on {self.host.name} (no file artisan). Nothing was changed. "
-                f"Check app_path of the site {self.site_name} in the settings."
+        try:
+            done = await self.look(
+                app_facts_command(path), f"php: ask the application in {path} about itself"
             )
-        done = await self.look(app_facts_command(path), f"php: ask the application in {path} about itself")
+        except NotStartedError:  # such as no such folder
+            await self._refuse_no_application(path)
+            raise
+        if done.exit_status != 0:
+            await self._refuse_no_application(path)
         if done.exit_status == 127:
             raise FailedError(
                 f"there is no php on {self.host.name} (site {self.site_name}). Nothing was changed. Install php-cli there."
@@ -366,10 +377,19 @@ class SiteWork:
             )
         return parse_app_facts(done.stdout)
 
+    async def _refuse_no_application(self, path: str) -> None:
+        there = await self.look(Command(argv=["test", "-f", f"{path}/artisan"]), f"look for {path}/artisan")
+        if there.exit_status != 0:
+            raise FailedError(
+                f"there is no application in {path} on {self.host.name} (no file artisan). Nothing was changed. "
+                f"Check app_path of the site {self.site_name} in the settings."
+            )
+
     def database(self, facts: AppFacts) -> Database:
         """Return the adapter of the application's engine. *Raises* FailedError where Backout has none."""
         access = credentials_access(self.settings.app_path)
-        found = self.parts.database_for(facts.database.driver, access, workspace_of(self.site_name))
+        lent = self.settings.scratch_databases
+        found = self.parts.database_for(facts.database.driver, access, workspace_of(self.site_name), lent)
         if found is None:
             raise FailedError(
                 f"{self.site_name} uses {facts.database.driver}, which this version of Backout cannot recover. Nothing was changed."

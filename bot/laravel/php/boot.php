@@ -138,7 +138,9 @@ function backout_database($connection): array
         $stat = @stat($path);
         return ['driver' => $driver, 'database' => $path, 'inode' => $stat ? $stat['ino'] : null, 'device' => $stat ? $stat['dev'] : null];
     }
-    $questions = ['pgsql' => 'select current_database()', 'sqlsrv' => 'select db_name()'];
+    // A scratch of PostgreSQL may be a schema of Backout's own beside the live tables: `database.schema`.
+    $side = "select case when current_schema() ~ '^backout_' then current_database() || '.' || current_schema() else current_database() end";
+    $questions = ['pgsql' => $side, 'sqlsrv' => 'select db_name()'];
     $name = $pdo->query($questions[$driver] ?? 'select database()')->fetchColumn();
     return ['driver' => $driver, 'database' => (string) $name, 'inode' => null, 'device' => null];
 }

@@ -13,6 +13,12 @@ function backout_isolate($config, array $expect)
     $settings = backout_writing_part($settings);
     unset($settings['url']);
     $settings['database'] = $expect['database'];
+    $side = backout_side($expect);
+    if ($side !== null) {
+        // The side schema alone: with the live one behind it, `drop table if exists` would find live's table.
+        $GLOBALS['backout_live_schemas'] = (array) ($settings['search_path'] ?? $settings['schema'] ?? 'public');
+        $settings = array_merge($settings, ['database' => $side[0], 'search_path' => $side[1], 'schema' => $side[1]]);
+    }
     $blocked = ['driver' => 'blocked-in-a-rehearsal', 'database' => '', 'prefix' => ''];
     $connections = array_fill_keys(array_keys((array) $config->get('database.connections')), $blocked);
     $config->set('database.connections', array_merge($connections, [$default => $settings]));
@@ -24,6 +30,32 @@ function backout_isolate($config, array $expect)
     $config->set('session.driver', 'array');
     $config->set('mail.driver', 'array');
     $config->set('queue.failed', ['driver' => 'null']);
+}
+
+// Returns [database, schema] where scratch is a schema of Backout's own in the live database (`database.schema`), or null.
+// The environment names no database that there is, so that a program which a migration starts itself reaches none.
+function backout_side(array $expect)
+{
+    $is_side = $expect['driver'] === 'pgsql' && preg_match('/^(.+)\.(backout_[a-z0-9_]+)$/s', $expect['database'], $found);
+    return $is_side ? [$found[1], $found[2]] : null;
+}
+
+// A migration that names the live schema itself would reach the live tables from a side schema. Returns why not, or null.
+function backout_side_refusal($app, array $request)
+{
+    if (backout_side($request['expect']) === null) {
+        return null;
+    }
+    $names = preg_split('/[\s,"]+/', implode(',', $GLOBALS['backout_live_schemas'] ?? []) . ',public', -1, PREG_SPLIT_NO_EMPTY);
+    $pattern = '/(?<![\w.$])"?(?:' . implode('|', array_map('preg_quote', array_unique($names))) . ')"?\s*\.\s*["\w{$]/i';
+    foreach (backout_migration_files($app, (array) ($request['parameters']['--path'] ?? [])) as $name => $path) {
+        $is_asked = in_array($path, (array) ($request['parameters']['--path'] ?? []), true)
+            || in_array($name, $request['expect_pending'] ?? [], true) || $name === ($request['expect_last'] ?? null);
+        if ($is_asked && preg_match($pattern, (string) file_get_contents($path))) {
+            return "the migration $name names the schema of the live tables itself, and would reach them";
+        }
+    }
+    return null;
 }
 
 // Returns why the command must not run, or null.
@@ -105,7 +137,7 @@ try {
     $target = backout_database($connection);
     $refusal = backout_target_refusal($target, $expect);
     $rows_before = $refusal === null ? backout_migration_rows($app) : null;
-    $refusal = $refusal ?? backout_lock_refusal($app, $request, $rows_before);
+    $refusal = $refusal ?? backout_side_refusal($app, $request) ?? backout_lock_refusal($app, $request, $rows_before);
     if ($refusal !== null) {
         backout_answer(['refused' => "$refusal; nothing was run", 'target' => $target], 3);
     }

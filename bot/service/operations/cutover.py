@@ -339,11 +339,11 @@ def _sessions_question(work: SiteWork, plan: Plan, why: str) -> Question:
 def not_done(text: str, before: Cutover, questions: Sequence[Question] = ()) -> Telling:
     """Return what is told when a change was looked up and had not taken place."""
     entry = NewEntry(kind=Kind.CUTOVER_NOT_DONE, text=text, data={"before": before.value})
+    # The approval was used up by this change: the same plan cannot be confirmed a second time.
+    again = "/restore plan" if before is Cutover.NONE else "/restore undo"
     return Telling(
         entries=[entry, failed_entry(Step.RESTORE, text)],
-        messages=[
-            step_message(Step.RESTORE, text, Tone.BAD, next_steps=("/restore confirm", "/restore plan"))
-        ],
+        messages=[step_message(Step.RESTORE, text, Tone.BAD, next_steps=(again,))],
         questions=questions,
     )
 

@@ -19,7 +19,7 @@ from bot.ports.store import Transaction
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
 from bot.service.operations.freeze import broken
-from bot.service.operations.migrating import judge_migrations, run_migrations
+from bot.service.operations.migrating import judge_migrations, raise_numbers, run_migrations
 from bot.service.parts import Parts
 from bot.service.site_work import FINGERPRINT_LIMIT, SiteWork, Telling, done_entry, failed_entry, step_message
 
@@ -83,7 +83,10 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "live",
         before_fingerprint=plan.scratch_fingerprint,
     )
-    await work.tell("deployed", _deployed(commit, approved, run, reasons, shrunk, loss))
+    numbers: dict[str, int] = {}
+    if not reasons:
+        numbers = await raise_numbers(work, folders, database, facts.database.database, "live")
+    await work.tell("deployed", _deployed(commit, approved, run, reasons, shrunk, loss, numbers))
     return {"deployed": not reasons}
 
 
@@ -152,6 +155,7 @@ def _deployed(
     reasons: list[str],
     shrunk: dict[str, list[int]],
     loss: Loss,
+    numbers: dict[str, int],
 ) -> Telling:
     if reasons:
         text = f"The corrected migration ran on production and is NOT good: {'; '.join(reasons)}. Undo is offered."
@@ -166,11 +170,14 @@ def _deployed(
         "duration_s": run.duration_s,
         "shrunk": shrunk,
         "values_moved": loss.values_moved,
+        "numbers": numbers,
     }
     entries = [NewEntry(kind=Kind.CORRECTED_DONE, text=text, data=data), done_entry(Step.DEPLOY, text)]
+    told = ", ".join(f"{table} above {number:,}" for table, number in numbers.items())
+    facts = (("next ids", told),) if told else ()
     return Telling(
         entries=entries,
-        messages=[step_message(Step.DEPLOY, text, Tone.GOOD, next_steps=("/app check",))],
+        messages=[step_message(Step.DEPLOY, text, Tone.GOOD, facts=facts, next_steps=("/app check",))],
         void=["propose"],
         void_reason="A corrected commit is deployed.",
     )

@@ -7,8 +7,10 @@ from datetime import timedelta
 from bot.laravel.facts import AppFacts, MigrationFile
 from bot.laravel.guarded import ArtisanRun, Refused, Target, parse_guarded_artisan, shrunk_tables
 from bot.laravel.migrate import MigrationOutcome, migrate_command, migration_verdict
+from bot.model.codec import from_json
 from bot.model.database import Loss
 from bot.model.errors import FailedError
+from bot.model.plan import Plan
 from bot.ports.database import Database
 from bot.runbook.wording import loss_sentence
 from bot.service.operations.assess import beside_the_data
@@ -76,6 +78,21 @@ async def judge_migrations(
     reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
     reasons += await _stale_numbers(work, database, after)
     return reasons, shrunk, loss
+
+
+async def raise_numbers(
+    work: SiteWork, folders: Folders, database: Database, place: str, where: str
+) -> dict[str, int]:
+    """Have no table that a migration made again give an id that the state put aside had given (HAZARDS R2).
+
+    *Changes*: counters of that database, upwards only. Returns the number above which each stands.
+    """
+    plan = (await work.incident()).plan
+    change = database.raise_numbers(place, from_json(Plan, plan).safety_path) if plan else None
+    if change is None:
+        return {}
+    root = folders.scratch_jobs if where == "scratch" else folders.change_jobs
+    return await work.work(f"numbers-{where}", change, root=root)
 
 
 async def _stale_numbers(work: SiteWork, database: Database, place: str) -> list[str]:

@@ -23,7 +23,7 @@ from bot.ports.host import Command
 from bot.runbook.wording import findings_table
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
-from bot.service.operations.migrating import judge_migrations, run_migrations
+from bot.service.operations.migrating import judge_migrations, raise_numbers, run_migrations
 from bot.service.parts import Parts
 from bot.service.site_work import Folders, SiteWork, Telling, failed_entry, step_message
 
@@ -235,11 +235,13 @@ async def _rehearse_in(
     scratch = database.scratch_place(folders.scratch, "deploy", work.tag)
     title = step_message(Step.DEPLOY, "Copying the live database to scratch.", Tone.WORKING)
     copied = await work.scratch("scratch", database, database.copy(live, scratch), title)
-    target = Target(driver=facts.database.driver, database=copied.path, is_scratch=True)
+    target = Target(driver=facts.database.driver, database=copied.database, is_scratch=True)
     run = await run_migrations(work, folders, tree, target, approved, "scratch")
     reasons, shrunk, loss = await judge_migrations(
         work, facts, folders, database, run, approved, live, copied.path, "scratch"
     )
+    if not reasons:
+        await raise_numbers(work, folders, database, copied.path, "scratch")
     return reasons, shrunk, approved, loss
 
 

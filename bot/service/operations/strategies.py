@@ -28,7 +28,7 @@ async def repair(work: SiteWork, ground: Ground) -> Rehearsed:
         ground.database.copy(ground.safety["path"], scratch),
         title=_working("Copying the safety backup to scratch."),
     )
-    run = await _roll_back(work, ground, copied.path)
+    run = await _roll_back(work, ground, copied.database)
     shrunk = {t: v for t, v in shrunk_tables(run).items() if t != ground.facts.migrations_table}
     mappings = _mappings(work)
     decisions = dict(ground.incident.table_decisions)
@@ -59,7 +59,7 @@ async def repair(work: SiteWork, ground: Ground) -> Rehearsed:
         path=copied.path,
         fingerprint=str(repaired["fingerprint"]),
         proof=proof,
-        notes=tuple(notes),
+        notes=_with_way(copied.way, notes),
         commands=(
             f"copy the live database to scratch; roll back {ground.bad_migration} there",
             f"put back from {ground.backup['path']} what is missing; account for every row",
@@ -129,9 +129,12 @@ async def salvage(work: SiteWork, ground: Ground) -> Rehearsed:
         path=loaded.path,
         fingerprint=str(salvaged["fingerprint"]),
         proof=proof,
-        notes=(
-            *_salvage_notes(collisions, unfit),
-            *_mapping_notes(unmapped, int(salvaged["mappings_used"]), len(mappings)),
+        notes=_with_way(
+            loaded.way,
+            (
+                *_salvage_notes(collisions, unfit),
+                *_mapping_notes(unmapped, int(salvaged["mappings_used"]), len(mappings)),
+            ),
         ),
         commands=(
             f"load {ground.backup['path']} into scratch",
@@ -197,7 +200,7 @@ async def swap(work: SiteWork, ground: Ground) -> Rehearsed:
         path=loaded.path,
         fingerprint=await work.ask(ground.database.fingerprint(loaded.path), limit=FINGERPRINT_LIMIT),
         proof=proof,
-        notes=_swap_notes(lost, come_back, aside),
+        notes=_with_way(loaded.way, _swap_notes(lost, come_back, aside)),
         commands=(
             f"load {ground.backup['path']} into scratch",
             "cut over: write it into the live database in one step",
@@ -217,6 +220,11 @@ def _swap_notes(lost: int, come_back: dict[str, int], aside: dict[str, int]) -> 
         ),
         *(f"the table {name} goes away with its {count:,} rows" for name, count in aside.items()),
     )
+
+
+def _with_way(way: str, notes: Sequence[str]) -> tuple[str, ...]:
+    """Return the notes with the way before them that was taken for want of a right, where one was."""
+    return (way, *notes) if way else tuple(notes)
 
 
 async def _loaded(work: SiteWork, ground: Ground, scratch: str) -> Loaded:
