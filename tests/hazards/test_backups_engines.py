@@ -1,7 +1,8 @@
-"""Choosing a backup on MariaDB and PostgreSQL (B3, B5, B6, B8): what the literal commands load, and what Backout says."""
+"""Choosing a backup on MariaDB and PostgreSQL (B1–B6, B8): what the literal commands load, and what Backout says."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -100,6 +101,33 @@ def mariadb_dump(login: Login, target: Path, options: str = "") -> Path:
     done = typed(f"mariadb-dump --no-defaults {way(login)} {options} > {shlex.quote(str(target))}", login)
     assert done.returncode == 0, done.stderr
     return target
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "pgsql"])
+def test_b2_looking_into_a_dump_shows_rows(
+    request: pytest.FixtureRequest, engine: str, tmp_path: Path
+) -> None:
+    """`zcat dump | head` and `grep` print what people wrote; Backout's answer holds no row."""
+    site: Login = request.getfixturevalue("album" if engine == "mariadb" else "pg_album")
+    dump = tmp_path / "dump.sql"
+    program = f"pg_dump {way(site)}" if engine == "pgsql" else f"mariadb-dump --no-defaults {way(site)}"
+    assert typed(f"{program} b_album > {dump} && gzip -k {dump}", site).returncode == 0
+    assert "album 1 of" in typed(f"zcat {dump}.gz | head -n 60", site).stdout
+    answer = judged(Path(f"{dump}.gz"), site, engine)
+    assert answer["verdict"]["word"] == "VERIFIED"
+    assert "album 1 of" not in json.dumps(answer)
+
+
+def test_b1_b4_the_newest_sql_file_is_not_the_backup(pg_album: Login, tmp_path: Path) -> None:
+    """`find … -name '*.sql' | sort` gives the newest, from after the migration, and no archive; Backout judges by content."""
+    site, good, later = pg_album, tmp_path / "nightly.dump", tmp_path / "later.sql"
+    assert typed(f"pg_dump -Fc {way(site)} b_album > {good}", site).returncode == 0
+    site.run(f"insert into migrations values (2, '{BAD}', 2)")
+    assert typed(f"pg_dump {way(site)} b_album > {later}", site).returncode == 0
+    found = typed(f"find {tmp_path} -name '*.sql' -printf '%T@ %p\\n' | sort -n | tail -n 1", site).stdout
+    assert found.split()[1:] == [str(later)]
+    assert judged(later, site, "pgsql")["verdict"]["word"] == "REFUSED"
+    assert judged(good, site, "pgsql")["verdict"]["word"] != "REFUSED"
 
 
 def test_b3_a_mariadb_dump_cut_at_a_statement_restores_with_success(

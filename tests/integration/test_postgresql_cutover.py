@@ -226,9 +226,10 @@ def test_only_the_applications_own_database_is_cut_over(shop: Shop) -> None:
 
 
 def test_without_the_right_to_rename_nothing_is_changed(postgres_servers: Postgreses, tmp_path: Path) -> None:
-    """A user without CREATEDB is told what it lacks, by copy and by cut-over (R9)."""
+    """A user with neither CREATEDB nor CREATE on the database is told what it lacks, by copy and by cut-over (R9)."""
     server = postgres_servers[15]
     with a_shop(server, tmp_path, may_create=False) as shop:
+        shop.login.run(f"REVOKE CREATE ON DATABASE {shop.name} FROM {shop.login.username}")
         mark = server.log_position()
         with pytest.raises(Refusal, match="CREATEDB"):
             shop.ask("copy", source=shop.name, target=shop.scratch())

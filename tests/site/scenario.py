@@ -1,7 +1,7 @@
 """Incidents on a production of their own, with short waits: one from its start, and one that stands at a known stage.
 
 A stage is an incident that was played once and is put back in place for each test: the rows of the live file (not the
-file, whose identity the plan names), Backout's folder on the host, the code, and the bot's own records.
+file, whose identity the plan names) or the server's data, Backout's folder on the host, the code, and the bot's records.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.servers.private import copy_data
 from tests.site import production
 from tests.site.bot_settings import APPROVER, READER, RESPONDER, write_settings
 from tests.site.clone import clone_production
@@ -29,6 +30,7 @@ from tests.site.history import git
 from tests.site.play import Player, answer_tables
 from tests.site.production import Production
 from tests.site.running_bot import REPOSITORY, Api, RunningBot
+from tests.site.server_content import server_content
 from tests.site.servers import free_port
 
 STAGES = ("safe", "planned")
@@ -109,8 +111,17 @@ class Scene:
         return [d for d in found if purpose in ("", d["purpose"])]
 
     def content(self) -> str:
-        """Return a hash of every row and the structure of the live database; see `content_of`."""
+        """Return a hash of every row and the structure of the live database; see `content_of` and `server_content`."""
+        if self.site.server is not None:
+            return server_content(self.site.server.login())
         return content_of(self.site.database_path)
+
+    def rehearsed_content(self) -> str:
+        """Return the same hash of the copy that the plan made last is to put in production's place."""
+        place = str(self.planned()["scratch_path"])
+        if self.site.server is not None:
+            return server_content(self.site.server.login().to(place))
+        return content_of(Path(place))
 
     def jobs(self, step: str) -> list[Path]:
         """Return the folders of the jobs of that step, as the host keeps them."""
@@ -222,15 +233,19 @@ class Stages:
         for name, place in self._places().items():
             kept = self._folder / stage / name
             kept.parent.mkdir(parents=True, exist_ok=True)
-            if place.is_dir():
+            if name == "data":
+                with production.server_at_rest(self.site.folder):
+                    copy_data(place, kept)
+            elif place.is_dir():
                 shutil.copytree(place, kept)
             elif place.exists():
                 shutil.copy(place, kept)
 
     def _places(self) -> dict[str, Path]:
         app = self.site.app_path
+        server = self.site.server is not None
         return {
-            "live": self.site.database_path,
+            **({"data": self.site.database_path / "data"} if server else {"live": self.site.database_path}),
             "env": app / ".env",
             "down": app / "storage" / "framework" / "down",
             "maintenance.php": app / "storage" / "framework" / "maintenance.php",
@@ -245,6 +260,7 @@ class Stages:
             self._put_back(self._folder / stage / name, place)
         for suffix in ("-journal", "-wal", "-shm"):
             Path(f"{self.site.database_path}{suffix}").unlink(missing_ok=True)
+        self.scene.site = self.site = production.start(self.site.folder)  # a test may have killed its server
         git(self.site.app_path, "checkout", "--quiet", "--force", self.site.branch)
         if dying:
             self.scene.bot.start_dying(dying)
@@ -256,7 +272,11 @@ class Stages:
             self.scene.bot.kill()
 
     def _put_back(self, kept: Path, place: Path) -> None:
-        if kept.is_dir():
+        if place.name == "data":
+            with production.server_at_rest(self.site.folder):
+                shutil.rmtree(place)
+                copy_data(kept, place)
+        elif kept.is_dir():
             shutil.rmtree(place)
             shutil.copytree(kept, place)
         elif kept.exists():
@@ -268,7 +288,8 @@ class Stages:
 @contextlib.contextmanager
 def stages_below(folder: Path, template: Production) -> Iterator[Stages]:
     """Give the stages of the session's folder, played once however many modules use them."""
-    stages = Stages(template, folder / "stages")
+    name = "stages" if template.server is None else f"stages-on-{template.database}"
+    stages = Stages(template, folder / name)
     try:
         yield stages
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -113,6 +114,23 @@ def test_nested_calls_in_a_value_list_are_one_row() -> None:
     text = f"BEGIN TRANSACTION;\nCREATE TABLE t(a, b);\n{rows}COMMIT;\n".encode()
 
     assert scanned(text, "sqlite_dump", 7).tables["t"].rows == 5
+
+
+@pytest.mark.parametrize(
+    ("row", "broken"),
+    [
+        ("(1,replace('a\\nb','\\n',char(10)))", False),
+        ("(1,replace('a (b)\\n','\\n',char(10)),'')", False),
+        ("(1,f(g(h('x'),()),''),'it''s')", False),
+        ("(1,'two (\nlines')", True),
+    ],
+)
+def test_calls_within_a_row_are_no_rows_and_hide_no_broken_line(row: str, broken: bool) -> None:
+    """However deep calls stand in a row, it is one row; a line that ends within one or its strings is told."""
+    found = outline(f"{row},\n{row};\n".encode(), inside=False, depth=0, backslash=False)
+
+    assert (found.rows, found.depth, found.ends, found.inside) == (2, 0, 1, False)
+    assert found.broken_line is broken
 
 
 @settings(max_examples=300, deadline=None)

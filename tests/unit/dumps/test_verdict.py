@@ -7,7 +7,8 @@ from typing import Any
 
 from bot.dumps.manifest import ABSENT, BLOCK, IMPOSSIBLE, NOTE, PRESENT, Hazard, Manifest, TableEntry
 from bot.dumps.rank import rank
-from bot.dumps.verdict import Expectation, Verdict, Word, exit_status, judge
+from bot.dumps.site_match import Expectation
+from bot.dumps.verdict import Verdict, Word, exit_status, judge
 
 LIVE = ["2024_01_01_a", "2024_02_01_b", "2024_03_01_c", "2025_01_01_bad"]
 BAD = LIVE[-1]
