@@ -3,6 +3,7 @@
 set -eu
 
 APP=@APP@
+# shellcheck disable=SC2034 # used by what stands in for @BACKUP@
 BACKUPS=@BACKUPS@
 
 cd "$APP"
