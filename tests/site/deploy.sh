@@ -3,7 +3,7 @@
 set -eu
 
 APP=@APP@
-# shellcheck disable=SC2034 # used by what stands in for @BACKUP@
+# shellcheck disable=SC2034 # the lines that take the backup use it
 BACKUPS=@BACKUPS@
 
 cd "$APP"
