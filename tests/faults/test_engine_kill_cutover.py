@@ -78,6 +78,7 @@ def die_in_the_cut_over(stages: Stages, moment: str) -> None:
         assert len(scene.jobs("write")) == 1
 
 
+@pytest.mark.long
 def test_backout_ends_when_the_host_has_just_begun(engine_stages: Stages) -> None:
     """Backout ends right after the job was sent: the next start attaches to it, and there is one cut-over."""
     die_in_the_cut_over(engine_stages, "sent:write")

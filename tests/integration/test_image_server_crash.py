@@ -37,6 +37,7 @@ def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return lambda port: start_postgres(folder, programs=programs, template=template, port=port)
 
 
+@pytest.mark.long
 def test_a_killed_server_and_the_repair_goes_on(start: Start, tmp_path: Path) -> None:
     """Killed after the first chunk and in the middle of the second: refused, and then repaired and proven."""
     server = start(0)

@@ -227,6 +227,7 @@ def test_a_database_that_holds_something_else_is_never_used(single: Panel) -> No
     single.load(backup)
 
 
+@pytest.mark.long
 def test_what_is_put_there_later_is_not_removed(single: Panel) -> None:
     """A table that somebody makes beside a scratch keeps that database from being emptied."""
     (lent,) = single.lent
@@ -237,6 +238,7 @@ def test_what_is_put_there_later_is_not_removed(single: Panel) -> None:
     assert single.login.rows("SELECT a FROM theirs", database=lent) == [("1",)]
 
 
+@pytest.mark.long
 def test_the_place_of_a_copy_that_had_to_go_is_no_other_copys(single: Panel) -> None:
     """With one lent database a second copy takes it; the first one's place is not there, and nothing is read for it."""
     first = single.copy(single.login.database)
@@ -276,6 +278,7 @@ def test_the_way_is_told_with_what_would_be_better(single: Panel) -> None:
     assert single.ask("rights", scratch_databases=[])["create"] is False
 
 
+@pytest.mark.long
 def test_a_rehearsal_beside_the_tables_put_aside(single: Panel) -> None:
     """After the cut-over the only lent database holds live's old tables and takes another copy; the undo still works."""
     scratch, _, safety = repaired(single)

@@ -89,6 +89,7 @@ def test_a_rollback_reaches_the_side_schema_alone(app: App, live: Login, tmp_pat
     assert live.rows("SELECT migration FROM migrations ORDER BY 1") == before
 
 
+@pytest.mark.long
 def test_a_migration_that_names_the_live_schema_is_refused(app: App, live: Login, tmp_path: Path) -> None:
     """It would reach the live tables from a side schema, so nothing of it is run."""
     target = side_of(live, tmp_path)

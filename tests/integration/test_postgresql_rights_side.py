@@ -80,6 +80,7 @@ def schemas(login: Login) -> set[str]:
     return {row[0] for row in login.rows("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'backout%'")}
 
 
+@pytest.mark.long
 def test_a_side_schema_holds_what_live_holds(shop: Login, tmp_path: Path) -> None:
     """A safety backup is loaded beside live, equal to it by fingerprint; live is as before and depends on nothing there."""
     read = Reader(shop, tmp_path)
@@ -178,6 +179,7 @@ def test_the_whole_way_without_createdb(shop: Login, tmp_path: Path) -> None:
     boss.run(f"DROP OWNED BY {reader_role}; DROP ROLE {reader_role};")
 
 
+@pytest.mark.long
 def test_a_session_that_holds_a_table_is_named(shop: Login, tmp_path: Path) -> None:
     """A cut-over waits a short time for a lock, then is refused with the session, and nothing is changed."""
     read = Reader(shop, tmp_path)
@@ -195,6 +197,7 @@ def test_a_session_that_holds_a_table_is_named(shop: Login, tmp_path: Path) -> N
     assert read("cutover", **cut, expect_target_fingerprint=now)["fingerprint"] == live
 
 
+@pytest.mark.long
 def test_a_dump_that_reaches_beyond_its_schema_is_refused(shop: Login, tmp_path: Path) -> None:
     """Nothing of such a dump stays, and live is as before."""
     read = Reader(shop, tmp_path)
