@@ -19,7 +19,7 @@ _NOT_THE_QUESTION = ("access", "workspace", "lists_folder")
 
 
 class Journal:
-    """The folder `<workspace>/work/<verb>-<digest of the request>` with the record of one change.
+    """The folder `<verb>-<digest of the request>`, below the workspace's `work`, with the record of one change.
 
     `note` is None before the wanted image is whole; then `{scratch, before, before_image, schema_hash, answer}`, and
     `fingerprint` when the change was proven to be in.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 from typing import Any, Callable, Dict, Optional
@@ -45,7 +46,9 @@ def make_scratch(
         server.rename(part, target)
         _drop_parts(server, target)
     except BaseException:
-        server.drop(part)
+        # The reason it failed is what is told, also where what it left cannot be removed.
+        with contextlib.suppress(Refusal):
+            server.drop(part)
         raise
     return answer
 

@@ -330,6 +330,7 @@ def _sessions_question(work: SiteWork, plan: Plan, why: str) -> Question:
         ),
         permission=Permission.APPROVE,
         step=Step.RESTORE,
+        votes_needed=plan.approvals_needed,
         plan_hash=plan.hash,
         expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
         tone=Tone.BAD,

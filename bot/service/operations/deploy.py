@@ -9,7 +9,7 @@ from bot.laravel.facts import AppFacts, MigrationFile, pending_migrations
 from bot.laravel.guarded import ArtisanRun, Target
 from bot.model.codec import from_json
 from bot.model.database import Loss
-from bot.model.errors import FailedError, JobDiedError
+from bot.model.errors import FailedError, JobDiedError, NotStartedError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Tone
 from bot.model.plan import Plan
@@ -71,21 +71,28 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         raise FailedError(
             f"the migration on {work.site_name} ended without an answer. The site stays frozen. Next: /restore undo"
         ) from error
-    reasons, shrunk, loss = await judge_migrations(
-        work,
-        facts,
-        folders,
-        database,
-        run,
-        approved,
-        plan.scratch_path,
-        facts.database.database,
-        "live",
-        before_fingerprint=plan.scratch_fingerprint,
-    )
-    numbers: dict[str, int] = {}
-    if not reasons:
-        numbers = await raise_numbers(work, folders, database, facts.database.database, "live")
+    try:
+        reasons, shrunk, loss = await judge_migrations(
+            work,
+            facts,
+            folders,
+            database,
+            run,
+            approved,
+            plan.scratch_path,
+            facts.database.database,
+            "live",
+            before_fingerprint=plan.scratch_fingerprint,
+        )
+        numbers: dict[str, int] = {}
+        if not reasons:
+            numbers = await raise_numbers(work, folders, database, facts.database.database, "live")
+    except (FailedError, NotStartedError) as error:
+        # Such an error says that nothing was changed, which holds for the question alone.
+        raise FailedError(
+            f"the migration of {commit[:12]} RAN on {work.site_name}, and what it did could not be proven ({error}). "
+            "The site stays frozen. Next: /incident escalate; to go back: /incident release, then /restore undo"
+        ) from error
     await work.tell("deployed", _deployed(commit, approved, run, reasons, shrunk, loss, numbers))
     return {"deployed": not reasons}
 

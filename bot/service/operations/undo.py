@@ -96,7 +96,7 @@ def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, since: 
         ),
         permission=Permission.APPROVE,
         step=Step.RESTORE,
-        votes_needed=2 if opened else 1,
+        votes_needed=_votes_needed(incident),
         expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
         facts=written,
     )
@@ -149,7 +149,7 @@ async def _conclude(work: SiteWork, plan: Plan, database: Database, changed: Cha
     if now == expected:
         text = f"The undo did not take place: {why}. Looked up: production is as before it."
         ask_sessions = changed.is_blocked and database.engine != FILE_ENGINE
-        questions = [_sessions_question(work, why)] if ask_sessions else []
+        questions = [_sessions_question(work, await work.incident(), why)] if ask_sessions else []
         await work.tell("not_done", not_done(text, _before(work), questions))
         return {"undone": False, "why": why}
     await work.tell("unknown", unknown(why, now, expected, plan.live_fingerprint))
@@ -159,7 +159,7 @@ async def _conclude(work: SiteWork, plan: Plan, database: Database, changed: Cha
     )
 
 
-def _sessions_question(work: SiteWork, why: str) -> Question:
+def _sessions_question(work: SiteWork, incident: Incident, why: str) -> Question:
     """Return the question whether the sessions that stand in the way are to be ended, and the undo carried out."""
     again: dict[str, Any] = {
         name: value for name, value in work.ctx.args.items() if name in ("live_fingerprint", "before")
@@ -182,9 +182,15 @@ def _sessions_question(work: SiteWork, why: str) -> Question:
         ),
         permission=Permission.APPROVE,
         step=Step.RESTORE,
+        votes_needed=_votes_needed(incident),
         expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
         tone=Tone.BAD,
     )
+
+
+def _votes_needed(incident: Incident) -> int:
+    """Return how many persons must say yes: two, where visitors could write since the cut-over."""
+    return 2 if incident.opened_since_cutover else 1
 
 
 def _before(work: SiteWork) -> Cutover:
