@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from adapters.ssh_host.job_answers import JobAnswer, parse_job_answer
-from adapters.ssh_host.link import Ended, Link
+from adapters.ssh_host.job_answers import JobAnswer, Told, read_told
+from adapters.ssh_host.link import Ended, Link, Listener
 from adapters.ssh_host.program_output import (
     GREETING_BYTES,
     decode_whole_characters,
@@ -17,7 +19,8 @@ from adapters.ssh_host.program_output import (
 )
 from adapters.ssh_host.settings import HostSettings
 from adapters.ssh_host.shell_line import framed_line, job_text
-from adapters.ssh_host.shipped import job_program, run_shipped
+from adapters.ssh_host.shipped import ShippedProgram, job_program, run_shipped
+from adapters.ssh_host.staying_call import StayingCall
 from bot.model.errors import (
     FailedError,
     HostBusyError,
@@ -26,13 +29,17 @@ from bot.model.errors import (
     StoppedBeforeError,
     UnknownOutcomeError,
 )
-from bot.ports.host import Command, JobState, JobStatus
+from bot.ports.host import SCRATCH_ROOT, Command, JobState, JobStatus
 
 _KEY = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}")
 _STREAMS = frozenset({"stdout", "stderr", "progress"})
 # The host waits up to 20 s for its lock, and `stop` up to 6 s for the processes to end.
 _ANSWER_LIMIT = timedelta(seconds=60)
 _ANSWER_BYTES = 65_536
+# What job.sh sends of a job's output along with its end, at most.
+_SENT_ALONG_BYTES = 65_536
+# A start is kept until somebody waits for its end; nobody does so where Backout gave up in between.
+_STARTS_KEPT = 32
 # One question to the host may sleep there this long; shorter than the patience of firewalls with a quiet channel.
 _WAIT_THERE_S = 20
 # Half of a connection's channels: jobs that are waited for never keep a fact waiting. Further ones are looked at.
@@ -43,20 +50,27 @@ _LONGEST_PAUSE_S = 3.0
 
 
 class DetachedJobs:
-    """The jobs of one host, by site folder and key. `job.sh` on the host decides; nothing is remembered here."""
+    """The jobs of one host, by site folder and key. `job.sh` on the host decides.
+
+    All that is kept here are the calls that started a job and wait on the host for its end: whoever waits then joins
+    them, and is told sooner. Where such a call is lost the host is asked, as for any other job.
+    """
 
     def __init__(self, link: Link, settings: HostSettings) -> None:
         self._link = link
         self._program = job_program(settings.work_folder)
         self._low_priority = settings.low_priority_jobs
         self._waiters = asyncio.Semaphore(_WAITERS_AT_ONCE)
+        self._starts: dict[tuple[str, str], StayingCall] = {}
 
-    async def start(self, root: str, key: str, command: Command) -> JobStatus:
-        """Start the job or attach to the one of this key; see `Host.start_job`."""
+    async def start(
+        self, root: str, key: str, command: Command, also: Sequence[ShippedProgram] = ()
+    ) -> JobStatus:
+        """Start the job or attach to the one of this key; see `Host.start_job`. `also` are programs it needs there."""
         text = job_text(command).encode()
         stdin = input_bytes(command.stdin)
-        sizes = [str(len(text)), str(len(stdin)), "yes" if self._low_priority else "no"]
-        answer = await self._ask(root, "run", key, sizes, text + stdin)
+        sizes = [str(len(text)), str(len(stdin)), self._is_nice(root)]
+        answer = await self._start(root, key, sizes, text + stdin, also)
         if answer.holder is not None:
             raise HostBusyError(
                 f"Job {answer.holder} is at work in {root} on {self._link.place}; {key} was not started and nothing "
@@ -73,6 +87,37 @@ class DetachedJobs:
                 f"{self._link.place} did not start job {key} in {root}: {answer.refusal}. Nothing was run."
             )
         return _status_of(answer)
+
+    def _is_nice(self, root: str) -> str:
+        return "yes" if self._low_priority and root.endswith(f"/{SCRATCH_ROOT}") else "no"
+
+    async def _start(
+        self, root: str, key: str, sizes: list[str], stdin: bytes, also: Sequence[ShippedProgram]
+    ) -> JobAnswer:
+        """Return the answer to a start; the call stays on the host until the job's end, where there is room for that."""
+        if self._waiters.locked():
+            return await self._ask(root, "run", key, sizes, stdin, also)
+
+        async def stay(listener: Listener) -> Told:
+            async with self._waiters:
+                words = [*sizes, str(_WAIT_THERE_S)]
+                ended, printed = await self._run(
+                    root, "run", key, words, stdin, _ANSWER_BYTES + _SENT_ALONG_BYTES, also, listener
+                )
+            return self._understood(read_told(key, printed), root, key, ended)
+
+        call = StayingCall(key, stay)
+        told = await call.first_told()
+        if told.status is not None and not told.status.attached:
+            self._starts[root, key] = call
+            if len(self._starts) > _STARTS_KEPT:
+                del self._starts[next(iter(self._starts))]
+        return told
+
+    async def close(self) -> None:
+        """Give up the calls that wait for the ends of jobs; the jobs run on."""
+        for call in list(self._starts.values()):
+            await call.give_up()
 
     async def status(self, root: str, key: str) -> JobStatus:
         """Return the state of a job; reads only."""
@@ -125,6 +170,8 @@ class DetachedJobs:
     async def _wait_there(self, root: str, key: str, left_s: float) -> JobStatus:
         """Return the status when the job ends or after a while; *Raises* TimeoutError when `left_s` has passed."""
         async with asyncio.timeout(left_s):
+            if (call := self._starts.pop((root, key), None)) is not None:
+                return _end_of(await call.last_told())
             if self._waiters.locked():
                 await asyncio.sleep(_PAUSE_BETWEEN_LOOKS_S)
                 return await self._status(root, "stat", key, [])
@@ -133,31 +180,64 @@ class DetachedJobs:
                 return await self._status(root, "wait", key, [str(seconds)])
 
     async def _status(self, root: str, verb: str, key: str, arguments: list[str]) -> JobStatus:
-        answer = await self._ask(root, verb, key, arguments, b"")
-        if answer.refusal is not None:
+        told = await self._told(root, verb, key, arguments, b"")
+        if told.last is not None and told.last.refusal is not None:
             raise FailedError(
-                f"{self._link.place} refused {verb!r} for job {key} in {root}: {answer.refusal}. Nothing was changed."
+                f"{self._link.place} refused {verb!r} for job {key} in {root}: {told.last.refusal}. Nothing was changed."
             )
-        return _status_of(answer)
+        return _end_of(told)
 
-    async def _ask(self, root: str, verb: str, key: str, arguments: list[str], stdin: bytes) -> JobAnswer:
-        ended, printed = await self._run(root, verb, key, arguments, stdin, _ANSWER_BYTES)
-        answer = parse_job_answer(key, printed.decode(errors="replace"))
-        if answer is None:
+    async def _ask(
+        self,
+        root: str,
+        verb: str,
+        key: str,
+        arguments: list[str],
+        stdin: bytes,
+        also: Sequence[ShippedProgram] = (),
+    ) -> JobAnswer:
+        told = await self._told(root, verb, key, arguments, stdin, also)
+        return told.last or JobAnswer()
+
+    async def _told(
+        self,
+        root: str,
+        verb: str,
+        key: str,
+        arguments: list[str],
+        stdin: bytes,
+        also: Sequence[ShippedProgram] = (),
+    ) -> Told:
+        ended, printed = await self._run(
+            root, verb, key, arguments, stdin, _ANSWER_BYTES + _SENT_ALONG_BYTES, also
+        )
+        return self._understood(read_told(key, printed), root, key, ended)
+
+    def _understood(self, told: Told, root: str, key: str, ended: Ended) -> Told:
+        """Return what was told. *Raises* UnknownOutcomeError when the host's answer is damaged."""
+        if told.last is None:
             raise UnknownOutcomeError(
                 f"{self._link.place} gave no clear answer about job {key} in {root} (exit status {ended.exit_status}). "
                 "Look at the job before anything is repeated."
             )
-        return answer
+        return told
 
     async def _run(
-        self, root: str, verb: str, key: str, arguments: list[str], stdin: bytes, limit: int
+        self,
+        root: str,
+        verb: str,
+        key: str,
+        arguments: list[str],
+        stdin: bytes,
+        limit: int,
+        also: Sequence[ShippedProgram] = (),
+        listener: Listener | None = None,
     ) -> tuple[Ended, bytes]:
         if not _KEY.fullmatch(key):
             raise ValueError(f"{key!r} is no key of a job")
-        line = framed_line(self._program.argv(["sh"], [root, verb, key, *arguments]))
+        line = framed_line(self._program.argv(["sh"], [root, verb, key, *arguments], also))
         ended = await run_shipped(
-            self._link, self._program, line, stdin, _ANSWER_LIMIT, limit + GREETING_BYTES
+            self._link, [*also, self._program], line, stdin, _ANSWER_LIMIT, limit + GREETING_BYTES, listener
         )
         return ended, printed_by_program(self._link, ended)
 
@@ -166,3 +246,10 @@ def _status_of(answer: JobAnswer) -> JobStatus:
     if answer.status is None:
         raise FailedError("the host answered about a job that was not asked for")
     return answer.status
+
+
+def _end_of(told: Told) -> JobStatus:
+    status = _status_of(told.last or JobAnswer())
+    if told.output is None:
+        return status
+    return replace(status, stdout=decode_whole_characters(told.output, cut=False))

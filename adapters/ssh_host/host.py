@@ -74,7 +74,8 @@ class ShellHost:
 
     async def reader_job(self, root: str, key: str, verb: str, request: dict[str, object]) -> JobStatus:
         """Start (or attach to) a detached job that runs a verb of the row reader."""
-        return await self._jobs.start(root, key, await self._reader.job_command(verb, request))
+        command = await self._reader.job_command(verb, request)
+        return await self._jobs.start(root, key, command, also=[self._reader.program])
 
     async def job_status(self, root: str, key: str) -> JobStatus:
         """Return the state of a job; reads only."""
@@ -96,4 +97,5 @@ class ShellHost:
 
     async def close(self) -> None:
         """Close the connection. Detached jobs run on."""
+        await self._jobs.close()
         await self._link.close()

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Detached jobs of one site. A job has a key, a folder and a session of its own, and outlives the link that started it.
 #
-#   sh job.sh ROOT run  KEY COMMAND_BYTES INPUT_BYTES NICE   both on standard input, the command first; NICE is yes or no
+#   sh job.sh ROOT run  KEY COMMAND_BYTES INPUT_BYTES NICE [SECONDS]
+#                                                            both on standard input, the command first; NICE is yes or
+#                                                            no; with SECONDS a job that was started is then waited for
 #   sh job.sh ROOT stat KEY                                  reads only
 #   sh job.sh ROOT wait KEY SECONDS                          reads only; returns early when the job has ended
 #   sh job.sh ROOT stop KEY                                  TERM, then KILL, to every process of the session; a job
@@ -13,6 +15,9 @@
 #   backout-job BUSY KEY
 #   backout-job STOPPED-BEFORE                               never started, and `stop` has forbidden it
 #   backout-job REFUSED why; nothing was started or changed
+# `run` with SECONDS says STARTED at once and, as `wait` does, IS in a second line. After a DONE with exit status 0 these
+# two send what the job wrote to standard output along, where that is short:
+#   backout-output BYTES                                     and so many bytes
 #
 # What is relied on: a job lives as long as any process of its session lives, the wrapper or not (HAZARDS D8). A job
 # that puts a process into another session on purpose (a daemon) is not followed there.
@@ -99,9 +104,9 @@ receive() { # COMMAND_BYTES INPUT_BYTES: puts standard input into the folder $in
         [ ! -e "$leftover" ] || find "$leftover" -prune -mmin +10 -exec rm -rf {} +
     done
     incoming=incoming.$$
-    trap 'rm -rf "$incoming"' EXIT
+    trap '[ ! -e "$incoming" ] || rm -rf "$incoming"' EXIT
     trap 'exit 70' HUP INT TERM PIPE
-    rm -rf "$incoming"
+    [ ! -e "$incoming" ] || rm -rf "$incoming"
     mkdir "$incoming" || refuse "no folder can be made below $root"
     head -c "$1" >"$incoming/cmd" && cat >"$incoming/input" || refuse "$root cannot be written; is the disk full?"
     # A link that drops gives an early end of input: a command cut short must never run.
@@ -117,8 +122,9 @@ refuse_beside_another() { # Only the job started last can be alive, as each star
     fi
 }
 
-run_job() { # COMMAND_BYTES INPUT_BYTES NICE
-    mkdir -p "$root/jobs" && cd "$root" && root=$(pwd) || refuse "the folder $root cannot be made"
+run_job() { # COMMAND_BYTES INPUT_BYTES NICE [SECONDS]
+    [ -d "$root/jobs" ] || mkdir -p "$root/jobs" || refuse "the folder $root cannot be made"
+    cd "$root" && root=$(pwd) || refuse "the folder $root cannot be made"
     receive "$1" "$2"
     lock
     look "jobs/$key"
@@ -126,7 +132,7 @@ run_job() { # COMMAND_BYTES INPUT_BYTES NICE
     # A start that was sent before the stop, and held up on its way, comes too late. Its input is not kept.
     [ ! -e "jobs/$key/never" ] || answer STOPPED-BEFORE
     refuse_beside_another
-    rm -rf "jobs/$key"
+    [ ! -e "jobs/$key" ] || rm -rf "jobs/$key"
     mv "$incoming" "jobs/$key" || refuse "the job's folder cannot be made below $root"
     printf '%s\n' "$key" >current.part && mv current.part current || refuse "$root cannot be written; is the disk full?"
     # The leader says STARTED once its pid is on the disk, and then lets go of this pipe: no polling, no time limit.
@@ -137,7 +143,10 @@ run_job() { # COMMAND_BYTES INPUT_BYTES NICE
     state=RUNNING
     read -r _ _ _ began <"jobs/$key/pid"
     ended=$began
-    tell STARTED
+    [ "${4:-0}" -gt 0 ] || tell STARTED
+    exec 9>&-
+    printf 'backout-job STARTED RUNNING - %s %s\n' "$began" "$ended"
+    wait_job "$4"
 }
 
 lead_job() { # NICE UMASK FOLDER: the leader of the job's session; called by run_job only, with the lock open as descriptor 9.
@@ -187,17 +196,25 @@ stat_job() {
 wait_job() { # SECONDS
     [ -d "$root" ] && cd "$root" || tell IS
     uptime_s
-    deadline=$((${now%.*} + $1)) nap=0.02
+    deadline=$((${now%.*} + $1)) nap=0
     look "jobs/$key"
     while [ "$state" = RUNNING ] && [ "${ended%.*}" -lt "$deadline" ]; do
         # The lock only wakes us; a program may have closed it early, which the nap is for. The state is the proof.
         if flock -s -w 2 "jobs/$key/alive" true; then
-            sleep "$nap"
-            case $nap in 0.02) nap=0.1 ;; *) nap=0.5 ;; esac
+            [ "$nap" = 0 ] || sleep "$nap"
+            case $nap in 0) nap=0.02 ;; 0.02) nap=0.1 ;; *) nap=0.5 ;; esac
         fi
         look "jobs/$key"
     done
-    tell IS
+    [ "$state $status" = 'DONE 0' ] || tell IS
+    printf 'backout-job IS DONE 0 %s %s\n' "$began" "$ended"
+    send_along "jobs/$key/stdout"
+}
+
+send_along() { # FILE: what a job that went well wrote, where it is short; a failed one's words may quote a row.
+    size=$(wc -c <"$1") || exit 0
+    [ "$size" -gt 65536 ] || { printf 'backout-output %s\n' "$size" && cat "$1"; }
+    exit 0
 }
 
 signal_until_dead() { # SIGNAL FOLDER: asks every process of the session to end; gives them 3 seconds.

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from bot.ports.host import JobState, JobStatus
 
 _MARK = "backout-job "
+# STARTED, and how it ended.
+_ANSWERS_AT_MOST = 2
+_OUTPUT_MARK = b"backout-output "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,38 @@ class JobAnswer:
     holder: str | None = None
     refusal: str | None = None
     stopped_before: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What one call of job.sh has told so far: its first answer, its last one, and the job's whole output or None."""
+
+    first: JobAnswer | None = None
+    last: JobAnswer | None = None
+    output: bytes | None = None
+
+
+def read_told(key: str, printed: bytes) -> Told:
+    """Return what job.sh has told of the job `key`; an answer that is damaged, or foreign, is None.
+
+    *Source*: the head of adapters/ssh_host/job.sh.
+    """
+    lines = []
+    while printed.startswith(_MARK.encode()):
+        line, end, printed = printed.partition(b"\n")
+        lines.append((line + end).decode(errors="replace"))
+    if not lines or len(lines) > _ANSWERS_AT_MOST:
+        return Told()
+    if printed and not printed.startswith(_OUTPUT_MARK):
+        return Told(first=parse_job_answer(key, lines[0]))
+    return Told(
+        first=parse_job_answer(key, lines[0]), last=parse_job_answer(key, lines[-1]), output=_whole(printed)
+    )
+
+
+def _whole(sent: bytes) -> bytes | None:
+    head, _, output = sent.removeprefix(_OUTPUT_MARK).partition(b"\n")
+    return output if head.isdigit() and int(head) == len(output) else None
 
 
 def parse_job_answer(key: str, printed: str) -> JobAnswer | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+
+Listener = Callable[[bytes], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +24,9 @@ class Ended:
 class BoundedOutput:
     """Keeps the first `limit` bytes of a stream and drops the rest, so that the sender is never blocked."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, listener: Listener | None = None) -> None:
         self._limit = limit
+        self._listener = listener
         self._kept = bytearray()
         self.truncated = False
 
@@ -31,6 +35,8 @@ class BoundedOutput:
         room = self._limit - len(self._kept)
         self._kept += data[: max(room, 0)]
         self.truncated = self.truncated or len(data) > room
+        if self._listener is not None:
+            self._listener(self.kept())
 
     def kept(self) -> bytes:
         """Return what was kept."""
@@ -54,11 +60,19 @@ class Link(Protocol):
         *Raises* NotStartedError, HostKeyChangedError.
         """
 
-    async def execute(self, line: str, stdin: bytes, timeout: timedelta, max_output_bytes: int) -> Ended:
+    async def execute(
+        self,
+        line: str,
+        stdin: bytes,
+        timeout: timedelta,
+        max_output_bytes: int,
+        listener: Listener | None = None,
+    ) -> Ended:
         """Run a shell line in the user's home, without a terminal, and return how it ended.
 
-        `stdin` is sent, then closed. At most `max_output_bytes` of each stream are kept. *Raises* NotStartedError when
-        nothing was sent, UnknownOutcomeError when it cannot be told whether the line ran to its end.
+        `stdin` is sent, then closed. At most `max_output_bytes` of each stream are kept. `listener` is given what there
+        is of standard output so far, each time that there is more. *Raises* NotStartedError when nothing was sent,
+        UnknownOutcomeError when it cannot be told whether the line ran to its end.
         """
 
     async def close(self) -> None:

@@ -22,6 +22,8 @@ done; exit 1
 # Answers list at most 50 keys a table; this is far more than the tables of any application need.
 _ANSWER_BYTES = 16_000_000
 _GRACE_S = 5
+# Nothing of the account, and nothing that was installed beside the standard library, is looked at.
+_ALONE = ("-I", "-S")
 
 
 class RowReader:
@@ -29,30 +31,24 @@ class RowReader:
 
     def __init__(self, link: Link, settings: HostSettings, content_path: Path, sha256: str) -> None:
         self._link = link
-        self._program: ShippedProgram = reader_program(settings.work_folder, content_path, sha256)
+        self.program: ShippedProgram = reader_program(settings.work_folder, content_path, sha256)
         self._python: str | None = None
 
     async def ask(self, verb: str, request: dict[str, object], timeout: timedelta) -> dict[str, object]:
         """Run a read-only verb and return its answer; see `Host.reader`."""
         limit_s = timeout.total_seconds() + _GRACE_S
-        interpreter = ["timeout", "-k", str(_GRACE_S), f"{limit_s:.1f}", await self._find_python(), "-I"]
-        line = framed_line(self._program.argv(interpreter, [verb]))
+        interpreter = ["timeout", "-k", str(_GRACE_S), f"{limit_s:.1f}", await self._find_python(), *_ALONE]
+        line = framed_line(self.program.argv(interpreter, [verb]))
         stdin = json.dumps(request).encode()
         ended = await run_shipped(
-            self._link, self._program, line, stdin, timeout, _ANSWER_BYTES + GREETING_BYTES
+            self._link, [self.program], line, stdin, timeout, _ANSWER_BYTES + GREETING_BYTES
         )
         return self._read_answer(verb, ended)
 
     async def job_command(self, verb: str, request: dict[str, object]) -> Command:
-        """Return the command of a detached job that runs a verb, with the reader in place on the host."""
-        python = await self._find_python()
-        await self._send_if_missing()
-        return Command(argv=self._program.argv([python, "-I"], [verb]), stdin=json.dumps(request))
-
-    async def _send_if_missing(self) -> None:
-        line = framed_line(self._program.argv(["true"], []))
-        ended = await run_shipped(self._link, self._program, line, b"", timedelta(seconds=30), GREETING_BYTES)
-        printed_by_program(self._link, ended)
+        """Return the command of a detached job that runs a verb; it needs the reader (`program`) on the host."""
+        interpreter = [await self._find_python(), *_ALONE]
+        return Command(argv=self.program.argv(interpreter, [verb]), stdin=json.dumps(request))
 
     async def _find_python(self) -> str:
         if self._python is None:

@@ -18,7 +18,8 @@ class HostSettings:
     `key_path` None means the agent's keys. `known_hosts_path` is an OpenSSH file that holds the host's key; a key that
     is not in it is refused, always. `jump` is a host to go through, with keys of its own. `work_folder` holds the
     programs sent to the host, below the home folder of `user` unless it is absolute. `low_priority_jobs` runs detached
-    jobs under `nice` and `ionice`. *Raises* ValueError for a folder name with anything but letters, digits, `._/-`.
+    jobs on scratch files under `nice` and `ionice`; those that change a site that is down never. *Raises* ValueError for
+    a folder name with anything but letters, digits, `._/-`.
     """
 
     address: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
-from adapters.ssh_host.link import Ended, Link
+from adapters.ssh_host.link import Ended, Link, Listener
 from adapters.ssh_host.shell_line import after_sign, framed_line, shell_words
 from bot.model.errors import NotStartedError
 
@@ -34,10 +34,14 @@ class ShippedProgram:
     sha256: str
     host_path: str
 
-    def argv(self, interpreter: Sequence[str], arguments: Sequence[str]) -> list[str]:
-        """Return the command that checks the file on the host and, if it is as sent, runs it."""
-        script = f'{_CHECK}exec {shell_words(interpreter)} "$path" "$@"'
-        return ["sh", "-c", script, "sh", self.sha256, self.host_path, *arguments]
+    def argv(
+        self, interpreter: Sequence[str], arguments: Sequence[str], also: Sequence[ShippedProgram] = ()
+    ) -> list[str]:
+        """Return the command that checks the file on the host, and what is needed beside it, and runs it if all is as sent."""
+        checked = [*also, self]
+        script = f'{_CHECK * len(checked)}exec {shell_words(interpreter)} "$path" "$@"'
+        words = [word for program in checked for word in (program.sha256, program.host_path)]
+        return ["sh", "-c", script, "sh", *words, *arguments]
 
 
 def job_program(work_folder: str) -> ShippedProgram:
@@ -56,20 +60,28 @@ def reader_program(work_folder: str, content_path: Path, sha256: str) -> Shipped
 
 
 async def run_shipped(
-    link: Link, program: ShippedProgram, line: str, stdin: bytes, timeout: timedelta, max_output_bytes: int
+    link: Link,
+    programs: Sequence[ShippedProgram],
+    line: str,
+    stdin: bytes,
+    timeout: timedelta,
+    max_output_bytes: int,
+    listener: Listener | None = None,
 ) -> Ended:
-    """Run a line that calls `program`, and send the program first where the host has it not; return how it ended.
+    """Run a line that checks `programs`, and send them first where the host has not all of them; return how it ended.
 
-    One round trip where the program is there already. *Changes*: the program's file on the host, when it is sent.
+    One round trip where they are there already. *Changes*: the programs' files on the host, when they are sent.
     """
-    ended = await link.execute(line, stdin, timeout, max_output_bytes)
+    ended = await link.execute(line, stdin, timeout, max_output_bytes, listener)
     if ended.exit_status != NOT_AS_SENT:
         return ended
-    await ship(link, program)
-    ended = await link.execute(line, stdin, timeout, max_output_bytes)
+    for program in programs:
+        await ship(link, program)
+    ended = await link.execute(line, stdin, timeout, max_output_bytes, listener)
     if ended.exit_status == NOT_AS_SENT:
+        names = " or ".join(program.host_path for program in programs)
         raise NotStartedError(
-            f"{program.host_path} on {link.place} is not the file that was just sent there. Nothing was run. See who "
+            f"{names} on {link.place} is not the file that was just sent there. Nothing was run. See who "
             f"else writes below that folder, and whether {link.user} has the program sha256sum."
         )
     return ended

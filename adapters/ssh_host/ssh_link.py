@@ -11,7 +11,7 @@ from typing import Any
 import asyncssh
 
 from adapters.ssh_host.kept_connection import KeptConnection
-from adapters.ssh_host.link import BoundedOutput, Ended
+from adapters.ssh_host.link import BoundedOutput, Ended, Listener
 from adapters.ssh_host.settings import HostSettings
 from bot.model.errors import NotStartedError, UnknownOutcomeError
 
@@ -49,9 +49,16 @@ class SshLink:
             raise NotStartedError(f"{self.place} proved no host key; nothing was run.")
         return key.get_fingerprint()
 
-    async def execute(self, line: str, stdin: bytes, timeout: timedelta, max_output_bytes: int) -> Ended:
+    async def execute(
+        self,
+        line: str,
+        stdin: bytes,
+        timeout: timedelta,
+        max_output_bytes: int,
+        listener: Listener | None = None,
+    ) -> Ended:
         """Run a shell line and return how it ended; see the port."""
-        session = _OutputSession(max_output_bytes)
+        session = _OutputSession(max_output_bytes, listener)
         try:
             async with asyncio.timeout(timeout.total_seconds()), self._channels:
                 return await self._execute(session, line, stdin)
@@ -137,8 +144,8 @@ class SshLink:
 class _OutputSession(asyncssh.SSHClientSession[bytes]):
     """One remote program: its bounded output, its status, and a future that is done when the channel is closed."""
 
-    def __init__(self, max_output_bytes: int) -> None:
-        self.stdout = BoundedOutput(max_output_bytes)
+    def __init__(self, max_output_bytes: int, listener: Listener | None) -> None:
+        self.stdout = BoundedOutput(max_output_bytes, listener)
         self.stderr = BoundedOutput(max_output_bytes)
         self.exit_status: int | None = None
         self.closed: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()

@@ -10,6 +10,9 @@ from typing import Protocol
 
 from bot.model.secret import Secret
 
+SCRATCH_ROOT = "scratch-jobs"
+"""The name of a folder of jobs that nobody waits for with a site down: they leave the host's other work the way."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -64,6 +67,8 @@ class JobStatus:
     exit_status: int | None = None
     duration_s: float | None = None
     attached: bool = False  # True in the answer of start_job when a job of this key was there already
+    # All of standard output, where the host sent it along with the end; None: ask `job_output` for it.
+    stdout: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -194,7 +194,9 @@ class RunContract:
 
 
 class JobContract:
-    """Detached jobs."""
+    """Detached jobs. `low_priority`: the fixture's host has that setting."""
+
+    low_priority = True
 
     async def test_a_job_runs_once_and_is_found_again(self, host: ShellHost, site_root: str) -> None:
         """A job runs detached; its status, duration and output are there for any later caller."""
@@ -282,6 +284,28 @@ class JobContract:
         began = time.monotonic()
         assert (await ended(host, site_root, "k")).state is JobState.DONE
         assert time.monotonic() - began < 1.5
+
+    async def test_short_output_comes_with_the_end(self, host: ShellHost, site_root: str) -> None:
+        """A job that went well gives its whole output with its end, to whoever started it and to any later caller."""
+        await host.start_job(site_root, "k", shell("printf 'backout-job IS\\nä\\n'"))
+        first, later = await ended(host, site_root, "k"), await ended(host, site_root, "k")
+        assert first.stdout == later.stdout == "backout-job IS\nä\n"
+        assert first == later
+
+    @pytest.mark.parametrize("text", ["echo secret row; exit 1", "head -c 70000 /dev/zero | tr '\\0' x"])
+    async def test_other_output_is_asked_for(self, host: ShellHost, site_root: str, text: str) -> None:
+        """What a job that failed wrote, and what is long, stays on the host until it is asked for."""
+        await host.start_job(site_root, "k", shell(text))
+        assert (await ended(host, site_root, "k")).stdout is None
+        assert await host.job_output(site_root, "k", "stdout", 0, 6) in ("secret", "xxxxxx")
+
+    async def test_jobs_on_scratch_files_give_way(self, host: ShellHost, site_root: str) -> None:
+        """A job on scratch files leaves the disk to others where that is set; one that changes a site never does."""
+        for root in (site_root, f"{site_root}/scratch-jobs"):
+            await host.start_job(root, "k", shell("ionice"))
+        change, scratch = [await ended(host, root, "k") for root in (site_root, f"{site_root}/scratch-jobs")]
+        assert change.stdout != "idle\n"
+        assert (scratch.stdout == "idle\n") is self.low_priority
 
     async def test_wait_has_a_limit(self, host: ShellHost, site_root: str) -> None:
         """A job that does not end in time has an unknown outcome, and is left alone."""
@@ -442,6 +466,16 @@ class ReaderContract:
         await host.reader_job(site_root, "op.read", "echo", {"a": 1})
         assert (await ended(host, site_root, "op.read")).exit_status == 0
         assert await host.job_output(site_root, "op.read", "stdout") == '{"ok": true, "request": {"a": 1}}\n'
+
+    async def test_a_job_finds_the_reader_sent(
+        self, host: ShellHost, site_root: str, work_folder: Path
+    ) -> None:
+        """A reader that is gone from the host is sent again before its job starts."""
+        await host.reader("echo", {})
+        (sent,) = work_folder.glob("bin/reader-*.pyz")
+        sent.unlink()
+        await host.reader_job(site_root, "k", "echo", {})
+        assert (await ended(host, site_root, "k")).exit_status == 0
 
     async def test_a_changed_reader_is_sent_again(self, host: ShellHost, work_folder: Path) -> None:
         """A reader that was changed on the host is not run; the right one is put in its place."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.ssh_host.job_answers import parse_job_answer
+from adapters.ssh_host.job_answers import parse_job_answer, read_told
 from adapters.ssh_host.program_output import decode_whole_characters
 from adapters.ssh_host.settings import HostSettings
 from adapters.ssh_host.shell_line import after_sign, fact_line, job_text, shell_words
@@ -43,6 +43,33 @@ def test_a_state_is_read() -> None:
 def test_a_damaged_answer_is_none(printed: str) -> None:
     """What is cut, foreign or said twice is no answer."""
     assert parse_job_answer("k", printed) is None
+
+
+STARTED = b"backout-job STARTED RUNNING - 1.00 1.00\n"
+DONE = b"backout-job IS DONE 0 1.00 2.50\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "started", "ended", "output"),
+    [
+        (STARTED, True, True, None),
+        (STARTED + DONE, True, True, None),
+        (STARTED + DONE + b"backout-output 3\nabc", True, True, b"abc"),
+        (DONE + b"backout-output 0\n", True, True, b""),
+        (DONE + b"backout-output 3\nab", True, True, None),
+        (STARTED + DONE[:-4], True, False, None),
+        (STARTED + b"back", True, False, None),
+        (STARTED[:-3], False, False, None),
+        (STARTED + DONE + DONE, False, False, None),
+        (b"hello\n" + DONE, False, False, None),
+    ],
+)
+def test_a_start_that_stays_tells_twice(
+    printed: bytes, started: bool, ended: bool, output: bytes | None
+) -> None:
+    """The start can be read before the end is there; an end, or an output, that was cut is none."""
+    told = read_told("k", printed)
+    assert (told.first is not None, told.last is not None, told.output) == (started, ended, output)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.ssh_host.host import ShellHost
-from adapters.ssh_host.link import BoundedOutput, Ended
+from adapters.ssh_host.link import BoundedOutput, Ended, Listener
 from adapters.ssh_host.settings import HostSettings
 from bot.model.errors import NotStartedError, UnknownOutcomeError
 
@@ -40,14 +40,21 @@ class LocalLink:
         self._refuse_when_unplugged()
         return "SHA256:" + hashlib.sha256(str(self.home).encode()).hexdigest()[:43]
 
-    async def execute(self, line: str, stdin: bytes, timeout: timedelta, max_output_bytes: int) -> Ended:
+    async def execute(
+        self,
+        line: str,
+        stdin: bytes,
+        timeout: timedelta,
+        max_output_bytes: int,
+        listener: Listener | None = None,
+    ) -> Ended:
         """Run the line under a local shell, as sshd would."""
         self._refuse_when_unplugged()
         self.lines.append(line)
         dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         process = await self._begin(line)
         running = asyncio.create_task(
-            _finish(process, stdin, max_output_bytes), name="a line on the fake host"
+            _finish(process, stdin, max_output_bytes, listener), name="a line on the fake host"
         )
         self._running[running] = process
         running.add_done_callback(lambda ended: self._running.pop(ended, None))
@@ -128,12 +135,14 @@ class FakeHosts:
         """Do nothing: there are no connections."""
 
 
-async def _finish(process: asyncio.subprocess.Process, stdin: bytes, max_output_bytes: int) -> Ended:
+async def _finish(
+    process: asyncio.subprocess.Process, stdin: bytes, max_output_bytes: int, listener: Listener | None
+) -> Ended:
     began = time.monotonic()
     assert process.stdin
     assert process.stdout
     assert process.stderr
-    stdout, stderr = BoundedOutput(max_output_bytes), BoundedOutput(max_output_bytes)
+    stdout, stderr = BoundedOutput(max_output_bytes, listener), BoundedOutput(max_output_bytes)
     await asyncio.gather(
         _feed(process.stdin, stdin), _drain(process.stdout, stdout), _drain(process.stderr, stderr)
     )
