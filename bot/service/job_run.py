@@ -54,29 +54,39 @@ class Job:
         return f"{self.describe} on {self.host.name}"
 
 
-async def finished(ctx: OperationContext, job: Job, on_progress: Watcher | None) -> dict[str, Any]:
-    """Return the recorded end of a job {state, exit_status, duration_s}; raises unless it ended with an exit status."""
+async def finished(
+    ctx: OperationContext, job: Job, on_progress: Watcher | None
+) -> tuple[dict[str, Any], str | None]:
+    """Return the recorded end of a job {state, exit_status, duration_s}, and its output where that came along.
+
+    Raises unless it ended with an exit status.
+    """
+    stdout: str | None = None
 
     async def reach_end() -> dict[str, Any]:
+        nonlocal stdout
         first_time = f"{job.step}.intent" not in ctx.recorded()
         began = await intend(ctx, job)
         if f"{job.step}.launched" not in ctx.recorded():
             await launch(ctx, job, first_time=first_time)
-        return end_of(await watch(ctx, job, on_progress, began))
+        status = await watch(ctx, job, on_progress, began)
+        stdout = status.stdout
+        return end_of(status)
 
     async def record(tx: Transaction, end: dict[str, Any]) -> None:
         data = {"exit_status": end["exit_status"], "duration_s": end["duration_s"], "outcome": end["state"]}
         entry = host_entry(job.host, job.describe, job.person, **data, job_key=job.key)
         await append_if_known(tx, ctx.operation, entry)
 
-    end = await ctx.step(job.step, reach_end, record)
+    # Soon: before it is recorded, a crash has the host asked again, which keeps how the job ended.
+    end = await ctx.step(job.step, reach_end, record, soon=True)
     if end["state"] == JobState.STOPPED.value:
         raise FailedError(
             f"{job.place} was stopped before its end. What it had changed by then stays changed."
         )
     if end["exit_status"] is None:
         raise JobDiedError(died_text(job, known=end["state"] != JobState.NONE.value))
-    return end
+    return end, stdout
 
 
 async def intend(ctx: OperationContext, job: Job) -> float:
@@ -103,7 +113,8 @@ async def launch(ctx: OperationContext, job: Job, *, first_time: bool) -> None:
             # This call sent nothing, but an earlier one, cut off by a crash or a lost link, may have.
             raise UnknownOutcomeError(f"cannot tell whether {job.place} was started: {error}") from error
 
-    await ctx.step(f"{job.step}.launched", start)
+    # Soon: before it is recorded, a crash has the job launched again, and that attaches to it.
+    await ctx.step(f"{job.step}.launched", start, soon=True)
 
 
 async def watch(ctx: OperationContext, job: Job, on_progress: Watcher | None, began: float) -> JobStatus:

@@ -94,10 +94,10 @@ async def run_job(
         launch=lambda key: host.start_job(root, key, command),
         timeout=timeout,
     )
-    result = await finished(ctx, job, on_progress)
+    result, sent = await finished(ctx, job, on_progress)
     if result["exit_status"] not in allow_statuses:
         raise FailedError(await refused_text(job, int(result["exit_status"]), stderr_is_safe=stderr_is_safe))
-    stdout = await output_of(job, "stdout", STDOUT_LIMIT_BYTES)
+    stdout = await output_of(job, "stdout", STDOUT_LIMIT_BYTES) if sent is None else sent
     return JobResult(
         key=job.key, exit_status=result["exit_status"], duration_s=result["duration_s"], stdout=stdout
     )
@@ -131,8 +131,9 @@ async def run_reader_job(
         launch=lambda key: host.reader_job(root, key, verb, request),
         timeout=timeout,
     )
-    result = await finished(ctx, job, on_progress)
-    return answer_of(job, int(result["exit_status"]), await output_of(job, "stdout", ANSWER_LIMIT_BYTES))
+    result, sent = await finished(ctx, job, on_progress)
+    text = await output_of(job, "stdout", ANSWER_LIMIT_BYTES) if sent is None else sent
+    return answer_of(job, int(result["exit_status"]), text)
 
 
 async def run_fact(

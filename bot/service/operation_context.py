@@ -19,6 +19,7 @@ from bot.model.operation import Operation, OperationState
 from bot.ports.store import Store, Transaction
 
 T = TypeVar("T")
+Body = Callable[[Transaction], Awaitable[object]]
 log = structlog.get_logger(__name__)
 
 
@@ -61,6 +62,9 @@ class Pace:
 class OperationContext:
     """One claim of one operation. All writes prove first that the claim still holds.
 
+    What need not be durable before the next thing is done (a fact that was read, that a job runs) is written `soon`:
+    at once but beside what follows, and never later than the next write, whose transaction takes it along.
+
     Between the effect of a step and its record a crash makes the step run again ("at least once"), so a step that
     changes a host is launch-or-attach under a key (see `bot.service.jobs`).
     """
@@ -73,6 +77,10 @@ class OperationContext:
         self._bell = bell
         self._results: dict[str, Any] = {}
         self._last_unknown: str | None = None
+        self._holds_site = False
+        self._due: list[Body] = []
+        self._writing = asyncio.Lock()
+        self._writer: asyncio.Task[None] | None = None
 
     @property
     def args(self) -> dict[str, Any]:
@@ -92,17 +100,45 @@ class OperationContext:
         name: str,
         act: Callable[[], Awaitable[T]],
         record: Callable[[Transaction, T], Awaitable[object]] | None = None,
+        *,
+        soon: bool = False,
     ) -> T:
         """Return the recorded result of this step, or run `act`, record its result and return it.
 
-        The record, and what `record` adds to it (entries, messages, decisions), become durable in one transaction. The
+        The record, and what `record` adds to it (entries, messages, decisions), become durable in one transaction;
+        with `soon` not before this returns but with the next write, for a step that may as well run again. The
         result must be JSON data and is returned as JSON gives it back (a tuple as a list), now and after a restart.
         *Raises* LeaseLostError when the claim is gone; TypeError for a result that is not JSON data.
         """
         if name not in self._results:
             result = cast("T", json.loads(canonical(await act())))
-            self._results[name] = await self._record(name, result, record)
+            body = self._recording(name, result, record)
+            if soon:
+                self.write_soon(body)
+            self._results[name] = result if soon else await self.write(body)
         return cast("T", self._results[name])
+
+    def write_soon(self, body: Body) -> None:
+        """Have `body` written beside what follows, in the order of the calls, and before anything that `write` is given.
+
+        After a crash it may be missing, with all that was to be written after it. Its error is that of the next write.
+        """
+        self._due.append(body)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_due(), name=f"records of {self.operation.id}")
+            self._writer.add_done_callback(self._written)
+
+    async def written(self) -> None:
+        """Return once everything is durable that was to be written soon. *Raises* as `write` does."""
+        if self._due or self._writer is not None:
+            await self.write(nothing_more)
+
+    async def close(self) -> None:
+        """Write nothing any more; a transaction that is under way comes to its end first."""
+        self._due.clear()
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.wait({self._writer})
 
     async def write(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run `body` in a transaction that first proves the claim, and return its result.
@@ -111,17 +147,53 @@ class OperationContext:
         operation. A commit may have been done although it seemed to fail, so a second run of `body` must do no harm.
         *Raises* LeaseLostError when the claim is gone.
         """
+        async with self._writing:
+            while True:
+                try:
+                    return await self._transact(body)
+                except StoreUnavailableError as error:
+                    log.warning(
+                        "store unavailable, trying again", operation=self.operation.id, error=str(error)
+                    )
+                    await asyncio.sleep(self.pace.poll.total_seconds())
+
+    async def _transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Write what is due and `body` in one transaction; what is due stays due when `body` or the commit fails."""
+        due, self._due = self._due, []
+        were_good = False
 
         async def proven(tx: Transaction) -> T:
+            nonlocal were_good
             await tx.prove_owner(self.operation.id, self._owner, self.operation.fence)
+            for earlier in due:
+                await earlier(tx)
+            were_good = True
             return await body(tx)
 
-        while True:
-            try:
-                return await self._store.transact(proven)
-            except StoreUnavailableError as error:
-                log.warning("store unavailable, trying again", operation=self.operation.id, error=str(error))
-                await asyncio.sleep(self.pace.poll.total_seconds())
+        try:
+            return await self._store.transact(proven)
+        except StoreUnavailableError:
+            self._due = due + self._due
+            raise
+        except Exception:
+            # One of the due ones that cannot be written would spoil every later write: it is told by this error.
+            self._due = (due if were_good else []) + self._due
+            raise
+
+    async def _write_due(self) -> None:
+        while self._due:
+            await self.write(nothing_more)
+
+    def _written(self, writer: asyncio.Task[None]) -> None:
+        self._writer = None
+        if writer.cancelled() or writer.exception() is None:
+            return
+        fault = cast("Exception", writer.exception())
+
+        async def told(_: Transaction) -> None:
+            raise fault
+
+        self._due.append(told)
 
     async def prove(self) -> None:
         """Return when this claim still holds and the operation runs. *Raises* LeaseLostError otherwise; reads only."""
@@ -149,29 +221,36 @@ class OperationContext:
         await self.write(body)
         self._last_unknown = text
 
-    async def take_site(self) -> None:
+    async def take_site(self, also: Body | None = None) -> None:
         """Wait until this operation holds its site, and keep it until it is done, cancelled or released by a person.
 
+        `also` is written in the transaction in which it is held. While this operation runs nobody else can free the
+        site, so a second call finds it held.
         *Raises* FailedError at once when the holder has ended without freeing it (a failed one keeps its site), and
         after `site_wait` when the holder is still running; this operation has changed nothing then.
         """
         began = time.monotonic()
-        while (holder := await self.write(self._take)).id != self.operation.id:
+
+        async def take(tx: Transaction) -> Operation:
+            holder_id = await tx.take_site(self.operation.site, self.operation.id)
+            if also is not None and holder_id == self.operation.id:
+                await also(tx)
+            return await tx.operation(holder_id) or self.operation
+
+        while not self._holds_site and (holder := await self.write(take)).id != self.operation.id:
             if holder.state is not OperationState.RUNNING:
                 raise FailedError(kept_site_text(holder))
             if time.monotonic() - began > self.pace.site_wait.total_seconds():
                 raise FailedError(busy_site_text(holder, self.pace.site_wait))
             await self._tell_waiting(holder)
             await self._bell.wait(self.pace.poll.total_seconds())
+        self._holds_site = True
 
     async def free_site(self) -> None:
         """Free the site before the operation's end; nothing happens when it is not held."""
+        self._holds_site = False
         await self.write(lambda tx: tx.free_site(self.operation.site, self.operation.id))
         self._bell.ring()
-
-    async def _take(self, tx: Transaction) -> Operation:
-        holder_id = await tx.take_site(self.operation.site, self.operation.id)
-        return await tx.operation(holder_id) or self.operation
 
     async def _tell_waiting(self, holder: Operation) -> None:
         text = f"{self.operation.kind} waits for the site {holder.site}: {holder.kind} by {holder.person} is running."
@@ -182,9 +261,9 @@ class OperationContext:
 
         await self.step("site.waited", holder_id, lambda tx, _: append_if_known(tx, self.operation, entry))
 
-    async def _record(
+    def _recording(
         self, name: str, result: T, record: Callable[[Transaction, T], Awaitable[object]] | None
-    ) -> T:
+    ) -> Callable[[Transaction], Awaitable[T]]:
         async def body(tx: Transaction) -> T:
             if not await tx.add_checkpoint(self.operation.id, name, result):
                 # An earlier try was committed although it seemed to fail: its entries are there too.
@@ -193,7 +272,11 @@ class OperationContext:
                 await record(tx, result)
             return result
 
-        return await self.write(body)
+        return body
+
+
+async def nothing_more(_: Transaction) -> None:
+    """Add nothing to a transaction that writes what is due."""
 
 
 async def append_if_known(tx: Transaction, operation: Operation, *entries: NewEntry) -> None:

@@ -19,7 +19,7 @@ from bot.model.errors import (
 )
 from bot.model.operation import Operation, OperationState
 from bot.ports.store import Transaction
-from bot.service.operation_context import OperationContext, append_if_known
+from bot.service.operation_context import Body, OperationContext, append_if_known
 from bot.service.operation_words import (
     ended_entry,
     failed_message,
@@ -75,6 +75,8 @@ class OperationRun:
             log.warning("operation let go", operation=self.operation.id, error=str(error))
         except Exception:  # An outer door: the lease lapses and the operation is claimed again.
             log.exception("a fault while an end was recorded", operation=self.operation.id)
+        finally:
+            await self._context.close()
 
     async def _carry_out(self) -> None:
         if not self.operation.cancel_requested:
@@ -92,9 +94,7 @@ class OperationRun:
 
     async def _handle(self) -> None:
         try:
-            if self.operation.changes_site:
-                await self._context.take_site()
-            await self._begin_try()
+            await self._begin_try(self._context.take_site if self.operation.changes_site else None)
             result = json.loads(canonical(await self._until_known()))
         except (LeaseLostError, StoreUnavailableError):
             raise
@@ -106,24 +106,25 @@ class OperationRun:
         else:
             await self._end(OperationState.DONE, result=result)
 
-    async def _begin_try(self) -> None:
+    async def _begin_try(self, take_site: Callable[[Body], Awaitable[object]] | None = None) -> None:
         """Count this claim as a try, once, and tell it when there were claims before. *Raises* FailedError: too many.
 
-        Only now and not at the claim: an operation that waited, while another one ended the process again and again,
-        has no part in that.
+        Only now, when the site is taken, and not at the claim: an operation that waited, while another one ended the
+        process again and again, has no part in that.
         """
         if self._tried:
             return
-        operation, recorded = self.operation, list(self._context.recorded())
+        operation, recorded, tries = self.operation, list(self._context.recorded()), 0
 
-        async def body(tx: Transaction) -> int:
+        async def count(tx: Transaction) -> None:
+            nonlocal tries
+            self._tried = True
             tries = await tx.begin_try(operation.id)
             if operation.fence > 1:
                 await append_if_known(tx, operation, resumed_entry(operation, tries, recorded))
-            return tries
 
-        self._tried = True
-        if await self._context.write(body) > TRY_LIMIT:
+        await (take_site or self._context.write)(count)
+        if tries > TRY_LIMIT:
             raise FailedError(too_many_tries_text(operation, TRY_LIMIT))
 
     async def _until_known(self) -> Any:
@@ -197,6 +198,8 @@ class OperationRun:
             if state is OperationState.FAILED and await tx.incident(operation.incident_id) is not None:
                 await tx.put_message(operation.incident_id, failed_message(operation, error))
 
+        # Its steps are recorded before its end and not with it: whoever crashes in between finds it running.
+        await self._context.written()
         await self._context.write(body)
 
 

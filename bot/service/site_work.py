@@ -24,7 +24,7 @@ from bot.model.incident import Incident
 from bot.model.message import Message, Progress, Tone
 from bot.model.step import STEP_NAMES, Step
 from bot.ports.database import Database, Work
-from bot.ports.host import Command, Completed, Host, HostIdentity
+from bot.ports.host import SCRATCH_ROOT, Command, Completed, Host, HostIdentity
 from bot.ports.store import Deadline, Transaction
 from bot.runbook.escalation import new_escalations
 from bot.runbook.wording import pace_words, scratch_right
@@ -34,6 +34,7 @@ from bot.service.job_run import host_entry
 from bot.service.jobs import JobResult, run_job, run_reader_job
 from bot.service.pacing import Pacer
 from bot.service.parts import Parts
+from bot.service.together import together
 from bot.settings import SiteSettings
 
 T = TypeVar("T")
@@ -69,7 +70,7 @@ class Folders:
     @property
     def scratch_jobs(self) -> str:
         """Return the root of jobs that write scratch files only."""
-        return f"{self.base}/scratch-jobs"
+        return f"{self.base}/{SCRATCH_ROOT}"
 
     @property
     def scratch(self) -> str:
@@ -131,8 +132,8 @@ class SiteWork:
 
     # -- telling
 
-    async def tell(self, name: str, telling: Telling) -> None:
-        """Record one moment exactly once, under a checkpoint of this name."""
+    async def tell(self, name: str, telling: Telling, *, soon: bool = False) -> None:
+        """Record one moment exactly once, under a checkpoint of this name; `soon` as in `OperationContext.step`."""
 
         async def nothing() -> None:
             return None
@@ -140,7 +141,7 @@ class SiteWork:
         async def record(tx: Transaction, _: None) -> None:
             await self.record(tx, telling)
 
-        await self.ctx.step(f"tell.{name}", nothing, record)
+        await self.ctx.step(f"tell.{name}", nothing, record, soon=soon)
 
     async def record(self, tx: Transaction, telling: Telling) -> None:
         """Write what a moment tells, as part of a transaction that records more."""
@@ -168,10 +169,12 @@ class SiteWork:
         )
 
     async def began(self, step: Step, text: str) -> None:
-        """Record that a step began, and show its message."""
+        """Record that a step began, and show its message; what it does first is only to read."""
         entry = NewEntry(kind=Kind.STEP_STARTED, actor=self.person, text=text, data={"step": int(step)})
         await self.tell(
-            f"began.{step.name}", Telling(entries=[entry], messages=[step_message(step, text, Tone.WORKING)])
+            f"began.{step.name}",
+            Telling(entries=[entry], messages=[step_message(step, text, Tone.WORKING)]),
+            soon=True,
         )
 
     async def show(self, message: Message) -> None:
@@ -182,13 +185,15 @@ class SiteWork:
 
         await self.ctx.write(body)
 
-    async def note(self, *entries: NewEntry) -> None:
-        """Append entries that a resumed run may append again (such as a fact that was looked up again)."""
+    def _note(self, describe: str, status: int | None, duration_s: float, outcome: str) -> None:
+        """Have it recorded that a fact was asked for; a resumed run asks, and records it, again."""
+        said = {"exit_status": status, "duration_s": duration_s, "outcome": outcome}
+        entry = host_entry(self.host, describe, self.person, **said)
 
         async def body(tx: Transaction) -> None:
-            await tx.append(self.incident_id, entries)
+            await tx.append(self.incident_id, [entry])
 
-        await self.ctx.write(body)
+        self.ctx.write_soon(body)
 
     # -- facts: short and read only
 
@@ -198,9 +203,9 @@ class SiteWork:
         try:
             done = await self.host.run(command)
         except UnknownOutcomeError:
-            await self.note(self._host_entry(describe, None, time.monotonic() - began, "unknown"))
+            self._note(describe, None, time.monotonic() - began, "unknown")
             raise
-        await self.note(self._host_entry(describe, done.exit_status, done.duration_s, "ended"))
+        self._note(describe, done.exit_status, done.duration_s, "ended")
         return done
 
     async def look_ok(self, command: Command, describe: str) -> str:
@@ -218,12 +223,12 @@ class SiteWork:
         try:
             answer = await self.host.reader(work.verb, work.request, timeout=limit)
         except UnknownOutcomeError:
-            await self.note(self._host_entry(work.describe, None, time.monotonic() - began, "unknown"))
+            self._note(work.describe, None, time.monotonic() - began, "unknown")
             raise
         except FailedError:
-            await self.note(self._host_entry(work.describe, 1, time.monotonic() - began, "refused"))
+            self._note(work.describe, 1, time.monotonic() - began, "refused")
             raise
-        await self.note(self._host_entry(work.describe, 0, time.monotonic() - began, "ended"))
+        self._note(work.describe, 0, time.monotonic() - began, "ended")
         return work.read(answer)
 
     async def is_there(self, database: Database, place: str) -> bool:
@@ -235,13 +240,15 @@ class SiteWork:
                 return False
             raise
 
-    async def once(self, name: str, kind: type[T], act: Callable[[], Awaitable[T]]) -> T:
+    async def once(
+        self, name: str, kind: type[T], act: Callable[[], Awaitable[T]], *, soon: bool = False
+    ) -> T:
         """Return what `act` returned the first time it was run under this name in this operation."""
 
         async def plain() -> Any:
             return to_json(await act())
 
-        return from_json(kind, await self.ctx.step(name, plain))
+        return from_json(kind, await self.ctx.step(name, plain, soon=soon))
 
     # -- jobs: detached, launched once
 
@@ -307,7 +314,7 @@ class SiteWork:
             try:
                 return await launch()
             except HostBusyError as error:
-                if not root.endswith("/scratch-jobs") or time.monotonic() > deadline:
+                if not root.endswith(f"/{SCRATCH_ROOT}") or time.monotonic() > deadline:
                     raise FailedError(
                         f"another job ({error.holder}) works for {self.site_name} on {self.host.name}. Nothing was started. "
                         "Wait for it, or /incident cancel it."
@@ -327,10 +334,6 @@ class SiteWork:
             await self.show(replace(message, progress=paced, facts=(*message.facts, *pace)))
 
         return on_progress
-
-    def _host_entry(self, describe: str, status: int | None, duration_s: float, outcome: str) -> NewEntry:
-        said = {"exit_status": status, "duration_s": duration_s, "outcome": outcome}
-        return host_entry(self.host, describe, self.person, **said)
 
     # -- what nearly every operation needs
 
@@ -352,7 +355,11 @@ class SiteWork:
                 raise FailedError(f"{self.host.name} has no home folder for its user. Nothing was changed.")
             return done
 
-        return Folders(base=await self.ctx.step("folders", make))
+        return Folders(base=await self.ctx.step("folders", make, soon=True))
+
+    async def facts_and_folders(self) -> tuple[AppFacts, Folders]:
+        """Return what the application says of itself now, and Backout's folders, asked for at the same time."""
+        return await together(self.app_facts(), self.folders())
 
     async def app_facts(self) -> AppFacts:
         """Return what the application says of itself now; reads only."""

@@ -138,7 +138,7 @@ async def _refused_at_begin(ctx: OperationContext, parts: Parts) -> str | None:
         message = Message(slot=f"refused-{ctx.operation.kind}", title=title, tone=Tone.WARNING, body=reason)
         await tx.put_message(ctx.operation.incident_id, message)
 
-    return await ctx.step("guard", state, record)
+    return await ctx.step("guard", state, record, soon=True)
 
 
 async def _tell_failure(ctx: OperationContext, parts: Parts, kind: OperationKind, text: str) -> None:
