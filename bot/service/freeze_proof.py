@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from bot.laravel.facts import AppFacts
@@ -11,6 +12,7 @@ from bot.model.database import Writer
 from bot.model.errors import ProbeError
 from bot.ports.database import Database
 from bot.service.site_work import SiteWork
+from bot.service.together import together
 
 DOWN_STATUS = 503
 
@@ -39,18 +41,24 @@ class FreezeProof:
 
 
 async def prove_freeze(work: SiteWork, facts: AppFacts, database: Database) -> FreezeProof:
-    """Return what can be seen of writers now; reads only. Takes the site's interval between two samples."""
+    """Return what can be seen of writers now; reads only.
+
+    The two samples are at least the site's interval apart; the other questions are asked within it.
+    """
     live = facts.database.database
-    first = await work.ask(database.sample(live))
-    state = parse_maintenance_change(
-        await work.look_ok(
-            maintenance_state_command(app_path=work.settings.app_path), "php: read the maintenance state"
-        )
-    ).after
-    status = await _status_from_outside(work)
-    found = await work.ask(database.writers(live, work.settings.app_path))
     pause = work.settings.intervals.freeze_samples
-    await asyncio.sleep(pause)
+    first = await work.ask(database.sample(live))
+    sampled_at = time.monotonic()
+    asked, status = await together(
+        work.look_ok(
+            maintenance_state_command(app_path=work.settings.app_path), "php: read the maintenance state"
+        ),
+        _status_from_outside(work),
+    )
+    state = parse_maintenance_change(asked).after
+    # By itself: what Backout runs on the host for another question could be taken for a writer.
+    found = await work.ask(database.writers(live, work.settings.app_path))
+    await asyncio.sleep(max(0.0, pause - (time.monotonic() - sampled_at)))
     agree = first == await work.ask(database.sample(live))
     writers = tuple(w for w in found if w.writes)
     return FreezeProof(

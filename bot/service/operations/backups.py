@@ -94,7 +94,7 @@ async def safety_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     work = SiteWork(ctx, parts)
     await work.began(Step.SAFETY_BACKUP, "Proving the freeze again, then copying the database as it is.")
     await ctx.take_site()
-    facts = await work.app_facts()
+    facts, folders = await work.facts_and_folders()
     database = work.database(facts)
     proof = await prove_freeze(work, facts, database)
     if not proof.proven:
@@ -114,7 +114,6 @@ async def safety_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             f"the application's database is {facts.database.database} now, and {assessed} was assessed. Nothing was changed. "
             "Look at .env, then: /incident assess"
         )
-    folders = await work.folders()
     target = database.safety_place(folders.safety, work.site_name, work.tag)
     copy = await work.work(
         "copy",

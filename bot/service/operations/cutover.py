@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.laravel.facts import AppFacts
 from bot.model.codec import from_json
-from bot.model.database import CutoverMade
+from bot.model.database import CutoverMade, DatabaseFacts
 from bot.model.decision import Choice
 from bot.model.errors import FailedError, NotStartedError, ReaderRefusalError, UnknownOutcomeError
 from bot.model.event import Kind, NewEntry
@@ -20,7 +20,7 @@ from bot.model.person import Permission
 from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.ports.database import Database, Work
-from bot.ports.host import JobState
+from bot.ports.host import HostIdentity, JobState
 from bot.ports.store import Transaction
 from bot.service.desk import Question, state_of
 from bot.service.engine import OperationContext
@@ -36,6 +36,7 @@ from bot.service.site_work import (
     failed_entry,
     step_message,
 )
+from bot.service.together import together
 
 FILE_ENGINE = "sqlite"
 """The engine whose databases are files: it has a journal mode, and no sessions to end."""
@@ -56,14 +57,17 @@ class Changed:
 async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     """Carry out the approved plan. *Changes*: production's data, once; what cannot be told is looked up, never repeated."""
     work = SiteWork(ctx, parts)
-    plan = await work.once("plan", Plan, lambda: _approved_plan(work))
+    plan = await work.once("plan", Plan, lambda: _approved_plan(work), soon=True)
     await work.began(Step.RESTORE, "Proving once more that everything is as the plan says.")
     await ctx.take_site()
-    facts = await work.app_facts()
+    facts, _ = await work.facts_and_folders()
     database = work.database(facts)
+    read: DatabaseFacts | None = None
     if await surely_not_sent(work):
         await end_sessions_if_decided(work, database, plan.database)
-        reason = await _refusal(work, plan, facts, database)
+        host, now = await together(work.identity(), work.ask(database.facts(facts.database.database)))
+        read = now
+        reason = _mismatch(plan, host, now) or await _refusal(work, plan, facts, database)
         if reason is not None:
             return await _not_begun(work, plan, reason)
     await _record_intent(work, plan)
@@ -72,7 +76,9 @@ async def cut_over(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         live=plan.database,
         source_fingerprint=plan.scratch_fingerprint,
         live_fingerprint=plan.live_fingerprint,
-        journal_mode=(await work.once("journal", str, lambda: journal_mode(work, database, plan))),
+        journal_mode=await work.once(
+            "journal", str, lambda: journal_mode(work, database, plan, read), soon=True
+        ),
         end_sessions=bool(ctx.args.get("end_sessions")),
     )
     return await _conclude(work, plan, database, await run_change(work, change))
@@ -171,11 +177,18 @@ async def run_change(work: SiteWork, change: Work[CutoverMade]) -> Changed:
         return Changed(why=str(error), is_blocked=blocked)
 
 
-async def journal_mode(work: SiteWork, database: Database, plan: Plan) -> str:
-    """Return the journal mode that production's file is to keep, '' where the engine has none; reads only."""
+async def journal_mode(
+    work: SiteWork, database: Database, plan: Plan, read: DatabaseFacts | None = None
+) -> str:
+    """Return the journal mode that production's file is to keep, '' where the engine has none; reads only.
+
+    `read`: what this operation has read of the same file, None where it did not read it.
+    """
     if database.engine != FILE_ENGINE:
         return ""
-    return (await work.ask(database.facts(plan.database))).journal_mode
+    if read is None or read.path != plan.database:
+        read = await work.ask(database.facts(plan.database))
+    return read.journal_mode
 
 
 async def _approved_plan(work: SiteWork) -> Plan:
@@ -192,10 +205,8 @@ async def _approved_plan(work: SiteWork) -> Plan:
     return plan
 
 
-async def _refusal(work: SiteWork, plan: Plan, facts: AppFacts, database: Database) -> str | None:
-    """Return why the cut-over must not begin, or None. Everything the plan stands on is read from the host again."""
-    host = await work.identity()
-    live = await work.ask(database.facts(facts.database.database))
+def _mismatch(plan: Plan, host: HostIdentity, live: DatabaseFacts) -> str | None:
+    """Return what is not the host or the database that the plan was made for, or None."""
     for name, now, then in (
         ("the host", host.address, plan.host),
         ("the host key", host.host_key, plan.host_key),
@@ -205,6 +216,11 @@ async def _refusal(work: SiteWork, plan: Plan, facts: AppFacts, database: Databa
     ):
         if now != then:
             return f"{name} is {now}, and the plan was made for {then}"
+    return None
+
+
+async def _refusal(work: SiteWork, plan: Plan, facts: AppFacts, database: Database) -> str | None:
+    """Return why the cut-over must not begin, or None. Everything the plan stands on is read from the host again."""
     proof = await prove_freeze(work, facts, database)
     if not proof.proven:
         await work.tell("broken", broken(proof))

@@ -30,9 +30,8 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     await work.began(Step.DEPLOY, "Proving the freeze once more, then checking out the approved commit.")
     await ctx.take_site()
     commit, deployed = str(ctx.args["commit"]), str(ctx.args["deployed"])
-    facts = await work.app_facts()
+    facts, folders = await work.facts_and_folders()
     database = work.database(facts)
-    folders = await work.folders()
     plan = from_json(Plan, (await work.incident()).plan)
     if "deploy.begun" not in ctx.recorded():
         if reason := await _refusal(work, facts, database, plan, deployed):

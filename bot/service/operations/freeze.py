@@ -27,7 +27,7 @@ from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import FreezeProof, prove_freeze
 from bot.service.parts import Parts
-from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
+from bot.service.site_work import Folders, SiteWork, Telling, done_entry, failed_entry, step_message
 
 
 async def freeze(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -35,11 +35,13 @@ async def freeze(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     work = SiteWork(ctx, parts)
     await work.began(Step.FREEZE, "Putting the application into maintenance mode.")
     await ctx.take_site()
-    facts = await work.app_facts()
+    facts, folders = await work.facts_and_folders()
     before = (await work.incident()).down_since
-    await _take_down(work, facts)
-    down_at = before.isoformat() if before else await work.once("down_at", str, lambda: _now(parts))
-    await work.tell("down", _down(down_at))
+    await _take_down(work, facts, folders)
+    down_at = (
+        before.isoformat() if before else await work.once("down_at", str, lambda: _now(parts), soon=True)
+    )
+    await work.tell("down", _down(down_at), soon=True)
     proof = await prove_freeze(work, facts, work.database(facts))
     await work.tell("frozen", frozen(proof, down_at, facts))
     return {"proven": proof.proven}
@@ -62,8 +64,7 @@ async def _now(parts: Parts) -> str:
     return parts.clock.now().isoformat()
 
 
-async def _take_down(work: SiteWork, facts: AppFacts) -> None:
-    folders = await work.folders()
+async def _take_down(work: SiteWork, facts: AppFacts, folders: Folders) -> None:
     command = down_command(
         app_path=work.settings.app_path,
         version=facts.laravel,

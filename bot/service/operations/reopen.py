@@ -36,9 +36,10 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             f"the data of {work.site_name} changed since the yes to opening it. It stays closed; nothing was changed. "
             "Look at /incident status, then: /app reopen"
         )
-    facts = await work.app_facts()
-    folders = await work.folders()
-    start = await work.once("log", list[dict[str, Any]], lambda: _log_ends(work, unread(facts.log_files)))
+    facts, folders = await work.facts_and_folders()
+    start = await work.once(
+        "log", list[dict[str, Any]], lambda: _log_ends(work, unread(facts.log_files)), soon=True
+    )
     output = await work.job(
         "up",
         up_command(app_path=work.settings.app_path),

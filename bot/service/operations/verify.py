@@ -311,8 +311,7 @@ async def clear_caches(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     """Clear the caches that need it, each with its reason. *Changes*: those caches."""
     work = SiteWork(ctx, parts)
     await ctx.take_site()
-    facts = await work.app_facts()
-    folders = await work.folders()
+    facts, folders = await work.facts_and_folders()
     decisions = await _caches(work, facts)
     target = Target(
         driver=facts.database.driver,
