@@ -11,6 +11,7 @@ from adapters.host_reader.sqlite_files import make_once, prove_space
 from adapters.host_reader.sqlite_fingerprint import fingerprint_of, settle
 from adapters.host_reader.sqlite_open import pragma, quick_check, reading, told_plainly
 from adapters.host_reader.sqlite_request import Answer, Request, number, optional_text, text
+from adapters.host_reader.stopwatch import Stopwatch
 
 # The backup waits so long for a lock before it is refused; the wait between two tries is part of it.
 _BUSY_S = 20.0
@@ -21,7 +22,7 @@ _STILL_LOCKED = (5, 6)  # SQLITE_BUSY, SQLITE_LOCKED
 def sqlite_copy(request: Request) -> Answer:
     """Make a copy of a database and return its size, SHA-256, fingerprint and row counts.
 
-    The copy is one file in rollback-journal mode, whatever the source's mode, so that nothing stands in sidecars.
+    `proof_s` of the answer are the seconds in which both were only read. The copy is one file in rollback-journal mode, whatever the source's mode, so that nothing stands in sidecars.
     *Changes*: `target` and its note, or nothing. *Raises* Refusal: no_space, changed, busy, damaged, refused.
     """
     source, target = text(request, "source"), text(request, "target")
@@ -32,15 +33,16 @@ def sqlite_copy(request: Request) -> Answer:
 
 
 def _copy(request: Request, source: str, part: str, expected: str | None) -> Answer:
-    busy_s = number(request, "busy_timeout_s", _BUSY_S)
+    busy_s, proofs = number(request, "busy_timeout_s", _BUSY_S), Stopwatch()
     with reading(source, busy_s=busy_s) as connection:
         size = pragma(connection, "page_count") * pragma(connection, "page_size")
         prove_space(str(Path(part).parent), size, number(request, "reserve_bytes", 0))
         version = pragma(connection, "data_version")
-        before = fingerprint_of(connection)
+        with proofs.running():
+            before = fingerprint_of(connection)
         _refuse_unless(expected in (None, before["fingerprint"]), "changed", f"{source} is not as expected.")
         copy_into_new_file(connection, part, busy_s)
-        with reading(part) as copied:
+        with proofs.running(), reading(part) as copied:
             _refuse_unless(quick_check(copied), "damaged", "The copy failed SQLite's quick check.")
             after = fingerprint_of(copied)
         same = after["fingerprint"] == before["fingerprint"] and pragma(connection, "data_version") == version
@@ -49,6 +51,7 @@ def _copy(request: Request, source: str, part: str, expected: str | None) -> Ans
         "fingerprint": after["fingerprint"],
         "schema_hash": after["schema_hash"],
         "tables": after["tables"],
+        "proof_s": round(proofs.seconds, 3),
     }
 
 

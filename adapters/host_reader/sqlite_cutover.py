@@ -24,6 +24,7 @@ from adapters.host_reader.sqlite_open import (
     writing,
 )
 from adapters.host_reader.sqlite_request import Answer, Request, number, optional_text, text
+from adapters.host_reader.stopwatch import Stopwatch
 
 _JOURNAL_MODES = {"delete", "truncate", "persist", "wal"}
 _MARKS = ("user_version", "application_id")
@@ -38,10 +39,11 @@ def sqlite_cutover(request: Request) -> Answer:
     A process killed on the way leaves the old content (SQLite rolls it back) or the new, never a mixture.
 
     *Changes*: the content of `target`; its inode, owner, rights, journal mode, user_version and application_id stay.
-    Returns `already: true` when the content was there before (a resumed job). *Raises* Refusal: changed, busy, refused
-    (nothing was changed), damaged (the message says what was changed).
+    Returns `already: true` when the content was there before (a resumed job); `proof_s` is the part of `duration_s` in
+    which only fingerprints were read. *Raises* Refusal: changed, busy, refused (nothing was changed), damaged (the
+    message says what was changed).
     """
-    began = time.monotonic()
+    began, proofs = time.monotonic(), Stopwatch()
     source, target = text(request, "source"), text(request, "target")
     before = _identity(target)
     _refuse_wrong_owner(request, before)
@@ -49,10 +51,12 @@ def sqlite_cutover(request: Request) -> Answer:
     with reading(source) as new, writing(target, busy_s) as live:
         _lock(live, target)
         _refuse_other_layout(new, live)
-        wanted = _expected(new, text(request, "expect_source_fingerprint"), source)
+        with proofs.running():
+            wanted = _expected(new, text(request, "expect_source_fingerprint"), source)
         kept = _to_keep(request, live)
         version = pragma(live, "data_version")
-        found = fingerprint_of(live)["fingerprint"]
+        with proofs.running():
+            found = fingerprint_of(live)["fingerprint"]
         already = found == wanted
         if not already:
             _refuse_changed(found, text(request, "expect_target_fingerprint"), target)
@@ -60,10 +64,16 @@ def sqlite_cutover(request: Request) -> Answer:
             back_up(new, live, busy_s)
         with _told_as_written(target):
             _restore_marks(live, kept)
-            answer = _proven(live, wanted)
+            with proofs.running():
+                answer = _proven(live, wanted)
             _unlock(live, kept[0])
     after = _identity(target)
-    answer.update(already=already, inode_kept=after == before, duration_s=round(time.monotonic() - began, 3))
+    answer.update(
+        already=already,
+        inode_kept=after == before,
+        duration_s=round(time.monotonic() - began, 3),
+        proof_s=round(proofs.seconds, 3),
+    )
     if after != before:
         raise Refusal(
             "damaged", f"{target} has the new content, but its inode, owner or rights are others now."

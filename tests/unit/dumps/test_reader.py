@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from adapters.host_reader.__main__ import VERBS, main
+from adapters.host_reader.__main__ import VERBS, main, verb_function
 from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.files import find
 from adapters.host_reader.inspect import exit_status, inspect, inspect_file
@@ -313,3 +313,20 @@ def test_what_must_be_decrypted_or_unpacked_is_listed_and_said(tmp_path: Path) -
         "toc.dat": "COULD NOT VERIFY",
     }
     assert "decrypt it first" in verdicts["album.sql.gz.enc"]["reasons"][0]
+
+
+def test_a_verb_reads_its_own_modules_only() -> None:
+    """A verb that is asked while the site is down does not wait for the parts of the others to be compiled."""
+    code = (
+        "import sys; from adapters.host_reader.__main__ import verb_function;"
+        "assert verb_function('sqlite_sample').__name__ == 'sqlite_sample';"
+        "print(sorted(m for m in sys.modules if m.startswith('adapters.host_reader.sqlite_prove')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_each_verb_has_its_function() -> None:
+    """Every verb in the table has a function of its name."""
+    for verb, place in VERBS.items():
+        assert verb_function(verb).__name__ == place.rpartition(":")[2]
