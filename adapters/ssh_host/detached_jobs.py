@@ -99,14 +99,16 @@ class DetachedJobs:
             return await self._ask(root, "run", key, sizes, stdin, also)
 
         async def stay(listener: Listener) -> Told:
-            async with self._waiters:
-                words = [*sizes, str(_WAIT_THERE_S)]
-                ended, printed = await self._run(
-                    root, "run", key, words, stdin, _ANSWER_BYTES + _SENT_ALONG_BYTES, also, listener
-                )
+            words = [*sizes, str(_WAIT_THERE_S)]
+            ended, printed = await self._run(
+                root, "run", key, words, stdin, _ANSWER_BYTES + _SENT_ALONG_BYTES, also, listener
+            )
             return self._understood(read_told(key, printed), root, key, ended)
 
+        # Taken before anything else can run, as there is room: a start never waits for the end of another job.
+        await self._waiters.acquire()
         call = StayingCall(key, stay)
+        call.when_over(self._waiters.release)
         told = await call.first_told()
         if told.status is not None and not told.status.attached:
             self._starts[root, key] = call

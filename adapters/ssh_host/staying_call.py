@@ -45,6 +45,10 @@ class StayingCall:
             await self.give_up()
             raise
 
+    def when_over(self, then: Callable[[], None]) -> None:
+        """Call back when the call has ended, however it did."""
+        self._call.add_done_callback(lambda _: then())
+
     async def give_up(self) -> None:
         """End the call where it still waits; the job runs on."""
         self._call.cancel()

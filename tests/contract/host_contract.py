@@ -231,6 +231,14 @@ class JobContract:
         await ended(host, site_root, "k")
         assert (tmp_path / "log").read_text() == "run\n"
 
+    async def test_a_start_waits_for_no_other_job(self, host: ShellHost, site_root: str) -> None:
+        """Ten jobs below ten roots are all started at once, however long each of them runs."""
+        roots = [f"{site_root}{n}" for n in range(10)]
+        async with asyncio.timeout(A_WHILE.total_seconds()):
+            await asyncio.gather(*(host.start_job(root, "k", shell("sleep 60")) for root in roots))
+        for root in roots:
+            assert (await host.stop_job(root, "k")).state is JobState.STOPPED
+
     async def test_another_key_is_busy(self, host: ShellHost, site_root: str, tmp_path: Path) -> None:
         """While a job lives no other one starts below the same root; another root is free; afterwards it may."""
         await host.start_job(site_root, "first", shell("sleep 0.3"))
