@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from typing import Any, Callable, Dict, List, Optional, TextIO
 
 from adapters.host_reader.answers import Refusal
@@ -86,6 +85,8 @@ def _request(text: str) -> Dict[str, Any]:
 
 def _place(verb: str, error: BaseException) -> str:
     """Name an unexpected error by its type and place; its own text may hold row content and is left out."""
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     places = [f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in frames[-3:]]  # noqa: PTH119
     return (

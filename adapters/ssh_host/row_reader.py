@@ -46,9 +46,9 @@ class RowReader:
         return self._read_answer(verb, ended)
 
     async def job_command(self, verb: str, request: dict[str, object]) -> Command:
-        """Return the command of a detached job that runs a verb; it needs the reader (`program`) on the host."""
-        interpreter = [await self._find_python(), *_ALONE]
-        return Command(argv=self.program.argv(interpreter, [verb]), stdin=json.dumps(request))
+        """Return the command of a detached job that runs a verb; who starts it has the reader (`program`) checked first."""
+        argv = [await self._find_python(), *_ALONE, self.program.host_path, verb]
+        return Command(argv=argv, stdin=json.dumps(request))
 
     async def _find_python(self) -> str:
         if self._python is None:

@@ -85,6 +85,7 @@ def clear_command(*, app_path: str, target: Target, clear: CacheClear, php: str 
         target=target,
         artisan=clear.value,
         parameters={},
+        counts_tables=False,
         php=php,
         timeout=timedelta(minutes=2),
     )

@@ -114,6 +114,11 @@ class Operation:
     intents: dict[str, datetime]
 
     @property
+    def changes(self) -> bool:
+        """Return whether something that it does is compared with the shell script."""
+        return self.kind in CHANGING_OPERATIONS or self.fetch_s > 0
+
+    @property
     def seconds(self) -> float:
         """Return its wall time, from the click to its recorded end."""
         return (self.end - self.begin).total_seconds()
@@ -186,7 +191,7 @@ def by_bot(site: Production, folder: Path) -> tuple[list[Operation], list[dict[s
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """Seconds of the bot's changes: all of them, those of the commands alone, and apart what the proofs took."""
+    """Seconds of one changing operation: without its proofs, those of its commands alone, and apart what proofs took."""
 
     wall: float
     commands: float
@@ -218,24 +223,21 @@ def covered_s(spans: list[tuple[datetime, datetime]]) -> float:
     return seconds
 
 
-def proofs_within_s(site: Production) -> float:
-    """Return the seconds in which jobs that change production only read it, as they tell themselves."""
-    answers = [p.read_text() for p in (site.home_path / ".backout/sites/album/jobs/jobs").glob("*/stdout")]
-    return float(sum(json.loads(a)["proof_s"] for a in answers if '"proof_s"' in a))
+def proofs_within_s(site: Production, operation: Operation) -> float:
+    """Return the seconds in which the operation's jobs only read production, as they tell themselves."""
+    jobs = [site.home_path / ".backout/sites/album/jobs/jobs" / key / "stdout" for key in operation.intents]
+    answers = [job.read_text() for job in jobs if job.is_file()]
+    return float(sum(json.loads(answer)["proof_s"] for answer in answers if '"proof_s"' in answer))
 
 
-def spent(done: list[Operation], commands: list[dict[str, Any]], within_s: float) -> Spent:
-    """Return what the changing operations and the fetch took; `within_s`: proofs within their jobs."""
-    wall = sum(operation.fetch_s for operation in done)
-    own, proofs = wall, within_s
-    for operation in done:
-        if operation.kind not in CHANGING_OPERATIONS:
-            continue
-        inside = [c for c in commands if operation.begin <= datetime.fromisoformat(c["at"]) <= operation.end]
-        wall += operation.seconds
-        proofs += covered_s(proving(operation, inside))
-        own += sum(c["data"]["duration_s"] for c in inside if c["text"].startswith(CHANGING_COMMANDS))
-    return Spent(wall=wall - proofs, commands=own - within_s, proofs=proofs)
+def spent(operation: Operation, commands: list[dict[str, Any]], within_s: float) -> Spent:
+    """Return what a changing operation took, or the fetch of another one; `within_s`: proofs within its jobs."""
+    if operation.kind not in CHANGING_OPERATIONS:
+        return Spent(wall=operation.fetch_s, commands=operation.fetch_s, proofs=0.0)
+    inside = [c for c in commands if operation.begin <= datetime.fromisoformat(c["at"]) <= operation.end]
+    proofs = covered_s(proving(operation, inside)) + within_s
+    own = sum(c["data"]["duration_s"] for c in inside if c["text"].startswith(CHANGING_COMMANDS))
+    return Spent(wall=operation.seconds - proofs, commands=own - within_s, proofs=proofs)
 
 
 def main() -> None:
@@ -247,7 +249,7 @@ def main() -> None:
         twin = clone_production(first.folder, folder / "shell-site")
         try:
             done, commands, whole = by_bot(first, folder / "bot")
-            bot = spent(done, commands, proofs_within_s(first))
+            bot = {o.kind: spent(o, commands, proofs_within_s(first, o)) for o in done if o.changes}
             (repaired,) = (first.home_path / ".backout/sites/album/scratch").glob("repair-*.sqlite")
             shell = by_shell_s(twin, repaired)
         finally:
@@ -256,10 +258,15 @@ def main() -> None:
     rehearsals = sum(o.seconds - o.fetch_s for o in done if o.kind in ("plan", "propose"))
     print(f"{photos:,} photos{'':<40}{'seconds':>10}")
     print(f"{'shell script over one SSH connection':<48}{shell:>10.2f}")
-    print(f"{'Backout, the same commands, with its overhead':<48}{bot.wall:>10.2f}")
-    print(f"{'  of which on the host':<48}{bot.commands:>10.2f}")
-    print(f"{'ratio (bound ' + str(BOUND) + ')':<48}{bot.wall / shell:>10.2f}")
-    print(f"{'apart: proofs within these operations':<48}{bot.proofs:>10.2f}")
+    wall, own, proofs = (
+        sum(getattr(o, name) for o in bot.values()) for name in ("wall", "commands", "proofs")
+    )
+    print(f"{'Backout, the same commands, with its overhead':<48}{wall:>10.2f}")
+    for kind, one in bot.items():
+        print(f"{'  ' + kind + ' (on the host alone)':<48}{one.wall:>10.2f}{one.commands:>10.2f}")
+    print(f"{'  of which on the host':<48}{own:>10.2f}")
+    print(f"{'ratio (bound ' + str(BOUND) + ')':<48}{wall / shell:>10.2f}")
+    print(f"{'apart: proofs within these operations':<48}{proofs:>10.2f}")
     print(f"{'apart: the two rehearsals (plan, correction)':<48}{rehearsals:>10.2f}")
     print(f"{'the whole play, assessment and watch included':<48}{whole:>10.2f}")
 

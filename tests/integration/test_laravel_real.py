@@ -14,6 +14,7 @@ import pytest
 
 from adapters.host_reader.log_count import log_count
 from bot.laravel import caches, facts, git, guarded, log_records, maintenance, migrate, rollback
+from bot.laravel.caches import CacheClear, clear_command
 from bot.laravel.guarded import ArtisanRun, Refused, Target
 from bot.model.secret import Secret
 from bot.ports.host import Command
@@ -642,6 +643,14 @@ def test_a_program_that_ends_early_is_told(app: App) -> None:
     command = migrate.migrate_command(app_path=str(app.path), target=app.target(), approved=[file])
     with pytest.raises(guarded.UnknownOutcomeError):
         guarded.parse_guarded_artisan(run(command))
+
+
+def test_a_cache_is_cleared_without_counting_tables(app: App) -> None:
+    """Clearing a cache proves its target as every change does, and does not read every table of it."""
+    for clear in (CacheClear.DATA, CacheClear.WORKERS):
+        done = artisan_run(run(clear_command(app_path=str(app.path), target=app.target(), clear=clear)))
+        assert (done.exit_code, done.tables_before, done.tables_after) == (0, {}, {})
+        assert done.database == done.database_after == str(app.database.resolve())
 
 
 def test_no_command_line_holds_a_value(app: App) -> None:

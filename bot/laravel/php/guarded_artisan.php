@@ -2,7 +2,7 @@
 // Runs one artisan command in the same process that has proved which database it will change; else runs nothing.
 // Request: command, parameters, expect {driver, database, inode|null}, is_scratch, and the locks expect_last
 // (name of the last migration that ran), expect_pending (names, in order) and expect_sha256 (path to hash of the approved
-// file), each null where it does not apply.
+// file), each null where it does not apply; counts_tables, false for a command that writes no table of people's data.
 
 // In a rehearsal nothing may be reached but the scratch database: queues and broadcasts are dropped, mail and cache
 // stay in memory; other databases, Redis and file disks are made unusable, so that a migration that wants them fails
@@ -123,6 +123,7 @@ function backout_table_rows($connection): array
 
 $request = backout_request();
 $expect = $request['expect'];
+$counts_tables = $request['counts_tables'] ?? true;
 list($app, $boot_problem) = backout_boot('php://stderr', ['artisan', $request['command']], function ($config) use ($request, $expect) {
     empty($request['is_scratch']) || backout_isolate($config, $expect);
 });
@@ -141,7 +142,7 @@ try {
     if ($refusal !== null) {
         backout_answer(['refused' => "$refusal; nothing was run", 'target' => $target], 3);
     }
-    $tables_before = backout_table_rows($connection);
+    $tables_before = $counts_tables ? backout_table_rows($connection) : [];
 } catch (Throwable $thrown) {
     backout_answer(['failed' => backout_problem($thrown)], 1);
 }
@@ -171,7 +172,7 @@ try {
         'rows_before' => $rows_before,
         'rows_after' => backout_migration_rows($app),
         'tables_before' => (object) $tables_before,
-        'tables_after' => (object) backout_table_rows($connection),
+        'tables_after' => (object) ($counts_tables ? backout_table_rows($connection) : []),
         'duration_s' => $duration_s,
     ];
 } catch (Throwable $thrown) {
