@@ -96,6 +96,8 @@ class OperationRun:
         try:
             await self._begin_try(self._context.take_site if self.operation.changes_site else None)
             result = json.loads(canonical(await self._until_known()))
+            # What cannot be written is a fault of this operation, and told as one.
+            await self._context.written()
         except (LeaseLostError, StoreUnavailableError):
             raise
         except BackoutError as error:

@@ -100,6 +100,21 @@ async def test_its_own_fault_is_told(scene: Scene) -> None:
     assert await notes(scene) == []
 
 
+async def test_its_fault_is_told_at_the_end_too(scene: Scene) -> None:
+    """The last thing that was to be written soon, and cannot be, makes the operation fail."""
+
+    async def handler(ctx: OperationContext) -> None:
+        async def broken(_: Transaction) -> None:
+            raise FailedError("this cannot be written")
+
+        ctx.write_soon(broken)
+
+    await scene.engine({"work": handler})
+    await scene.add("op")
+    ended = await scene.ended("op")
+    assert (ended.state, ended.error) == (OperationState.FAILED, "this cannot be written")
+
+
 async def test_it_waits_for_a_store_that_is_away(scene: Scene) -> None:
     """While the store is out of reach it is kept, and written once when the store is back."""
     plugged = PluggedStore(scene.store)
@@ -110,9 +125,12 @@ async def test_it_waits_for_a_store_that_is_away(scene: Scene) -> None:
         await asyncio.sleep(0.05)
         plugged.reachable = True
 
+    async def done() -> bool:
+        return (await scene.operation("op")).state is OperationState.DONE
+
     await scene.engine({"work": handler}, store=plugged)
     await scene.add("op")
-    await scene.ended("op")
+    await scene.until_seen(done)
     assert plugged.failed > 0
     assert await notes(scene) == ["a"]
 
