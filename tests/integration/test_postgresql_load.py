@@ -66,37 +66,37 @@ def test_every_packing_gives_the_same_database(shop: Shop, tmp_path: Path) -> No
 
 
 def test_the_literal_restore_destroys_and_ours_does_not(shop: Shop, tmp_path: Path) -> None:
-    """`psql -f` onto the broken database: exit 0, nothing restored, the sequence set back, a row run as SQL that drops a table.
+    """`psql -f` onto the broken database: exit 0, nothing restored, and either a row is run as SQL or the sequence set back.
 
-    psql 17.10 runs the row; psql 15.20 and 18.6 pass over the rows of a COPY that failed. Backout loads beside it (R3).
+    psql 15.18 and 17.10 run the rows of a COPY that failed, and so drop a table; 15.20 and 18.6 pass over them, and set
+    the sequence back. Backout loads beside it (R3).
     """
-    login = shop.server.make(f"{shop.name}_victim")
-    victim = Shop(shop.server, login, tmp_path / "victim")
-    try:
-        login.run(
-            "CREATE TABLE users (id int); INSERT INTO users VALUES (1); CREATE TABLE posts (id serial, caption text);"
-            " INSERT INTO posts (caption) VALUES ('x; drop table public.users cascade; --')"
-        )
-        dump = tmp_path / "before.sql"
-        dump.write_bytes(victim.pg_dump("--no-owner"))
-        good = victim.fingerprint()
-        login.run("ALTER TABLE posts DROP COLUMN caption; SELECT setval('posts_id_seq', 700)")
-        broken = victim.fingerprint()
-        answer = victim.ask("load", backup=str(dump), target=victim.scratch(), like=victim.name)
-        assert (answer["fingerprint"], victim.fingerprint()) == (good, broken)
-        for version, select, found in (
-            (15, "SELECT last_value FROM posts_id_seq", 1),
-            (17, "SELECT count(*) FROM pg_tables WHERE tablename = 'users'", 0),
-        ):
+    for version in (15, 17):
+        login = shop.server.make(f"{shop.name}_victim")
+        victim = Shop(shop.server, login, tmp_path / f"victim-{version}")
+        try:
+            login.run(
+                "CREATE TABLE users (id int); INSERT INTO users VALUES (1); CREATE TABLE posts (id serial, caption text);"
+                " INSERT INTO posts (caption) VALUES ('x; drop table public.users cascade; --')"
+            )
+            dump = tmp_path / "before.sql"
+            dump.write_bytes(victim.pg_dump("--no-owner"))
+            good = victim.fingerprint()
+            login.run("ALTER TABLE posts DROP COLUMN caption; SELECT setval('posts_id_seq', 700)")
+            broken = victim.fingerprint()
+            answer = victim.ask("load", backup=str(dump), target=victim.scratch(), like=victim.name)
+            assert (answer["fingerprint"], victim.fingerprint()) == (good, broken)
             psql = [str(postgres_bin(version) / "psql"), *login.client()[1:], "-v", "ON_ERROR_STOP=0"]
             done = subprocess.run(
                 [*psql, "-f", str(dump)], env=login.environment(), capture_output=True, check=False
             )
             assert done.returncode == 0
             assert login.number("SELECT count(*) FROM pg_attribute WHERE attname = 'caption'") == 0
-            assert login.number(select) == found
-    finally:
-        shop.server.drop(login)
+            dropped = login.number("SELECT count(*) FROM pg_tables WHERE tablename = 'users'") == 0
+            assert dropped or login.number("SELECT last_value FROM posts_id_seq") == 1
+            assert dropped or version == 15
+        finally:
+            shop.server.drop(login)
 
 
 def test_a_load_never_goes_into_a_database_that_is_there(shop: Shop, tmp_path: Path) -> None:
