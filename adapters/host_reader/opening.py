@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
+import sys
 import threading
 import zipfile
 import zlib
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import IO, Iterator, Optional
+from typing import IO, Generator, Iterator, Optional
 
 from adapters.host_reader.answers import Refusal, progress
 from bot.dumps import formats
@@ -19,6 +24,10 @@ from bot.dumps.compression import DamagedError, decompressed
 BLOCK_BYTES = 1 << 18
 # Bigger for the hash: after each block its thread waits some 5 ms for the interpreter's lock, while the scan runs.
 HASH_BLOCK_BYTES = 1 << 23
+# Two would do for a thread that is never held up; each is up to 512 kB.
+BLOCKS_AHEAD = 4
+# As much as an ordinary user may ask for on Linux; 64 kB is what a pipe holds by itself.
+PIPE_BYTES = 1 << 20
 
 
 class ProgramMissingError(Exception):
@@ -41,40 +50,61 @@ def raw_blocks(file: IO[bytes], what: str = "", total: int = 0) -> Iterator[byte
 def content_blocks(path: Path, what: str = "") -> Iterator[bytes]:
     """Yield the decompressed content of a plain, gzip, bzip2, xz, zstd or (single-member) zip file.
 
+    What is packed is unpacked in a thread of its own, some blocks ahead of the caller (the decompressors free the GIL).
     *Raises* DamagedError when the compression is not whole, ProgramMissingError for zstd without its program, OSError
     when the file cannot be read.
     """
-    with path.open("rb", buffering=0) as file:  # unbuffered: zstd goes on from the same place
-        head = file.read(formats.HEAD_BYTES)
-        file.seek(0)
-        compression = formats.compression_of(head)
-        total = path.stat().st_size
-        if compression is None:
-            yield from raw_blocks(file, what, total)
-        elif compression == "zip":
-            yield from _zip_blocks(file)
-        elif compression == "zstd":
-            yield from _zstd_blocks(file, what, total)
-        else:
-            yield from decompressed(raw_blocks(file, what, total), compression)
+    with path.open("rb", buffering=0) as file:
+        compression = _compression(file)
+        blocks = _unpacked(file, compression, what, path.stat().st_size)
+        # What is not packed, or is unpacked by a program, is there as fast as it can be read.
+        yield from blocks if compression in {None, "zstd"} else _made_ahead(blocks)
 
 
 def content_head(path: Path) -> bytes:
     """Return the first decompressed bytes of a file, fewer where it is damaged. *Raises* as `content_blocks`."""
     head = b""
-    blocks = content_blocks(path)
-    try:
-        for block in blocks:
-            head += block
-            if len(head) >= formats.HEAD_BYTES:
-                break
-    except DamagedError:
-        return head
-    finally:
-        close = getattr(blocks, "close", None)
-        if close:
-            close()
+    with path.open("rb", buffering=0) as file, closing(_unpacked(file, _compression(file))) as blocks:
+        try:
+            for block in blocks:
+                head += block
+                if len(head) >= formats.HEAD_BYTES:
+                    break
+        except DamagedError:
+            return head
     return head[: formats.HEAD_BYTES]
+
+
+def _compression(file: IO[bytes]) -> Optional[str]:
+    head = file.read(formats.HEAD_BYTES)
+    file.seek(0)
+    return formats.compression_of(head)
+
+
+def _unpacked(
+    file: IO[bytes], compression: Optional[str], what: str = "", total: int = 0
+) -> Generator[bytes, None, None]:
+    """Yield an open file's decompressed content; unbuffered it must be, for zstd goes on from the same place."""
+    if compression is None:
+        yield from raw_blocks(file, what, total)
+    elif compression == "zip":
+        yield from _zip_blocks(file)
+    elif compression == "zstd":
+        yield from _zstd_blocks(file, what, total)
+    else:
+        yield from decompressed(raw_blocks(file, what, total), compression)
+
+
+def _made_ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the blocks, none of which is empty, made by one thread while the caller works on those before."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        waiting = deque(thread.submit(next, blocks, b"") for _ in range(BLOCKS_AHEAD))
+        while True:
+            block = waiting.popleft().result()
+            if not block:
+                return
+            waiting.append(thread.submit(next, blocks, b""))
+            yield block
 
 
 def _zip_blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -111,6 +141,7 @@ def _zstd_blocks(file: IO[bytes], what: str, total: int) -> Iterator[bytes]:
     try:
         if process.stdout is None:
             raise DamagedError("zstd gave no output")
+        _widen(process.stdout)
         for block in raw_blocks(process.stdout):
             if what:
                 progress(what, min(file.tell(), total), total, "bytes")
@@ -123,6 +154,16 @@ def _zstd_blocks(file: IO[bytes], what: str, total: int) -> Iterator[bytes]:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more, so that its two ends wait for each other less often. *Changes*: that pipe, on Linux only."""
+    code = getattr(
+        fcntl, "F_SETPIPE_SZ", 1031 if sys.platform == "linux" else None
+    )  # Python 3.9 has no name for it
+    if code is not None:
+        with suppress(OSError):
+            fcntl.fcntl(pipe, code, PIPE_BYTES)
 
 
 class FileHash:

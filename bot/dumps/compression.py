@@ -8,7 +8,7 @@ import zlib
 from typing import Callable, Iterable, Iterator, Protocol
 
 # A block of zeros grows a thousandfold; what leaves at once is bounded so that memory stays flat.
-PIECE_BYTES = 1 << 18
+PIECE_BYTES = 1 << 19
 
 
 class DamagedError(Exception):

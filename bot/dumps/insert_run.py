@@ -1,7 +1,7 @@
 """Count the rows of INSERT statements in big blocks, exactly, whatever the values hold.
 
 A run is every statement after one another with the same head (`INSERT INTO "t" VALUES`). It is taken window by window;
-rows are the brackets that open on the outermost level, outside strings (`lanes.py`), and none is looked at one by one.
+rows are the brackets that open on the outermost level, outside strings (`outline.py`), and none is looked at one by one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import List, NamedTuple, Tuple
 
-from bot.dumps.lanes import Outline, outline
+from bot.dumps.outline import Outline, outline
 
 # A run starts with a small window, so that a thousand small tables cost little, and doubles it while it lasts.
 FIRST_WINDOW = 1 << 14
