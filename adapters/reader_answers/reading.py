@@ -62,6 +62,10 @@ def account_request(
     }
 
 
+# What a database has beside its tables and indexes, by the names that a manifest has for it too.
+_OBJECTS = ("triggers", "views", "routines", "events")
+
+
 def read_facts(answer: Json) -> DatabaseFacts:
     """Return a database's facts. A file is identified by device and inode, a server's database by server and name."""
     file = answer["file"]
@@ -83,6 +87,7 @@ def read_facts(answer: Json) -> DatabaseFacts:
         mode=str(file["mode"]),
         cascading_children=_cascades(answer["tables"]),
         keys={name: tuple(table.get("key") or ()) for name, table in answer["tables"].items()},
+        objects={kind: len(answer[kind]) for kind in _OBJECTS if kind in answer},
     )
 
 

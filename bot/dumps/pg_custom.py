@@ -187,5 +187,10 @@ def _migrations(
 
 
 def _object_counts(entries: List[Entry]) -> Dict[str, int]:
-    kinds = {"indexes": "INDEX", "triggers": "TRIGGER", "views": "VIEW", "routines": "FUNCTION"}
-    return {name: sum(1 for entry in entries if entry.kind == kind) for name, kind in kinds.items()}
+    kinds = {
+        "indexes": ("INDEX",),
+        "triggers": ("TRIGGER",),
+        "views": ("VIEW", "MATERIALIZED VIEW"),
+        "routines": ("FUNCTION", "PROCEDURE", "AGGREGATE"),
+    }
+    return {name: sum(1 for entry in entries if entry.kind in those) for name, those in kinds.items()}

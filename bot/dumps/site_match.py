@@ -31,6 +31,10 @@ _SHARE_OF_OWN_TABLES = 0.5
 
 _NAMES_SHOWN = 10
 
+# What becomes of live's own where a backup has none of a kind. A cut-over moves no events (HAZARDS R10, S3).
+_LEFT_OUT = "a swap to this backup would leave them out, a repair keeps them"
+_WITHOUT = {"events": "a cut-over leaves them as they are"}
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -125,7 +129,7 @@ def server_notes(manifest: Manifest, expect: Expectation) -> Iterator[str]:
         yield f"it lacks {counted(len(lacking), 'table')} that the live database has: {', '.join(lacking[:_NAMES_SHOWN])}{more}"
     for kind, count in sorted(expect.objects.items()):
         if count and kind in manifest.schema_objects and not manifest.schema_objects[kind]:
-            yield f"it holds no {kind}; the live database has {count}, and these are kept as they are there"
+            yield f"it holds no {kind}, and the live database has {count}: {_WITHOUT.get(kind, _LEFT_OUT)}"
 
 
 def _version_notes(manifest: Manifest, expect: Expectation) -> Iterator[str]:

@@ -47,6 +47,9 @@ class DatabaseFacts:
         default_factory=dict
     )  # parent → tables whose rows go with it
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)  # columns of the primary key by table
+    objects: dict[str, int] = field(
+        default_factory=dict
+    )  # how many triggers, views, routines, events; where known
 
 
 @dataclass(frozen=True, kw_only=True)

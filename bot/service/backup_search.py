@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from bot.dumps.rank import rank
 from bot.laravel.facts import AppFacts
 from bot.laravel.rollback import last_migration
+from bot.model.database import DatabaseFacts
 from bot.model.errors import BackoutError, FailedError, UnknownOutcomeError
 from bot.model.message import Message, Progress, Tone
 from bot.model.step import Step
@@ -42,8 +43,35 @@ def bad_migration_of(facts: AppFacts) -> str:
     return last.migration
 
 
-async def search(work: SiteWork, facts: AppFacts, bad_migration: str, tables: Sequence[str]) -> Found:
-    """Find the backups of a site and judge each one on the host; reads only. `tables` are those of the live database."""
+@dataclass(frozen=True, kw_only=True)
+class LiveShape:
+    """What is known of the live database when a backup is judged; None or empty: not known, so not compared.
+
+    `version` is the server's own, `objects` how many triggers, views, routines and events it has.
+    """
+
+    tables: tuple[str, ...] | None = None
+    version: str | None = None
+    objects: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, live: DatabaseFacts) -> LiveShape:
+        """Return the shape that was just read."""
+        return cls(tables=tuple(sorted(live.rows)), version=live.version, objects=live.objects)
+
+    @classmethod
+    def of_assessment(cls, known: Mapping[str, Any]) -> LiveShape:
+        """Return the shape that the incident's assessment remembers; nothing known where there was none yet."""
+        rows = known.get("rows")
+        return cls(
+            tables=tuple(sorted(rows)) if rows else None,
+            version=known.get("engine_version"),
+            objects=known.get("objects") or {},
+        )
+
+
+async def search(work: SiteWork, facts: AppFacts, bad_migration: str, live: LiveShape) -> Found:
+    """Find the backups of a site and judge each one on the host; reads only."""
     settings = work.settings
     found = await work.ask(
         Work(
@@ -64,7 +92,7 @@ async def search(work: SiteWork, facts: AppFacts, bad_migration: str, tables: Se
     for number, file in enumerate(files, start=1):
         await work.show(_looking(number, len(files)))
         try:
-            answers.append({**await _judge(work, facts, bad_migration, file["path"], tables), "file": file})
+            answers.append({**await _judge(work, facts, bad_migration, file["path"], live), "file": file})
         except UnknownOutcomeError:
             raise
         except FailedError as error:
@@ -77,10 +105,12 @@ async def search(work: SiteWork, facts: AppFacts, bad_migration: str, tables: Se
     )
 
 
-async def inspect(work: SiteWork, facts: AppFacts, bad_migration: str, path: str) -> dict[str, Any]:
+async def inspect(
+    work: SiteWork, facts: AppFacts, bad_migration: str, path: str, live: LiveShape
+) -> dict[str, Any]:
     """Judge one backup on the host and return its line; a file that cannot be judged gets a line that says so."""
     try:
-        return {**_line(await _judge(work, facts, bad_migration, path), {}), "recommended": False}
+        return {**_line(await _judge(work, facts, bad_migration, path, live), {}), "recommended": False}
     except UnknownOutcomeError:
         raise
     except FailedError as error:
@@ -88,7 +118,7 @@ async def inspect(work: SiteWork, facts: AppFacts, bad_migration: str, path: str
 
 
 async def _judge(
-    work: SiteWork, facts: AppFacts, bad_migration: str, path: str, tables: Sequence[str] = ()
+    work: SiteWork, facts: AppFacts, bad_migration: str, path: str, live: LiveShape
 ) -> dict[str, Any]:
     question: Work[dict[str, Any]] = Work(
         verb="inspect",
@@ -97,9 +127,11 @@ async def _judge(
             "before": bad_migration,
             "expect": {
                 "engine": facts.database.driver,
-                "tables": list(tables),
+                "tables": None if live.tables is None else list(live.tables),
                 "database": facts.database.database,
                 "migrations": [row.migration for row in facts.migration_rows or ()],
+                "version": live.version,
+                "objects": dict(live.objects),
             },
         },
         describe=f"inspect {path} (structure and counts, no rows)",
@@ -134,7 +166,7 @@ def _line(answer: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
         "path": manifest["path"],
         "word": verdict["word"],
         "reasons": reasons,
-        "notes": [h["message"] for h in answer.get("hazards", ())],
+        "notes": list(verdict.get("notes") or ()),
         "size_bytes": manifest["size_bytes"],
         "mtime": manifest["mtime"],
         "completed": manifest["completed"],

@@ -31,6 +31,7 @@ def test_the_bot_reads_the_facts_as_it_does_those_of_sqlite(shop: Shop) -> None:
     assert facts.migrations == (("2026_01_01_000000_users", 1), ("2026_01_02_000000_orders", 2))
     assert facts.cascading_children == {"users": ("orders",)}
     assert facts.identity.endswith(f":{shop.name}")
+    assert set(facts.objects) == {"triggers", "views", "routines"}
     assert (facts.owner, facts.encoding, facts.size_bytes > 0, facts.free_bytes > 0) == (
         shop.login.username,
         "UTF8",

@@ -78,6 +78,7 @@ def facts(server: PostgresqlServer, database: str, request: Request) -> Answer:
             "indexes": list(found.indexes),
             "triggers": list(found.triggers),
             "views": list(found.views),
+            "routines": list(found.routines),
             "virtual_tables": [],
             "migrations": read_migrations(session, shape, request),
             "schema_hash": found.hash,

@@ -17,7 +17,7 @@ from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
 from bot.runbook.wording import backup_table, bytes_words, loss_sentence, loss_table
-from bot.service.backup_search import Found, bad_migration_of, deploy_script_facts, search
+from bot.service.backup_search import Found, LiveShape, bad_migration_of, deploy_script_facts, search
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
@@ -42,7 +42,7 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             )
         ).stdout
     )
-    found = await search(work, facts, bad, sorted(live.rows))
+    found = await search(work, facts, bad, LiveShape.of(live))
     backup = next((b for b in found.backups if b["recommended"]), None)
     data: dict[str, Any] = {
         "host": host.address,
@@ -56,6 +56,7 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "database_identity": live.identity,
         "size_bytes": live.size_bytes,
         "rows": live.rows,
+        "objects": live.objects,
         "bad_migration": bad,
         "findings": await review_of(work, facts, live, bad),
         "migrated_at": deployed_at.isoformat() if deployed_at else None,

@@ -9,7 +9,7 @@ from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
 from bot.model.step import Step
 from bot.runbook.wording import backup_table, bytes_words
-from bot.service.backup_search import bad_migration_of, inspect, search
+from bot.service.backup_search import LiveShape, bad_migration_of, inspect, search
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
 from bot.service.operations.assess import listed
@@ -26,7 +26,7 @@ async def list_backups(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     known = (await work.incident()).assessment or {}
     live = await work.ask(work.database(facts).facts(facts.database.database))
     bad = known.get("bad_migration") or bad_migration_of(facts)
-    found = await search(work, facts, bad, sorted(live.rows))
+    found = await search(work, facts, bad, LiveShape.of(live))
     await work.tell("listed", listed(found))
     return {"count": len(found.backups)}
 
@@ -37,7 +37,9 @@ async def inspect_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     facts = await work.app_facts()
     known = (await work.incident()).assessment or {}
     bad = known.get("bad_migration") or bad_migration_of(facts)
-    line = await inspect(work, facts, bad, await _full_path(work, str(ctx.args["path"])))
+    line = await inspect(
+        work, facts, bad, await _full_path(work, str(ctx.args["path"])), LiveShape.of_assessment(known)
+    )
     if ctx.args.get("load") and line["word"] == "COULD NOT VERIFY" and line["sha256"]:
         line = await _verify_by_load(work, line, bad)
     line["recommended"] = False

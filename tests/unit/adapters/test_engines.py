@@ -161,6 +161,12 @@ def test_a_servers_facts_are_read_as_a_files_are() -> None:
     assert isinstance(facts, DatabaseFacts)
 
 
+def test_what_a_database_has_beside_its_tables_is_counted_where_it_is_told() -> None:
+    """Triggers, views, routines and events come as counts; a kind that an engine does not tell is left out."""
+    facts = read_facts(facts_answer(triggers=["a", "b"], views=[], routines=["f"], indexes=["i"]))
+    assert facts.objects == {"triggers": 2, "views": 0, "routines": 1}
+
+
 def test_sessions_are_told_apart_from_processes() -> None:
     """A session has the server's number where it is told beside the pid, else the pid itself; a process has none."""
     told = [

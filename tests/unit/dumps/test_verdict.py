@@ -177,9 +177,29 @@ def test_what_the_live_server_lacks_is_noted() -> None:
 
     assert found.word is Word.VERIFIED
     assert "newer than the live server" in found.notes[0]
-    assert "no routines; the live database has 2" in found.notes[1]
+    assert found.notes[1] == (
+        "it holds no routines, and the live database has 2: a swap to this backup would leave them out, a repair keeps them"
+    )
     assert "do not know all" in verdict(backup(server_version="8.0.36"), site=live).notes[0]
     assert verdict(backup(server_version="10.11.2-MariaDB"), site=live).notes == []
+
+
+def test_events_that_a_backup_lacks_stay_as_they_are() -> None:
+    """A cut-over moves no events, and the note says so; a kind that the backup's format does not tell is not noted."""
+    live = replace(SITE, objects={"events": 1, "routines": 2})
+
+    found = verdict(backup(schema_objects={"events": 0}), site=live)
+
+    assert found.notes == [
+        "it holds no events, and the live database has 1: a cut-over leaves them as they are"
+    ]
+
+
+def test_where_lives_tables_are_not_known_no_backup_is_another_sites() -> None:
+    """A single file that is inspected before an assessment is judged without live's tables, not refused for them."""
+    unknown = Expectation.from_request({"engine": "mysql", "tables": None, "version": None, "objects": {}})
+
+    assert verdict(backup(), site=replace(SITE, tables=unknown.tables)).word is Word.VERIFIED
 
 
 def test_a_newer_pg_dump_is_noted_by_its_first_number() -> None:
