@@ -33,6 +33,7 @@ _SPACE = re.compile(rb"\s*")
 # stands there in hexadecimal values, and in NEXT VALUE FOR, the one call that needs no brackets.
 _KEPT = b"'();\n\"`#\\*xX"
 _DROPPED = bytes(code for code in range(256) if code not in _KEPT)
+_ESCAPED_MARK = re.compile(rb"\\[\\']")
 # One whole row list at the very end of a statement.
 _LAST_ROW = re.compile(rb"\([^'()]*(?:'[^'\\]*(?:\\.[^'\\]*)*'[^'()]*)*\);", re.DOTALL)
 _NEXT_VALUE = re.compile(rb"next\s+value", re.IGNORECASE)
@@ -40,6 +41,11 @@ _WORDS_OF_VALUES = {b"NULL", b"TRUE", b"FALSE", b"DEFAULT", b"X", b"B", b"N"}
 
 # Single-row statements are joined up to this size: what mysqldump itself writes at once.
 _JOINED_BYTES = 1 << 20
+_BETWEEN_ROWS = (b"),(", b"),\n(")
+# So many `;` in a row that do not end a line mean that values are full of them.
+_LONE_ENDS = 64
+# Rows are shorter than that as a rule; the last one is looked for in a longer and longer end.
+_END_BYTES = 1 << 14
 # A head with a long column list must lie in the buffer as a whole before it is looked at.
 _AHEAD_BYTES = 1 << 16
 
@@ -154,14 +160,14 @@ class Splitter:
         if not found:
             return None
         raw, start = found.group(), len(found.group())
-        end = self._data.find(b";\n", found.end())
+        end = self._line_end(found.end())
         while end < 0:
             searched = len(self._data) - self._place
             if searched > self._limit:
                 raise _too_long(self._limit)
             if not self._more(1 << 20):
                 return None
-            end = self._data.find(b";\n", max(searched - 1, start))
+            end = self._line_end(max(searched - 1, start))
         first = self._place + start
         last, count = self._joined(first, end, raw)
         body = self._data[first : last + 1]
@@ -175,6 +181,18 @@ class Splitter:
         self._place = last + 2
         return self._checked(Rows(unquoted(found.group("table")), _head(found), body))
 
+    def _line_end(self, start: int) -> int:
+        """Return the place of the next `;` that ends its line, -1 where there is none yet.
+
+        One sign is looked for ten times as fast as two; most values hold few of them.
+        """
+        place = self._data.find(b";", start)
+        for _ in range(_LONE_ENDS):
+            if place < 0 or self._data.startswith(b"\n", place + 1):
+                return place
+            place = self._data.find(b";", place + 1)
+        return self._data.find(b";\n", place) if place >= 0 else -1
+
     def _joined(self, first: int, end: int, raw: bytes) -> "tuple[int, int]":
         """Return the end of the last of the small statements with the same head, and how many they are."""
         count = 1
@@ -182,7 +200,7 @@ class Splitter:
             self._alone -= 1
             return end, count
         while end - first < _JOINED_BYTES and self._data.startswith(raw, end + 2):
-            following = self._data.find(b";\n", end + 2 + len(raw))
+            following = self._line_end(end + 2 + len(raw))
             if following < 0 or following - first > min(_JOINED_BYTES, self._limit // 2):
                 break
             end, count = following, count + 1
@@ -241,7 +259,7 @@ def flat(body: bytes, again: bytes, count: int) -> bool:
     """Return whether `body` is `count` statements (the heads of all but the first are `again`) of plain rows only."""
     bare = body.replace(again, b";\n") if count > 1 else body
     if b"\\" in bare:
-        bare = bare.replace(b"\\\\", b"").replace(b"\\'", b"")
+        bare = _ESCAPED_MARK.sub(b"", bare)
     if b"--" in bare and b"--" in b" ".join(bare.split(b"'")[::2]):
         return False
     kept = bare.translate(None, _DROPPED).replace(b"''", b"")
@@ -265,13 +283,24 @@ def _ends_with_row(body: bytes) -> bool:
     """
     stop = len(body)
     for _ in range(8):
-        before = max(body.rfind(b"),(", 0, stop), body.rfind(b"),\n(", 0, stop))
+        before = _last_start(body, stop)
         if _LAST_ROW.fullmatch(body, body.find(b"(", before + 1)):
             return True
         if before < 0:
             return False
         stop = before
     return False
+
+
+def _last_start(body: bytes, stop: int) -> int:
+    """Return the last place before `stop` that looks like one between two rows, -1 where there is none."""
+    span = _END_BYTES
+    while True:
+        begin = max(0, stop - span)
+        place = max(body.rfind(mark, begin, stop) for mark in _BETWEEN_ROWS)
+        if place >= 0 or begin == 0:
+            return place
+        span *= 8
 
 
 def only_values(text: bytes) -> bool:
