@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -25,10 +24,8 @@ from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.client import Connector
 from adapters.host_reader.mysql.ddl import unknown_collation
 from adapters.host_reader.mysql.names import quoted
+from adapters.host_reader.pipes import widen
 
-# A bigger pipe wakes both sides less often. *Source*: fcntl(2), F_SETPIPE_SZ; Python 3.10 has it by name.
-_SET_PIPE_SIZE = 1031
-_PIPE_BYTES = 1 << 20
 # Statements that wait for one client; with the pipes this bounds the memory.
 _WAITING_BYTES = 4 << 20
 # One commit for so many bytes: each is a write to the disk, a longer one makes a long rollback.
@@ -113,8 +110,7 @@ class Client:
         if self._process.stdin is None or self._process.stdout is None:
             raise Refusal("unreadable", "The client program could not be started. Nothing was changed.")
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
-        with contextlib.suppress(OSError, PermissionError):
-            fcntl.fcntl(self._in, _SET_PIPE_SIZE, _PIPE_BYTES)
+        widen(self._in)
         self._answer = b""
         try:
             self.connection_id = self._open(database, settings)

@@ -15,7 +15,8 @@ from adapters.host_reader.postgresql.server import PostgresqlServer
 from adapters.host_reader.postgresql.tools import failed, kept_errors, run_tool
 from adapters.host_reader.sqlite_request import Request
 
-_JOBS = 2
+# One more than the two connections of a small server: a job that unpacks rows lets another's indexes be built.
+_JOBS = 3
 # pg_restore from 17 on sets transaction_timeout, which servers before 17 refuse.
 _TIMEOUT_SINCE = 17
 _ENTRY = re.compile(r"\d+; \d+ \d+ (.*)")

@@ -8,6 +8,7 @@ import subprocess
 from typing import Dict, Iterable, List
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.pipes import widen
 from adapters.host_reader.postgresql.names import literal, quoted
 from adapters.host_reader.postgresql.place import Side
 from adapters.host_reader.postgresql.plain_filter import PlainFilter
@@ -97,6 +98,7 @@ def _feed(
     stdin = psql.stdin
     if stdin is None:
         return
+    widen(stdin.fileno())
     key = secrets.token_hex(16).encode("ascii")
     try:
         if restrict:
