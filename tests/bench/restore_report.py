@@ -84,22 +84,29 @@ def machine() -> str:
     )
 
 
-def document(measured: list[Measured], command: str, programs: str) -> str:
+def tell(line: str) -> None:
+    """Print a line at once, with the time: a run takes minutes."""
+    print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
+
+
+def document(measured: list[Measured], command: str, programs: str, settings: list[str]) -> str:
     """Return the text of RESULTS.md."""
     day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"""# Restore: what was measured
 
 `{command}`, {day}. Both sides of a row in the same run, one after the other; every run is shown, the middle one counts.
 
-Machine: {machine()}. Servers and clients: {programs}. MariaDB runs with its defaults (buffer
-pool 128 MB, redo log 96 MB, one flush for each commit) and without a binary log, PostgreSQL with the settings of the
-tests' server.
+Machine: {machine()}. Servers and clients: {programs}.
+
+Settings of the servers, the same for both sides of a row; all others are the program's own:
+{"; ".join(settings)}. Before each side all that the server had still to write is written.
 
 {table(measured)}
 
 How to run it again: `python -m tests.bench.restore` (1 GB and 5,000,000 rows on MariaDB, 700 MB on PostgreSQL; some 15 GB
-of disk below `--folder` and the better part of an hour); `--rows 500000` for a try, `--only mariadb` or `postgresql` or
-`manifest` for a part, `--keep` to keep the data.
+of disk below `--folder` and half an hour); `--rows 500000` for a try, `--only mariadb` or `postgresql` or `manifest` for a
+part, `--pool-mb 128` for MariaDB's own buffer pool (the plain way then takes several times as long), `--keep` to keep the
+data.
 
 The plain ways: `mariadb bench < dump.sql`; `psql -X -q -1 -v ON_ERROR_STOP=1 -f dump.sql`; one `UPDATE … JOIN`;
 `cat dump.sql | python3 -c '…'` that counts lines.

@@ -145,11 +145,12 @@ def start_postgres(
     template: Path | None = None,
     port: int = 0,
     logged: bool = True,
+    small: bool = True,
 ) -> PostgresServer:
     """Start a server on `<folder>/data`, made here or copied from that of a stopped server, and return it.
 
-    `programs` is the folder of its programs, Debian's where None; `logged` keeps every statement in the log. *Changes*:
-    the folder. *Raises* RuntimeError with the end of its own log when it is not ready in time.
+    `programs` is the folder of its programs, Debian's where None; `logged` keeps every statement in the log; without
+    `small` it has the settings of a server that nobody has tuned. *Changes*: the folder. *Raises* RuntimeError with the end of its own log when it is not ready in time.
     """
     programs = programs or postgres_bin()
     if not (folder / "data").exists():
@@ -163,7 +164,12 @@ def start_postgres(
     (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
     socket, log, at = socket_folder(), folder / "postgres.out", port or free_port()
     said = {"log_statement": "all" if logged else "none"}
-    settings = {**_SETTINGS, **said, "port": str(at), "unix_socket_directories": str(socket)}
+    settings = {
+        **(_SETTINGS if small else _UNTUNED),
+        **said,
+        "port": str(at),
+        "unix_socket_directories": str(socket),
+    }
     words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     process = launch("postgres", [str(programs / "postgres"), "-D", str(folder / "data"), *words], folder)
     version = _wait(_superuser(programs, socket, at), process, log)
@@ -191,6 +197,8 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
+
+_UNTUNED = {"listen_addresses": "127.0.0.1", "log_timezone": "UTC", "timezone": "UTC"}
 
 
 def _superuser(programs: Path, socket: Path, port: int) -> Login:
