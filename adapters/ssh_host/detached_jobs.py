@@ -69,7 +69,7 @@ class DetachedJobs:
         """Start the job or attach to the one of this key; see `Host.start_job`. `also` are programs it needs there."""
         text = job_text(command).encode()
         stdin = input_bytes(command.stdin)
-        sizes = [str(len(text)), str(len(stdin)), self._is_nice(root)]
+        sizes = [str(len(text)), str(len(stdin)), self._gives_way(root)]
         answer = await self._start(root, key, sizes, text + stdin, also)
         if answer.holder is not None:
             raise HostBusyError(
@@ -88,7 +88,7 @@ class DetachedJobs:
             )
         return _status_of(answer)
 
-    def _is_nice(self, root: str) -> str:
+    def _gives_way(self, root: str) -> str:
         return "yes" if self._low_priority and root.endswith(f"/{SCRATCH_ROOT}") else "no"
 
     async def _start(
@@ -96,7 +96,8 @@ class DetachedJobs:
     ) -> JobAnswer:
         """Return the answer to a start; the call stays on the host until the job's end, where there is room for that."""
         if self._waiters.locked():
-            return await self._ask(root, "run", key, sizes, stdin, also)
+            told = await self._told(root, "run", key, sizes, stdin, also)
+            return told.last or JobAnswer()
 
         async def stay(listener: Listener) -> Told:
             words = [*sizes, str(_WAIT_THERE_S)]
@@ -109,12 +110,12 @@ class DetachedJobs:
         await self._waiters.acquire()
         call = StayingCall(key, stay)
         call.when_over(self._waiters.release)
-        told = await call.first_told()
-        if told.status is not None and not told.status.attached:
+        answer = await call.first_told()
+        if answer.status is not None and not answer.status.attached:
             self._starts[root, key] = call
             if len(self._starts) > _STARTS_KEPT:
                 del self._starts[next(iter(self._starts))]
-        return told
+        return answer
 
     async def close(self) -> None:
         """Give up the calls that wait for the ends of jobs; the jobs run on."""
@@ -188,18 +189,6 @@ class DetachedJobs:
                 f"{self._link.place} refused {verb!r} for job {key} in {root}: {told.last.refusal}. Nothing was changed."
             )
         return _end_of(told)
-
-    async def _ask(
-        self,
-        root: str,
-        verb: str,
-        key: str,
-        arguments: list[str],
-        stdin: bytes,
-        also: Sequence[ShippedProgram] = (),
-    ) -> JobAnswer:
-        told = await self._told(root, verb, key, arguments, stdin, also)
-        return told.last or JobAnswer()
 
     async def _told(
         self,
