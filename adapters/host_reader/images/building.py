@@ -12,8 +12,6 @@ from adapters.host_reader.sqlite_open import quoted
 # After so many rows progress is told and the free space looked at.
 _ROWS_BETWEEN = 5_000
 _TYPES = {"integer": "INTEGER", "binary": "BLOB", "text": "TEXT"}
-# MySQL compares text without case as a rule; a unique index of its own finds such equals.
-_WITHOUT_CASE = ("mysql", "mariadb")
 
 Told = Callable[[int], None]
 
@@ -169,8 +167,10 @@ def _insert_bytes(connection: sqlite3.Connection, insert: str, row: Row) -> None
     connection.execute(f"{insert[: insert.rindex('(')]}({marks})", values)
 
 
-def create_indexes(connection: sqlite3.Connection, schema: ServerSchema, engine: str) -> List[str]:
+def create_indexes(connection: sqlite3.Connection, schema: ServerSchema) -> List[str]:
     """Make the unique indexes, after the rows are in; return those that SQLite cannot have, by table and columns.
+
+    Where the server takes texts that differ by case for equal, an index without case finds such equals.
 
     *Changes*: the new file.
     """
@@ -181,10 +181,10 @@ def create_indexes(connection: sqlite3.Connection, schema: ServerSchema, engine:
     }
     left_out = []
     for table in schema.tables.values():
-        texts = {column.name for column in table.columns if column.kind == "text"}
+        texts = {column.name for column in table.columns if column.folds_case}
         for columns in table.uniques:
             is_parent = (table.name, frozenset(columns)) in referred
-            folded = texts if engine in _WITHOUT_CASE and not is_parent else set()
+            folded = texts if not is_parent else set()
             if not _create_unique(connection, table, columns, folded):
                 left_out.append(f"{table.name}({', '.join(columns)})")
     return left_out

@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
+from adapters.host_reader.answers import Refusal
 from adapters.host_reader.images.fills import Fill, plan_fills
 from adapters.host_reader.images.keyless import keyless_changes, keyless_counts
 from adapters.host_reader.server.port import Row, ServerSchema, ServerTable
@@ -82,6 +83,8 @@ class Delta:
         self._chunk_rows = chunk_rows
         self._fillable = fillable
         self._tables = parents_first(schema)
+        for table in self._tables:
+            _refuse_equal_keys(connection, table)
         self._fills: Dict[str, Fill] = {}
         self.differences = {table.name: self._difference(table) for table in self._tables}
         # Worked out before anything is changed: what cannot be told apart is refused here.
@@ -199,6 +202,22 @@ class Delta:
                 lot, size = [], 0
         if lot:
             yield Change(kind, table, tuple(columns), tuple(lot))
+
+
+def _refuse_equal_keys(connection: sqlite3.Connection, table: ServerTable) -> None:
+    """Do nothing where no two keys that shall be there are one key to the server. *Raises* Refusal (ambiguous)."""
+    folded = {column.name for column in table.columns if column.folds_case and column.name in table.key}
+    if not folded:
+        return
+    by = ", ".join(f"lower({quoted(name)})" if name in folded else quoted(name) for name in table.key)
+    equals = f"SELECT 1 FROM {at('wanted', table.name)} GROUP BY {by} HAVING count(*) > 1"
+    if connection.execute(f"SELECT EXISTS ({equals})").fetchone()[0]:
+        raise Refusal(
+            "ambiguous",
+            f"Keys of table {table.name!r} in the backup and in live differ only by case, and the server takes them for the"
+            " same row: which of the two it is to be cannot be told. Nothing was changed; choose a swap, or leave the"
+            " table's rows as they are.",
+        )
 
 
 def _absent(one: str, other: str, table: ServerTable) -> str:

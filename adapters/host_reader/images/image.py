@@ -103,7 +103,7 @@ def _build(server: Server, place: str, found: Fingerprint, part: str) -> Dict[st
             connection.execute("BEGIN")
             keys_left_out = create_tables(connection, schema)
             _load(server, place, schema, found, connection, part)
-            indexes_left_out = create_indexes(connection, schema, server.engine)
+            indexes_left_out = create_indexes(connection, schema)
             _write_counters(connection, _counters(server, place, schema))
             connection.execute("COMMIT")
         finally:

@@ -8,10 +8,11 @@ from adapters.host_reader.server.port import Server, ServerTable
 
 # MySQL tells the next number. Source: MySQL 8.0 and MariaDB 10.11 manuals, INFORMATION_SCHEMA TABLES.
 _MYSQL_NUMBER = (
-    "SELECT AUTO_INCREMENT - 1 FROM information_schema.TABLES"
-    " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {table}"
+    "SELECT AUTO_INCREMENT - 1 FROM information_schema.TABLES WHERE {here} AND TABLE_NAME = {table}"
 )
-_MYSQL_SIZE = "SELECT SUM(DATA_LENGTH) + SUM(INDEX_LENGTH) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"
+# The information schema compares names without case; two databases may differ in nothing else.
+_HERE = "TABLE_SCHEMA = DATABASE() AND CAST(TABLE_SCHEMA AS BINARY) = CAST(DATABASE() AS BINARY)"
+_MYSQL_SIZE = f"SELECT SUM(DATA_LENGTH) + SUM(INDEX_LENGTH) FROM information_schema.TABLES WHERE {_HERE}"
 # PostgreSQL tells the last number, NULL where none was given yet; the sequence belongs to the column or is its default.
 # A table outside the application's schema is named `schema.table`. Source: PostgreSQL 15 manual, 53.18 and 54.20.
 _PGSQL_NUMBER = """
@@ -39,7 +40,7 @@ def last_number(server: Server, database: str, table: ServerTable) -> int:
     if table.numbered is None:
         return 0
     select = _NUMBERS[server.engine].format(
-        table=_literal(server, table.name), column=_literal(server, table.numbered)
+        here=_HERE, table=_literal(server, table.name), column=_literal(server, table.numbered)
     )
     return max(0, server.number(database, select))
 

@@ -28,10 +28,13 @@ _READ_BYTES = 1 << 20
 CLIENTS = ("mariadb", "mysql")
 DUMPERS = ("mariadb-dump", "mysqldump")
 
-# What a session is set to. Zero dates and days that no calendar has are taken as they stand in a backup; a value that
-# does not fit is an error and not cut. Writers that read slowly (an image is built) are not cut off.
+# Zero dates and days that no calendar has are taken as they stand in a backup; a value that does not fit is an error and
+# not cut.
+NOT_STRICT_MODE = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION"
+STRICT_MODE = f"STRICT_ALL_TABLES,{NOT_STRICT_MODE}"
+# What a session is set to. Writers that read slowly (an image is built) are not cut off.
 _SETTINGS = (
-    "sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'",
+    f"sql_mode = '{STRICT_MODE}'",
     "time_zone = '+00:00'",
     "lock_wait_timeout = 5",
     "innodb_lock_wait_timeout = 5",
@@ -222,6 +225,8 @@ class Connector:
             "--unbuffered",
             "--comments",
             "--skip-reconnect",
+            # Else a line end of another system inside a definition becomes our own, and \\! in one would be a command.
+            "--binary-mode",
         )
         return self.argv(self.programs.client, *shown)
 

@@ -14,6 +14,14 @@ from adapters.host_reader.mysql.client import Session
 from adapters.host_reader.mysql.definitions import in_order_of_making, make_definition
 from adapters.host_reader.mysql.dumping import dump_proven
 from adapters.host_reader.mysql.facts import read_migrations
+from adapters.host_reader.mysql.fitness import (
+    definer_words,
+    foreign_definers,
+    refuse_foreign_definers,
+    refuse_history,
+    refuse_rows_elsewhere,
+    refuse_writing_elsewhere,
+)
 from adapters.host_reader.mysql.load import load_dump
 from adapters.host_reader.mysql.names import quoted
 from adapters.host_reader.mysql.orphans import violation_counts
@@ -88,9 +96,18 @@ def make_database(server: MysqlServer, request: Request, build: Callable[[str], 
         raise
     server.lending.made(place)
     answer.update(target=place, sha256=answer["fingerprint"], attached=False)
-    answer.update(database=server.physical(place), way=server.lending.way(place, live))
+    answer.update(database=server.physical(place), way=_way(server, place, live))
     write_note(note_at, {"request": digest, "place": place, "answer": answer})
     return answer
+
+
+def _way(server: MysqlServer, place: str, live: str) -> str:
+    """Return in words where a scratch lies, and what would stand in the way of a cut-over to it, for the plan."""
+    told = [server.lending.way(place, live)]
+    if server.exists(live):
+        found = foreign_definers(server.asking(), server.structure(live).definitions)
+        told += [f"The cut-over would be refused. {definer_words(server.asking(), found)}"] if found else []
+    return " ".join(each for each in told if each)
 
 
 def _made_before(server: MysqlServer, target: str, answer: Answer) -> Answer:
@@ -112,6 +129,9 @@ def _answer(server: MysqlServer, target: str, found: Fingerprint) -> Answer:
 
 def _from_file(server: MysqlServer, path: str, target: str) -> Answer:
     note = verified_note(path, server.engine)
+    if server.exists(note.database):
+        # A load leaves other users' names out, and what was loaded would not be what was backed up.
+        refuse_foreign_definers(server.asking(), server.structure(note.database).definitions)
     if _dump_is_inexact(server, note.database) and server.fingerprint(note.database).hash == note.fingerprint:
         # The database is still what was backed up; its own values are more exact than their text in a dump.
         return _from_database(server, note.database, target)
@@ -133,8 +153,15 @@ def _from_database(server: MysqlServer, source: str, target: str) -> Answer:
     """Copy a database inside the server: no file, no row through the client."""
     structure = server.structure(source)
     refuse_hidden(structure.definitions)
-    for name in {source, server.credentials.database or source}:
+    own = {source, server.credentials.database or source}
+    for name in own:
         refuse_self_named(structure.definitions, name)
+    looking = server.session(source)
+    refuse_history(looking)
+    refuse_rows_elsewhere(looking)
+    refuse_writing_elsewhere(looking, structure.definitions, sorted(own))
+    refuse_foreign_definers(looking, structure.definitions)
+    looking.end()
     if structure.sequences:
         raise Refusal(
             "refused",
@@ -150,7 +177,7 @@ def _from_database(server: MysqlServer, source: str, target: str) -> Answer:
 
 
 def _copy_inside(server: MysqlServer, source: str, target: str, structure: Structure) -> None:
-    session = server.session(target, ("foreign_key_checks = 0", "unique_checks = 0"))
+    session = server.session(target, (*server.unchecked, "unique_checks = 0"))
     session.run("SET SESSION TRANSACTION ISOLATION LEVEL " + _isolation(session), f"copying {source}")
     for name, sql in structure.creates.items():
         session.run(sql, f"making {target}.{name}")
@@ -217,8 +244,9 @@ def _loaded(server: MysqlServer, request: Request, target: str) -> Answer:
     )
     structure = server.structure(target)
     refuse_self_named(structure.definitions, like)
-    found = server.fingerprint(target)
     session = server.session(target)
+    refuse_writing_elsewhere(session, structure.definitions, [like])
+    found = server.fingerprint(target)
     violations = violation_counts(session, server.physical(target), structure.schema)
     migrations = read_migrations(session, structure, str(request.get("migrations_table") or "migrations"))
     session.end()

@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.copy import copy_place
 from adapters.host_reader.mysql.fingerprint import content_of, fingerprint_with
+from adapters.host_reader.mysql.fitness import refuse_foreign_definers
 from adapters.host_reader.mysql.lent import parts_of, place_in, stored_names
 from adapters.host_reader.mysql.lodging import key_names
 from adapters.host_reader.mysql.moving import carry_out, settle_what_was_begun
@@ -25,10 +26,6 @@ from adapters.host_reader.mysql.swaps import INTENDED, Swap, Swaps, new_aside_na
 from adapters.host_reader.server.notes import OWN_PREFIX, is_file, refuse_foreign, verified_note
 from adapters.host_reader.sqlite_request import Answer, Request, text
 
-_DEFINER = re.compile(r"\bDEFINER\s*=\s*`((?:[^`]|``)*)`@`((?:[^`]|``)*)`", re.IGNORECASE)
-_ANY_DEFINER = re.compile(
-    r"\b(?:ALL PRIVILEGES|SUPER|SET USER|SET_USER_ID|SET_ANY_DEFINER)\b.* ON \*\.\* TO "
-)
 _CRASH_SAFE = {"mariadb": (10, 6), "mysql": (8, 0)}
 
 
@@ -131,7 +128,7 @@ def _intended(server: MysqlServer, source: str, definitions: Sequence[Definition
         live = server.structure(target, session)
         content = content_of(session, target, live)[1]
     refuse_hidden([*live.definitions, *definitions])
-    _refuse_foreign_definers(server, live.definitions)
+    refuse_foreign_definers(server.asking(), live.definitions)
     new = server.structure(source)
     _raise_counters(server, target, source, live, new, request)
     token, lent = secrets.token_hex(4), parts_of(source)[1]
@@ -151,24 +148,6 @@ def _intended(server: MysqlServer, source: str, definitions: Sequence[Definition
         source_keys={} if lent is None else key_names(new, token + "s"),
         aside_names={} if lent is None else stored_names(live.movable, token),
     )
-
-
-def _refuse_foreign_definers(server: MysqlServer, definitions: Sequence[Definition]) -> None:
-    """Do nothing where all of live's triggers, views and routines could be made again as they are, for an undo."""
-    asking = server.asking()
-    if any(
-        _ANY_DEFINER.search(str(row[0])) for row in asking.rows("SHOW GRANTS", "reading the user's rights")
-    ):
-        return
-    user, _, host = str(asking.one("SELECT CURRENT_USER()", "asking for the user")).rpartition("@")
-    for each in definitions:
-        found = _DEFINER.search(each.sql)
-        if found and (found[1].replace("``", "`"), found[2].replace("``", "`")) != (user, host):
-            raise Refusal(
-                "refused",
-                f"The {each.kind.lower()} {each.name!r} belongs to {found[1]}@{found[2]}; the application's user could"
-                " not make it again. Nothing was changed; call the DBA.",
-            )
 
 
 def _raise_counters(

@@ -11,7 +11,7 @@ from adapters.host_reader.mysql.names import quoted
 from bot.dumps.tokens import MYSQL, tokens, unquoted
 
 # Storage engines whose rows lie in this server. Others (FEDERATED, CONNECT, SPIDER) may write somewhere else.
-_OWN_ENGINES = {
+OWN_ENGINES = {
     "INNODB",
     "MYISAM",
     "ARIA",
@@ -169,7 +169,7 @@ def _judge_options(options: List[Piece], name: str) -> Optional[str]:
             word in (b"DATA", b"INDEX") and following == b"DIRECTORY"
         ):
             raise _refused(name, f"has the option {word.decode()}, by which it reaches out of its database")
-    if engine is not None and engine not in _OWN_ENGINES:
+    if engine is not None and engine not in OWN_ENGINES:
         raise _refused(name, f"has the storage engine {engine[:40]}, whose rows may lie somewhere else")
     return engine
 

@@ -9,6 +9,7 @@ from typing import Dict, List
 
 from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.mysql.client import Programs, SqlRefusal, version_of
+from adapters.host_reader.mysql.fitness import refuse_history
 from adapters.host_reader.mysql.schema import Structure, refuse_hidden
 from adapters.host_reader.mysql.server import MysqlServer
 from adapters.host_reader.opening import raw_blocks
@@ -60,6 +61,9 @@ def dump_proven(server: MysqlServer, database: str, request: Request, part: str)
         raise Refusal("not_found", "This host has neither mariadb-dump nor mysqldump. Nothing was changed.")
     structure = server.structure(database)
     refuse_hidden(structure.definitions)
+    looking = server.session(database)
+    refuse_history(looking)
+    looking.end()
     size = _expected_bytes(server, database, structure)
     prove_space(str(Path(part).parent), size, number(request, "reserve_bytes", 0))
     before = server.fingerprint(database)

@@ -240,7 +240,7 @@ def _columns(session: Session, doing: str) -> _Columns:
             continue
         kind = kind_of(data_type)
         default = _mariadb_default(row[5], kind) if is_mariadb else _mysql_default(row[5], kind, extra)
-        column = ServerColumn(name, full_type, kind, nullable == "NO", default)
+        column = ServerColumn(name, full_type, kind, nullable == "NO", default, "_ci" in str(row[8] or ""))
         found.stored.setdefault(table, []).append(column)
         if "on update" in extra.lower():
             found.touched[table] = (*found.touched.get(table, ()), name)

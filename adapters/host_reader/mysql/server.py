@@ -65,6 +65,11 @@ class MysqlServer:
         )
         return self.connector.session(database and self.physical(database), (*fresh, *settings))
 
+    @property
+    def unchecked(self) -> Sequence[str]:
+        """Return the settings under which rows are taken as they were, also where they do not meet a later CHECK."""
+        return ("foreign_key_checks = 0", *(("check_constraint_checks = 0",) if self.is_mariadb else ()))
+
     def physical(self, place: str) -> str:
         """Return the database of a place as the server names it. *Raises* Refusal (not_found) for one that had to go."""
         return self.lent.physical(place)
@@ -192,7 +197,7 @@ class MysqlServer:
         """
         refuse_foreign(database)
         still = scratch.StillTriggers(workspace_folder(self._request, "tmp"), database)
-        session = self.session(database, ("foreign_key_checks = 0",))
+        session = self.session(database, self.unchecked)
         still.take_away(session, self.structure(database).definitions)
         self._filling[database] = session
         try:
@@ -216,7 +221,7 @@ class MysqlServer:
         if session is None:
             return self.asking()
         if not session.alive:
-            session = self._filling[database] = self.session(database, ("foreign_key_checks = 0",))
+            session = self._filling[database] = self.session(database, self.unchecked)
         return session
 
     def _known(self, database: str) -> Structure:

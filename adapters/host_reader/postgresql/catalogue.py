@@ -192,7 +192,12 @@ def _read_columns(session: Session, names: Dict[int, str]) -> Dict[int, List[Ser
             value = int(value)
         columns.setdefault(oid, []).append(
             ServerColumn(
-                name, session.told(declared), kind, bool(notnull), None if kind == "binary" else value
+                name,
+                session.told(declared),
+                kind,
+                bool(notnull),
+                None if kind == "binary" else value,
+                base.rpartition(".")[2] == "citext",
             )
         )
     return columns

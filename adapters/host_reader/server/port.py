@@ -20,7 +20,8 @@ class ServerColumn:
 
     `type` is the engine's own name of its type; `kind` how its values are given: `integer` (int within 64 bits signed),
     `binary` (bytes), `text` (str; every other type in the engine's exact text form). `default` is the literal it gets
-    where nothing is given (int or str), None where there is none or it is computed.
+    where nothing is given (int or str), None where there is none or it is computed. `folds_case`: the server takes texts
+    that differ only by case for equal.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ServerColumn:
     kind: str
     notnull: bool
     default: Union[int, str, None]
+    folds_case: bool = False
 
 
 @dataclass(frozen=True)

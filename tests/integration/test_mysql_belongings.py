@@ -1,0 +1,181 @@
+"""MariaDB: what belongs to a database beside plain rows goes through a recovery unchanged, or is refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.host_reader.answers import Refusal
+from tests.integration.mysql_scene import Scene, opened_scene
+from tests.servers.mariadb import MariadbServer
+
+BASE = """
+CREATE TABLE migrations (id int unsigned AUTO_INCREMENT PRIMARY KEY, migration varchar(255) NOT NULL, batch int NOT NULL);
+CREATE TABLE users (id bigint unsigned AUTO_INCREMENT PRIMARY KEY, name varchar(50));
+INSERT INTO migrations (migration, batch) VALUES ('2024_01_01_000000_create', 1);
+INSERT INTO users (name) VALUES ('one'), ('two');
+"""
+
+
+@pytest.fixture
+def shop(mariadb_server: MariadbServer, tmp_path: Path) -> Iterator[Scene]:
+    """Return a small database of the test's own."""
+    with opened_scene(mariadb_server, tmp_path, BASE) as made:
+        yield made
+
+
+def repaired(shop: Scene, baseline: str, **decisions: str) -> str:
+    """Repair a copy of live with what the backup has, by these decisions, and return the copy's name."""
+    safety = shop.safety(f"safety-{len(list(shop.workspace.glob('safety-*')))}.sql")
+    scratch = shop.scratch(safety)
+    given = {"decisions": decisions, "mappings": [], "runtime_tables": []}
+    shop.ask("repair", scratch=scratch, baseline=baseline, live_copy=str(safety), **given)
+    return scratch
+
+
+def test_line_ends_of_another_system_stay_in_definitions(shop: Scene) -> None:
+    """A trigger and a procedure typed on Windows are the same after a copy and after a cut-over."""
+    shop.login.run(WINDOWS)
+    assert "\\r" in repr(shop.login.rows("SHOW CREATE TRIGGER t"))
+    scratch = shop.scratch()
+    shop.login.run("DELETE FROM users")
+    wanted = shop.fingerprint(scratch)
+    assert shop.cut_over(scratch)["fingerprint"] == wanted
+
+
+WINDOWS = """SET @a = 'CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW BEGIN\\r\\n SET NEW.name = NEW.name;\\r\\nEND';
+EXECUTE IMMEDIATE @a;
+"""
+
+
+def test_history_rows_are_not_lost_silently(shop: Scene) -> None:
+    """A table that keeps its history has rows that no dump and no copy holds: it is refused by name."""
+    shop.login.run(
+        "CREATE TABLE prices (id int PRIMARY KEY, v int) WITH SYSTEM VERSIONING; INSERT INTO prices VALUES (1, 1);"
+        "UPDATE prices SET v = 2"
+    )
+    with pytest.raises(Refusal, match="prices"):
+        shop.scratch()
+    with pytest.raises(Refusal, match="prices"):
+        shop.safety()
+
+
+def test_rows_that_lie_elsewhere_are_not_written_to_by_a_copy(shop: Scene) -> None:
+    """A table whose rows are another table's is refused before a copy puts rows into it."""
+    shop.login.run(
+        "CREATE TABLE a (id int) ENGINE=MyISAM; CREATE TABLE b (id int) ENGINE=MyISAM; INSERT INTO a VALUES (1);"
+        f"CREATE TABLE both_of (id int) ENGINE=MERGE UNION=({shop.login.database}.a, b) INSERT_METHOD=LAST"
+    )
+    with pytest.raises(Refusal, match=r"both_of .MRG_MyISAM"):
+        shop.scratch()
+    assert shop.login.number("SELECT COUNT(*) FROM a") == 1
+    assert shop.login.number("SELECT COUNT(*) FROM b") == 0
+
+
+def test_a_trigger_that_writes_into_another_database_is_refused(shop: Scene) -> None:
+    """In a copy such a trigger would write into that database when the corrected migration is rehearsed."""
+    shop.server.superuser.run("CREATE DATABASE audit; CREATE TABLE audit.log (told varchar(50))")
+    shop.server.superuser.run(f"GRANT ALL ON audit.* TO `{shop.login.username}`")
+    try:
+        shop.login.run(
+            "CREATE TRIGGER t AFTER UPDATE ON users FOR EACH ROW INSERT INTO audit.log VALUES ('x')"
+        )
+        with pytest.raises(Refusal, match=r"trigger 't' .*audit"):
+            shop.scratch()
+        dump = shop.safety()
+        with pytest.raises(Refusal, match=r"trigger 't' .*audit"):
+            shop.ask("load", backup=str(dump), target="backout_load_20260101000000_aaaaaaaa")
+    finally:
+        shop.server.superuser.run("DROP DATABASE audit")
+
+
+def test_bad_enum_values_and_old_dates_go_through(shop: Scene) -> None:
+    """Values that a strict server would not take today are copied, repaired and cut over as they are."""
+    shop.login.run(
+        "CREATE TABLE odd (id int PRIMARY KEY, e enum('a','b'), s set('x','y'), d datetime, y year, j json, v int);"
+        "SET sql_mode = ''; INSERT INTO odd VALUES (1, 'zzz', '', '0000-00-00', 0, '{}', 1), (2, 'a', 'x', '2020-00-00', 1901, NULL, 1);"
+    )
+    baseline = shop.scratch()
+    shop.login.run("DELETE FROM odd")
+    scratch = repaired(shop, baseline, odd="restore")
+    assert shop.login.rows("SELECT id, e + 0, d, y FROM odd ORDER BY id", database=scratch) == [
+        ("1", "0", "0000-00-00 00:00:00", "0000"),
+        ("2", "1", "2020-00-00 00:00:00", "1901"),
+    ]
+
+
+def test_unique_values_that_differ_by_case_come_back(shop: Scene) -> None:
+    """Where a collation tells A from a, both come back; where it does not, keys that differ by case are the same row."""
+    shop.login.run(
+        "CREATE TABLE exact (id int PRIMARY KEY, c varchar(10) COLLATE utf8mb4_bin UNIQUE);"
+        "INSERT INTO exact VALUES (1, 'a'), (2, 'b')"
+    )
+    baseline = shop.scratch()
+    shop.login.run("DELETE FROM exact WHERE id = 1; INSERT INTO exact VALUES (3, 'A')")
+    scratch = repaired(shop, baseline, exact="restore")
+    assert shop.login.rows("SELECT id, c FROM exact ORDER BY id", database=scratch) == [
+        ("1", "a"),
+        ("2", "b"),
+        ("3", "A"),
+    ]
+
+
+def test_keys_that_the_collation_takes_for_the_same(shop: Scene) -> None:
+    """Where a key was written in capitals since, no row of the two is taken for the other: it is refused by name."""
+    shop.login.run(
+        "CREATE TABLE codes (c varchar(10) COLLATE utf8mb4_general_ci PRIMARY KEY, v int); INSERT INTO codes VALUES ('abc', 1), ('x', 2)"
+    )
+    baseline = shop.scratch()
+    shop.login.run("UPDATE codes SET c = 'ABC' WHERE c = 'abc'; DELETE FROM codes WHERE c = 'x'")
+    with pytest.raises(Refusal, match=r"Keys of table 'codes' .* differ only by case"):
+        repaired(shop, baseline, codes="restore")
+
+
+def test_types_of_mariadb_alone_go_through(shop: Scene) -> None:
+    """UUIDs, addresses and points are filled back as they were."""
+    shop.login.run(
+        "CREATE TABLE typed (id uuid PRIMARY KEY, a inet6, b inet4, g geometry, p point, j json, ch char(5), bi binary(4));"
+        "INSERT INTO typed VALUES ('123e4567-e89b-12d3-a456-426655440000', '::1', '10.0.0.1', ST_GeomFromText('POINT(1 2)', 4326),"
+        " point(1, 2), '[]', 'a ', 'ab')"
+    )
+    baseline = shop.scratch()
+    shop.login.run("DELETE FROM typed")
+    scratch = repaired(shop, baseline, typed="restore")
+    assert shop.login.rows("SELECT id, a, b, ST_SRID(g), HEX(bi) FROM typed", database=scratch) == [
+        ("123e4567-e89b-12d3-a456-426655440000", "::1", "10.0.0.1", "4326", "61620000")
+    ]
+
+
+def test_checks_that_rows_do_not_meet_stop_no_copy(shop: Scene) -> None:
+    """Rows that were there before a CHECK, and columns that are computed, are copied and repaired as they are."""
+    shop.login.run(
+        "CREATE TABLE checked (id int PRIMARY KEY, v int, w int AS (v * 2) VIRTUAL, u int AS (v + 1) STORED UNIQUE, CHECK (v > 0));"
+        "SET check_constraint_checks = 0; INSERT INTO checked (id, v) VALUES (1, -1), (2, 5)"
+    )
+    baseline = shop.scratch()
+    shop.login.run("DELETE FROM checked")
+    scratch = repaired(shop, baseline, checked="restore")
+    assert shop.login.rows("SELECT id, v, w, u FROM checked ORDER BY id", database=scratch) == [
+        ("1", "-1", "-2", "0"),
+        ("2", "5", "10", "6"),
+    ]
+
+
+def test_databases_whose_names_differ_only_by_case_are_told_apart(shop: Scene) -> None:
+    """The next number is that of the right database."""
+    twin = shop.login.database.upper()
+    shop.server.superuser.run(
+        f"CREATE DATABASE `{twin}`; CREATE TABLE `{twin}`.users (id bigint unsigned AUTO_INCREMENT PRIMARY KEY, name varchar(50)) AUTO_INCREMENT = 3"
+    )
+    shop.server.superuser.run(f"GRANT ALL ON `{twin}`.* TO `{shop.login.username}`")
+    try:
+        shop.login.run("INSERT INTO users (name) VALUES ('x'), ('y'), ('z'); DELETE FROM users WHERE id > 2")
+        safety = shop.safety()
+        shop.login.run(
+            "DROP TABLE users; CREATE TABLE users (id bigint unsigned AUTO_INCREMENT PRIMARY KEY, name varchar(50))"
+        )
+        assert shop.ask("raise_numbers", safety=str(safety))["given"]["users"] == 5
+    finally:
+        shop.server.superuser.run(f"DROP DATABASE `{twin}`")
