@@ -202,6 +202,7 @@ def read_cutover(answer: Json) -> CutoverMade:
         fingerprint=answer["fingerprint"],
         duration_s=answer["duration_s"],
         already=bool(answer.get("already", False)),
+        notes=tuple(str(note) for note in answer.get("notes") or ()),
     )
 
 

@@ -189,11 +189,15 @@ class Proof:
 
 @dataclass(frozen=True, kw_only=True)
 class CutoverMade:
-    """Production's data are now the source's. `already`: they were so before this run (a resumed job)."""
+    """Production's data are now the source's. `already`: they were so before this run (a resumed job).
+
+    `notes` tell in words what of the old database could not be carried over.
+    """
 
     fingerprint: str
     duration_s: float
     already: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from adapters.host_reader.answers import Refusal
 from adapters.host_reader.postgresql.copying import restore_safety
 from adapters.host_reader.postgresql.fingerprint import read_content
 from adapters.host_reader.postgresql.journal import Journal, Swap, new_name, oid_of_database
+from adapters.host_reader.postgresql.left_behind import refuse_incoming
 from adapters.host_reader.postgresql.names import literal, quoted
 from adapters.host_reader.postgresql.rights import carry_database_over, carry_over, refuse_foreign_owners
 from adapters.host_reader.postgresql.sequences import given_numbers, raise_to
@@ -204,6 +205,7 @@ def _swap(
     was_live = any(swap.aside == source for swap in journal.swaps())
     notes: List[str] = []
     with server.session(live) as old, server.session(source) as new:
+        refuse_incoming(old)
         if not was_live:
             # What was live before has its own rights and settings.
             refuse_foreign_owners(old)

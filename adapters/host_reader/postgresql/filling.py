@@ -27,14 +27,34 @@ SELECT coalesce(json_agg(json_build_array(quote_ident(n.nspname) || '.' || quote
     g.tgenabled) ORDER BY n.nspname, c.relname, g.tgname), '[]')
 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND NOT coalesce((to_jsonb(g) ->> 'tgparentid')::bigint, 0) <> 0
-    AND {OWN_SCHEMA}
+    AND c.relkind IN ('r', 'p', 'f') AND {OWN_SCHEMA}
 """
-_ENABLE = {"O": "ENABLE TRIGGER", "R": "ENABLE REPLICA TRIGGER", "A": "ENABLE ALWAYS TRIGGER"}
+# A rule rewrites the statements that fill rows in; a view's own rule is the view.
+_RULES = f"""
+SELECT coalesce(json_agg(json_build_array(quote_ident(n.nspname) || '.' || quote_ident(c.relname), r.rulename,
+    r.ev_enabled) ORDER BY n.nspname, c.relname, r.rulename), '[]')
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND r.ev_enabled <> 'D' AND {OWN_SCHEMA}
+"""
+# Each after those that its own text reads, through views too.
+_MATERIALIZED = f"""
+WITH RECURSIVE reads(view, source) AS (
+    SELECT r.ev_class, d.refobjid FROM pg_rewrite r JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass
+        AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class),
+placed(oid, place) AS (
+    SELECT c.oid, 0 FROM pg_class c WHERE c.relkind = 'm'
+    UNION SELECT r.view, p.place + 1 FROM placed p JOIN reads r ON r.source = p.oid)
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace JOIN placed p ON p.oid = c.oid
+WHERE c.relkind = 'm' AND c.relispopulated AND {OWN_SCHEMA}
+GROUP BY n.nspname, c.relname ORDER BY max(p.place), n.nspname, c.relname
+"""
+_ENABLE = {"O": "ENABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 _VIOLATED = "23503"
 
 
 class Filling:
-    """Foreign keys and triggers of one scratch database, taken out and put back.
+    """Foreign keys, triggers and rules of one scratch database, taken out and put back.
 
     What is to be put back is noted in a file first: after a kill the next filling puts it back at its end.
     """
@@ -48,6 +68,7 @@ class Filling:
         found = {
             "keys": json.loads(self._session.value(_FOREIGN_KEYS) or "[]"),
             "triggers": json.loads(self._session.value(_TRIGGERS) or "[]"),
+            "rules": json.loads(self._session.value(_RULES) or "[]"),
         }
         noted = self._together(read_note(self._note) or {}, found)
         with private_files():
@@ -56,10 +77,14 @@ class Filling:
         changes += [
             f"ALTER TABLE {table} DISABLE TRIGGER {quoted(name)}" for table, name, _ in found["triggers"]
         ]
+        changes += [f"ALTER TABLE {table} DISABLE RULE {quoted(name)}" for table, name, _ in found["rules"]]
         self._run(changes)
 
     def end(self) -> None:
-        """Put them back in one transaction; each foreign key is checked by the server. *Changes*: scratch, the note."""
+        """Put them back; each foreign key is checked by the server, and materialized views are made anew of the new rows.
+
+        *Changes*: scratch, the note.
+        """
         noted = read_note(self._note) or {}
         there = {(row[0], row[1]) for row in json.loads(self._session.value(_FOREIGN_KEYS) or "[]")}
         for table, name, definition in noted.get("keys", []):
@@ -77,10 +102,13 @@ class Filling:
                 ) from None
         self._run(
             [
-                f"ALTER TABLE {table} {_ENABLE[mode]} {quoted(name)}"
-                for table, name, mode in noted.get("triggers", [])
+                f"ALTER TABLE {table} {_ENABLE[mode]} {kind} {quoted(name)}"
+                for kind in ("TRIGGER", "RULE")
+                for table, name, mode in noted.get(f"{kind.lower()}s", [])
             ]
         )
+        for (name,) in self._session.rows(_MATERIALIZED):
+            self._session.run_generated(f"REFRESH MATERIALIZED VIEW {name}")
         Path(self._note).unlink(missing_ok=True)
 
     def _run(self, changes: List[str]) -> None:
@@ -88,9 +116,9 @@ class Filling:
             self._session.run("BEGIN; " + "; ".join(changes) + "; COMMIT")
 
     def _together(self, noted: Dict[str, Any], found: Dict[str, Any]) -> Dict[str, Any]:
-        """Return what was noted before and what is there now, each foreign key and trigger once."""
+        """Return what was noted before and what is there now, each foreign key, trigger and rule once."""
         together: Dict[str, Any] = {}
-        for kind in ("keys", "triggers"):
+        for kind in ("keys", "triggers", "rules"):
             by_name = {(row[0], row[1]): row for row in [*noted.get(kind, []), *found[kind]]}
             together[kind] = list(by_name.values())
         return together
@@ -102,14 +130,15 @@ def insert_rows(
     """Put rows in, replacing by primary key; returns how many. *Changes*: that table, in the open transaction."""
     _make_incoming(session, sql, listed(columns, "t."))
     session.take_in("incoming", (copy_text.line_of(row) for row in rows))
-    others = [name for name in columns if name not in table.key]
-    replaced = ", ".join(f"{quoted(name)} = EXCLUDED.{quoted(name)}" for name in others)
-    conflict = f"({listed(table.key)}) DO " + (f"UPDATE SET {replaced}" if replaced else "NOTHING")
-    clause = f" ON CONFLICT {conflict}" if table.key and set(table.key) <= set(columns) else ""
     incoming = session.number("SELECT count(*) FROM incoming")
+    if table.key and set(table.key) <= set(columns):
+        # ON CONFLICT would not do: it takes no key that is deferrable and no table that has rules.
+        same = " AND ".join(f"t.{quoted(name)} = i.{quoted(name)}" for name in table.key)
+        session.run("ANALYZE incoming")
+        session.run(f"DELETE FROM {sql} AS t USING incoming AS i WHERE {same}{_bounds(table, table.key[0])}")
     session.run(
         f"INSERT INTO {sql} ({listed(columns)}) OVERRIDING SYSTEM VALUE"
-        f" SELECT {listed(columns, 'i.')} FROM incoming AS i{clause}"
+        f" SELECT {listed(columns, 'i.')} FROM incoming AS i"
     )
     session.run("DROP TABLE incoming")
     return incoming
@@ -154,12 +183,23 @@ def _same_key(table: ServerTable) -> str:
     if not table.key:
         raise Refusal("bad_request", f"Table {table.name!r} has no primary key. Nothing was changed.")
     parts = [f"t.{quoted(name)} = i.k{place}" for place, name in enumerate(table.key)]
+    return " AND ".join(parts) + _bounds(table, "k0")
+
+
+def _bounds(table: ServerTable, incoming: str) -> str:
+    """Return bounds that say nothing new, but with which the server reads a chunk's part of the table and not all of it.
+
+    `incoming` is the column that holds the first of the key.
+    """
     first = next(column for column in table.columns if column.name == table.key[0])
-    if first.kind == "integer":
-        # Bounds that say nothing new, but with which the server reads a chunk's part of the table and not all of it.
-        parts.append(f"t.{quoted(first.name)} >= (SELECT min(k0) FROM incoming)")
-        parts.append(f"t.{quoted(first.name)} <= (SELECT max(k0) FROM incoming)")
-    return " AND ".join(parts)
+    if first.kind != "integer":
+        return ""
+    own = f" AND t.{quoted(first.name)}"
+    ends = [
+        f"{own} {sign} (SELECT {end}({quoted(incoming)}) FROM incoming)"
+        for sign, end in ((">=", "min"), ("<=", "max"))
+    ]
+    return "".join(ends)
 
 
 def key_range(table: ServerTable, low: Row, high: Row) -> str:

@@ -4,26 +4,104 @@ from __future__ import annotations
 
 from typing import List
 
+from adapters.host_reader.answers import Refusal
+from adapters.host_reader.postgresql.catalogue import OWN_SCHEMA, not_of_extension
 from adapters.host_reader.postgresql.session import Session
 
-# Only a superuser may make these, so no scratch of the application's user has them. Names only.
-_KINDS = {
-    "event trigger": "SELECT evtname FROM pg_event_trigger t WHERE NOT EXISTS (SELECT 1 FROM pg_depend x"
-    " WHERE x.classid = 'pg_event_trigger'::regclass AND x.objid = t.oid AND x.deptype = 'e') ORDER BY 1",
-    "publication": "SELECT pubname FROM pg_publication ORDER BY 1",
-    "subscription": "SELECT subname FROM pg_stat_subscription WHERE subname IS NOT NULL AND subid IN"
-    " (SELECT oid FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-    " ORDER BY 1",
-}
+# Names only. In the words after them {0} is the names, {1} those of the database's slots.
+_TOLD = (
+    (
+        (
+            "SELECT evtname FROM pg_event_trigger t WHERE NOT EXISTS (SELECT 1 FROM pg_depend x"
+            " WHERE x.classid = 'pg_event_trigger'::regclass AND x.objid = t.oid AND x.deptype = 'e')"
+        ),
+        "event trigger {0}: an administrator must make it again after (its text is in the database put aside)",
+    ),
+    (
+        "SELECT pubname FROM pg_publication",
+        (
+            "publication {0}: replicas and change feeds that read it STOP at the cut-over and see nothing of it. An"
+            " administrator must make it again after, and have each of them begin anew with a full copy{1}"
+        ),
+    ),
+    (
+        (
+            "SELECT subname FROM pg_subscription WHERE NOT subenabled AND subdbid ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ),
+        "subscription {0}: an administrator must make it again after",
+    ),
+    (
+        (
+            "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+            f" WHERE p.prosecdef AND {OWN_SCHEMA} AND {not_of_extension('pg_proc', 'p.oid')}"
+            " AND NOT pg_has_role(current_user, p.proowner, 'MEMBER')"
+        ),
+        (
+            "the owner of the function {0}, which runs with its owner's rights: after the cut-over these are the application's,"
+            " until an administrator gives it back (ALTER FUNCTION … OWNER TO)"
+        ),
+    ),
+    (
+        "SELECT oid::text FROM pg_largeobject_metadata WHERE lomacl IS NOT NULL LIMIT 5",
+        "the rights that other roles have on large objects ({0} …): an administrator must grant them again after",
+    ),
+)
+_SLOTS = (
+    "SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'logical' AND database = current_database()"
+    " ORDER BY 1"
+)
+_INCOMING = (
+    "SELECT subname FROM pg_subscription WHERE subenabled"
+    " AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
+)
 
 
 def left_behind(session: Session) -> List[str]:
     """Return in words what the session's database has that a cut-over would leave behind, by name; reads only."""
+    slots = _names(session, _SLOTS)
     told = []
-    for kind, select in _KINDS.items():
-        names = sorted({str(row[0]) for row in session.rows(select)})
+    for select, words in _TOLD:
+        names = sorted(set(_names(session, select)))
         if names:
-            told.append(
-                f"a cut-over leaves behind: {kind} {', '.join(names)} (an administrator must make it again after)"
-            )
+            told.append("a cut-over leaves behind: " + words.format(", ".join(names), _slot_words(slots)))
     return told
+
+
+def _names(session: Session, select: str) -> List[str]:
+    return [str(row[0]) for row in session.rows(select)]
+
+
+def _slot_words(slots: List[str]) -> str:
+    if not slots:
+        return ""
+    return (
+        f"; its replication slot {', '.join(slots)} stays with the database put aside, and the server keeps its log for it"
+        " until the disk is full or somebody drops it"
+    )
+
+
+def refuse_incoming(live: Session) -> None:
+    """Do nothing where nothing is replicated into the live database. *Raises* Refusal (refused) with what is."""
+    names = _names(live, _INCOMING)
+    if names:
+        told = ", ".join(names)
+        raise Refusal(
+            "refused",
+            f"The live database takes in rows of another server by the subscription {told}, which would write on during the"
+            " cut-over and be lost by it. Nothing was changed. Have an administrator run ALTER SUBSCRIPTION … DISABLE, take"
+            " a new safety backup, and plan again.",
+        )
+
+
+def missing_settings(live: List[str], scratch: List[str]) -> List[str]:
+    """Return in words which settings a live database has that its scratch could not be given, by name."""
+    names = sorted({each.partition("=")[0] for each in set(live) - set(scratch)})
+    if not names:
+        return []
+    return [
+        (
+            f"a cut-over leaves behind: the database's setting {', '.join(names)}: an administrator must give it again after"
+            " (ALTER DATABASE … SET)"
+        )
+    ]

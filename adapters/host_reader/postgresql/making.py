@@ -46,7 +46,15 @@ def create_database(session: Session, database: str, like: str) -> None:
             raise _no_right() from None
         raise
     for setting in database_settings(session, like, "0"):
-        session.run(set_database(database, setting))
+        state = session.tried(set_database(database, setting))
+        # What only a superuser may set changes no content; a cut-over tells that it is not carried over.
+        if state not in ("", _NO_RIGHT):
+            drop_database(session, database)
+            raise Refusal(
+                "refused",
+                f"A setting of the database {like} ({setting.partition('=')[0]}) cannot be given to a copy of it (SQLSTATE"
+                f" {state}). Nothing was kept and nothing was changed; have an administrator put it right.",
+            )
 
 
 def _no_right() -> Refusal:

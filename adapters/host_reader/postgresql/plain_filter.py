@@ -40,6 +40,14 @@ _LEFT_OUT = (
     _sign(
         rb"(?:CREATE|ALTER)\s+SUBSCRIPTION\b", "subscriptions, which would begin to replicate into scratch"
     ),
+    _sign(rb"COMMENT\s+ON\s+EVENT\s+TRIGGER\b", "comments on event triggers"),
+    _sign(rb"COMMENT\s+ON\s+(?:PUBLICATION|SUBSCRIPTION)\b", "comments on publications"),
+)
+# What lies beside all databases of a server would be changed for all of them, production first.
+_BEYOND = re.compile(
+    rb"\s*(?P<what>(?:CREATE|ALTER|DROP|COMMENT\s+ON|SECURITY\s+LABEL\s+ON)\s+(?:DATABASE|ROLE|USER(?!\s+MAPPING)|GROUP"
+    rb"|TABLESPACE|SYSTEM)|(?:DROP|REASSIGN)\s+OWNED|DO)\b",
+    re.IGNORECASE,
 )
 
 
@@ -143,6 +151,14 @@ class PlainFilter:
             if pattern.match(statement):
                 self._count(what)
                 return b"\n" * statement.count(b"\n")
+        beyond = _BEYOND.match(statement)
+        if beyond:
+            words = " ".join(beyond.group("what").decode("ascii").upper().split())
+            raise Refusal(
+                "refused",
+                f"The dump holds a statement ({words} …) that would act beyond scratch, on the whole server. Nothing was kept"
+                " and nothing was changed; choose another backup, or have the statement taken out of a copy of this one.",
+            )
         return statement
 
     def _count(self, what: str) -> None:

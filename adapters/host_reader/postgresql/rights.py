@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
 
@@ -57,9 +58,16 @@ SELECT coalesce(json_agg(json_build_array(pg_get_userbyid(d.defaclrole), quote_i
     CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
         WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' ELSE '' END,
     CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END, a.privilege_type, a.is_grantable)), '[]')
-FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace CROSS JOIN aclexplode(d.defaclacl) a
-WHERE a.grantee <> d.defaclrole AND d.defaclobjtype <> 'L'
+FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace CROSS JOIN aclexplode({rights}) a
+WHERE d.defaclobjtype <> 'L' AND {which}
 """
+# Rights given by default beyond those that each new object has, and rights that each has and that were taken away.
+_GIVEN_BY_DEFAULT = _DEFAULT_RIGHTS.format(rights="d.defaclacl", which="a.grantee <> d.defaclrole")
+_TAKEN_BY_DEFAULT = _DEFAULT_RIGHTS.format(
+    rights="acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole)",
+    which="d.defaclnamespace = 0 AND NOT EXISTS (SELECT 1 FROM aclexplode(d.defaclacl) x"
+    " WHERE x.grantee = a.grantee AND x.privilege_type = a.privilege_type)",
+)
 _DATABASE = """
 SELECT json_build_array(pg_get_userbyid(d.datdba), (
     SELECT json_agg(json_build_array(CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END,
@@ -67,6 +75,8 @@ SELECT json_build_array(pg_get_userbyid(d.datdba), (
     FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE a.grantee <> d.datdba))
 FROM pg_database d WHERE d.datname = {}
 """
+_COMMENT_AND_OWNER = "SELECT shobj_description(oid, 'pg_database'), pg_get_userbyid(datdba) FROM pg_database WHERE datname = {}"
+_COMMENT_OF_PUBLIC = "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'public'"
 _SETTINGS = """
 SELECT coalesce(json_agg(json_build_array(r.rolname, x.setting)), '[]') FROM pg_db_role_setting s
 JOIN pg_database d ON d.oid = s.setdatabase LEFT JOIN pg_roles r ON r.oid = s.setrole
@@ -78,6 +88,7 @@ SELECT (SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_use
     coalesce((SELECT has_database_privilege(oid, 'CREATE') FROM pg_database WHERE datname = {}), false)
 """
 _NO_RIGHT = {"42501", "42704"}
+_SETTING = re.compile(r'^ALTER (?:DATABASE|ROLE) .* SET "((?:[^"]|"")+)" = ', re.DOTALL)
 
 
 class _Grant(NamedTuple):
@@ -136,7 +147,9 @@ def read_rights(session: Session, live: str) -> Dict[str, Any]:
 
 
 def carry_over(live: Session, scratch: Session) -> List[str]:
-    """Give the objects of scratch the owners and rights that live's have by name; return in words what could not be.
+    """Give the objects of scratch the owners and rights that live's have by name, and its schema public live's comment.
+
+    Returns in words what could not be.
 
     Objects that only one of them has are left as they are. *Changes*: owners and rights in scratch. Done twice it
     changes nothing more.
@@ -148,6 +161,9 @@ def carry_over(live: Session, scratch: Session) -> List[str]:
     statements += [grant.sql() for grant in sorted(theirs - own, key=str) if grant.on in there]
     statements += _column_grants(live)
     statements += _default_grants(live)
+    comment = live.value(_COMMENT_OF_PUBLIC)
+    if comment is not None and comment != scratch.value(_COMMENT_OF_PUBLIC):
+        statements.append(f"COMMENT ON SCHEMA public IS {literal(comment)}")
     return _run_each(scratch, statements)
 
 
@@ -184,9 +200,9 @@ def give_rights(session: Session, noted: Noted) -> List[str]:
 
 
 def carry_database_over(admin: Session, live: str, scratch: str) -> List[str]:
-    """Give the scratch database itself the settings and rights of live; return in words what could not be.
+    """Give the scratch database itself the settings, rights, comment and owner of live; return what could not be.
 
-    *Changes*: the scratch database's settings and rights.
+    *Changes*: the scratch database's settings, rights, comment and owner.
     """
     theirs, own = _database_grants(admin, live, scratch), _database_grants(admin, scratch, scratch)
     statements = [
@@ -195,6 +211,11 @@ def carry_database_over(admin: Session, live: str, scratch: str) -> List[str]:
     ]
     statements += [grant.sql("REVOKE") for grant in sorted(own - theirs, key=str)]
     statements += [grant.sql() for grant in sorted(theirs - own, key=str)]
+    comment, owner = admin.rows(_COMMENT_AND_OWNER.format(literal(live)))[0]
+    if comment is not None:
+        statements.append(f"COMMENT ON DATABASE {quoted(scratch)} IS {literal(comment)}")
+    # Last: by then all else was done as the owner.
+    statements.append(f"ALTER DATABASE {quoted(scratch)} OWNER TO {quoted(str(owner))}")
     return _run_each(admin, statements)
 
 
@@ -235,10 +256,11 @@ def _column_grants(live: Session) -> List[str]:
 
 def _default_grants(live: Session) -> List[str]:
     statements = []
-    for role, schema, kind, whom, right, passed_on in _json(live, _DEFAULT_RIGHTS):
-        place = f" IN SCHEMA {schema}" if schema else ""
-        grant = _Grant(kind, right, whom, passed_on).sql()
-        statements.append(f"ALTER DEFAULT PRIVILEGES FOR ROLE {quoted(role)}{place} {grant}")
+    for verb, select in (("REVOKE", _TAKEN_BY_DEFAULT), ("GRANT", _GIVEN_BY_DEFAULT)):
+        for role, schema, kind, whom, right, passed_on in _json(live, select):
+            place = f" IN SCHEMA {schema}" if schema else ""
+            change = _Grant(kind, right, whom, passed_on).sql(verb)
+            statements.append(f"ALTER DEFAULT PRIVILEGES FOR ROLE {quoted(role)}{place} {change}")
     return statements
 
 
@@ -254,7 +276,11 @@ def _run_each(session: Session, statements: Iterable[str], *, inside: bool = Fal
         if state:
             if state not in _NO_RIGHT:
                 raise ServerRefusal("refused", f"Rights could not be carried over (SQLSTATE {state}).", state)
-            told[(" ".join(statement.split(" ")[:2]), state)] = (
-                told.get((" ".join(statement.split(" ")[:2]), state), 0) + 1
-            )
+            told[(_told(statement), state)] = told.get((_told(statement), state), 0) + 1
     return [f"not carried over: {count} × {what} (SQLSTATE {state})" for (what, state), count in told.items()]
+
+
+def _told(statement: str) -> str:
+    """Return what a statement is, in its first words; of a setting its name too, but never its value."""
+    words, setting = " ".join(statement.split(" ")[:2]), _SETTING.search(statement)
+    return f"{words} SET {setting.group(1)}" if setting else words

@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.postgresql.fingerprint import read_content
 from adapters.host_reader.postgresql.journal import Journal, Swap, new_name
+from adapters.host_reader.postgresql.left_behind import refuse_incoming
 from adapters.host_reader.postgresql.names import literal, quoted
 from adapters.host_reader.postgresql.rights import give_rights, noted_rights, refuse_foreign_owners
 from adapters.host_reader.postgresql.sequences import given_numbers, raise_to
@@ -84,6 +85,7 @@ def exchange(server: PostgresqlServer, journal: Journal, source: str, request: R
         done=False,
     )
     with server.session(live) as session:
+        refuse_incoming(session)
         _refuse_unmovable(session, schema)
         notes = _published(session, schema)
     if request.get("end_sessions") is True:

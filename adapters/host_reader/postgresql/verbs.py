@@ -18,7 +18,8 @@ from adapters.host_reader.postgresql import cutover as swapping
 from adapters.host_reader.postgresql import facts as looking
 from adapters.host_reader.postgresql import load as loading
 from adapters.host_reader.postgresql import writers as writing
-from adapters.host_reader.postgresql.left_behind import left_behind
+from adapters.host_reader.postgresql.left_behind import left_behind, missing_settings
+from adapters.host_reader.postgresql.making import database_settings
 from adapters.host_reader.postgresql.rights import read_rights
 from adapters.host_reader.postgresql.server import PostgresqlServer, open_server
 from adapters.host_reader.postgresql.side import SIDE_WAY
@@ -131,6 +132,9 @@ def _with_way(server: PostgresqlServer, target: str, answer: Answer) -> Answer:
         return answer
     with server.session(server.login.database) as session:
         told = left_behind(session)
+        if server.side(target) is None:
+            settings = [database_settings(session, name, "0") for name in (server.login.database, target)]
+            told += missing_settings(*settings)
     database = target
     if server.side(target) is not None:
         told.insert(0, SIDE_WAY)

@@ -280,6 +280,7 @@ def _intent(plan: Plan) -> Telling:
 
 def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
     took = f" in {made.duration_s:.2f} s" if made else ""
+    notes = made.notes if made else ()
     text = f"Restored{took}: production now holds exactly the rehearsed copy. To go back: /restore undo"
     data = {
         "plan_hash": plan.hash,
@@ -289,6 +290,7 @@ def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
         "scratch_path": plan.scratch_path,
         "safety_path": plan.safety_path,
         "code_commit": plan.code_commit,
+        "notes": list(notes),
     }
     aligned = (
         f"{plan.bad_migration} is no longer recorded as run. Nothing had to be rolled back on production."
@@ -309,6 +311,7 @@ def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
                     ("strategy", plan.strategy),
                     ("backup", plan.backup_path),
                     ("to go back", "/restore undo"),
+                    *(("note", note) for note in notes),
                 ),
                 next_steps=("/app deploy", "/restore undo"),
             ),
