@@ -294,6 +294,10 @@ class ServerDatabase:
         """There is none to ask for. *Raises* FailedError; nothing is asked."""
         raise FailedError(f"{facts.path} counts on by itself: it has no stale numbers. Nothing was asked.")
 
+    def numbers_file(self, safety: str) -> str:
+        """Return the path of the file with the last number that each table ever gave, beside a safety backup."""
+        return f"{safety}.numbers.json"
+
     def raise_numbers(self, database: str, safety: str) -> Work[dict[str, int]] | None:
         """Have each table give numbers above all that the safety backup's database gave. *Changes*: counters only."""
         request = {**self._of(database), "safety": safety}

@@ -247,6 +247,10 @@ class SqliteDatabase:
         """There is none to ask for. *Raises* FailedError; nothing is asked."""
         raise FailedError(f"{facts.path} counts on by itself: it has no stale numbers. Nothing was asked.")
 
+    def numbers_file(self, safety: str) -> None:  # noqa: ARG002 - the port's
+        """Return None: a new table of a known name counts on by itself."""
+        return
+
     def raise_numbers(self, database: str, safety: str) -> None:  # noqa: ARG002 - the port's
         """Return None: sqlite_sequence keeps the numbers of a table that is gone, and a new one of its name counts on."""
         return

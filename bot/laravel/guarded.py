@@ -71,6 +71,7 @@ def guarded_artisan_command(
     expect_last: str | None = None,
     expect_pending: Sequence[str] | None = None,
     expect_sha256: Mapping[str, str] | None = None,
+    numbers: str | None = None,
     counts_tables: bool = True,
     php: str = "php",
     timeout: timedelta = timedelta(minutes=30),
@@ -79,9 +80,10 @@ def guarded_artisan_command(
 
     `expect_last` is the migration that must be the last one that ran; `expect_pending` the pending ones, all of them,
     in order; `expect_sha256` the hash by absolute path of each approved migration file. Where one of these is not so,
-    nothing is run. `counts_tables` has the rows of every table counted before and after (R12); a command that clears a
-    cache needs no such proof, and on a large database the two counts take longer than it. *Changes* what the artisan
-    command changes, in the target's database.
+    nothing is run. `numbers` is the host's file of the last number that each table ever gave: one that is made again
+    counts on from there at once. `counts_tables` has the rows of every table counted before and after (R12); a command
+    that clears a cache needs no such proof, and on a large database the two counts take longer than it. *Changes* what
+    the artisan command changes, in the target's database.
     """
     request: dict[str, object] = {
         "command": artisan,
@@ -91,6 +93,7 @@ def guarded_artisan_command(
         "expect_last": expect_last,
         "expect_pending": None if expect_pending is None else list(expect_pending),
         "expect_sha256": dict(expect_sha256 or {}),
+        "numbers": numbers,
         "counts_tables": counts_tables,
     }
     return script_command(

@@ -57,6 +57,7 @@ def migrate_command(
     app_path: str,
     target: Target,
     approved: Sequence[MigrationFile],
+    numbers: str | None = None,
     is_pretend: bool = False,
     php: str = "php",
     timeout: timedelta = timedelta(minutes=30),
@@ -64,7 +65,7 @@ def migrate_command(
     """Return the command that runs exactly the approved migration files in `target`.
 
     Inside the process the pending list and each file's SHA-256 must be the approved ones, else nothing runs. `--path`
-    names the files alone. `--isolated` and `--graceful` are never used: they hide that nothing was done.
+    names the files alone. `numbers` is as `guarded_artisan_command` has it. `--isolated` and `--graceful` are never used: they hide that nothing was done.
     """
     parameters: dict[str, object] = {
         "--path": [file.path for file in approved],
@@ -80,6 +81,7 @@ def migrate_command(
         parameters=parameters,
         expect_pending=[file.name for file in approved],
         expect_sha256={file.path: file.sha256 for file in approved},
+        numbers=numbers,
         php=php,
         timeout=timeout,
     )

@@ -178,6 +178,9 @@ class Database(Protocol):
         `facts` are those of the database that is asked. Only for an engine that does not count on by itself.
         """
 
+    def numbers_file(self, safety: str) -> str | None:
+        """Return the path, beside a safety backup, of the last number each table ever gave; None where none is kept."""
+
     def raise_numbers(self, database: str, safety: str) -> Work[dict[str, int]] | None:
         """Have each table of a database, the live one too, give numbers above all that the safety backup's ever gave.
 

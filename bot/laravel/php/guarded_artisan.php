@@ -2,7 +2,8 @@
 // Runs one artisan command in the same process that has proved which database it will change; else runs nothing.
 // Request: command, parameters, expect {driver, database, inode|null}, is_scratch, and the locks expect_last
 // (name of the last migration that ran), expect_pending (names, in order) and expect_sha256 (path to hash of the approved
-// file), each null where it does not apply; counts_tables, false for a command that writes no table of people's data.
+// file), each null where it does not apply; numbers, the path of a file with the last number that each table ever gave;
+// counts_tables, false for a command that writes no table of people's data.
 
 // In a rehearsal nothing may be reached but the scratch database: queues and broadcasts are dropped, mail and cache
 // stay in memory; other databases, Redis and file disks are made unusable, so that a migration that wants them fails
@@ -121,6 +122,44 @@ function backout_table_rows($connection): array
     return $rows;
 }
 
+// A table that a migration makes again must not give numbers that the state put aside had given: links to them are out in
+// the world (HAZARDS R2). Its counter is raised as soon as it is made, before the migration itself puts rows in.
+function backout_count_on($connection, $path)
+{
+    $kept = is_string($path) && is_file($path) ? json_decode((string) file_get_contents($path), true) : null;
+    $numbers = is_array($kept['numbers'] ?? null) ? $kept['numbers'] : [];
+    $name = '(?:`(?:[^`]|``)+`|"(?:[^"]|"")+"|[\w$]+)';
+    $made = "/^\\s*create\\s+table\\s+(?:if\\s+not\\s+exists\\s+)?((?:$name\\s*\\.\\s*)?($name))/i";
+    $connection->listen(function ($query) use ($connection, $numbers, $made) {
+        $is_ours = $query->connectionName === $connection->getName() && !$connection->pretending();
+        if (!$is_ours || !preg_match($made, $query->sql, $found)) {
+            return;
+        }
+        $above = (int) ($numbers[str_replace(['``', '""'], ['`', '"'], trim($found[2], '`"'))] ?? 0);
+        // Through PDO itself, so that no program that listens takes it for a statement of the migration.
+        $pdo = $connection->getPdo();
+        if ($above > 0 && $connection->getDriverName() === 'pgsql') {
+            $sequences = $pdo->prepare('select s from (select pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) s from pg_attribute a'
+                . ' where a.attrelid = to_regclass(?) and a.attnum > 0 and not a.attisdropped) x where s is not null');
+            $sequences->execute([$found[1]]);
+            foreach ($sequences->fetchAll(PDO::FETCH_COLUMN) as $sequence) {
+                $pdo->query('select setval(' . $pdo->quote($sequence) . ", greatest($above, last_value)) from $sequence");
+            }
+        } elseif ($above > 0) {
+            backout_raise_counter($pdo, $found[1], $above + 1);
+        }
+    });
+}
+
+// A table that does not count is left as it is.
+function backout_raise_counter($pdo, $table, $next)
+{
+    $shown = $pdo->query("show create table $table")->fetchColumn(1);
+    if (preg_match('/^\s*`.*\bAUTO_INCREMENT\b/mi', (string) $shown)) {
+        $pdo->exec("alter table $table auto_increment = $next");
+    }
+}
+
 $request = backout_request();
 $expect = $request['expect'];
 $counts_tables = $request['counts_tables'] ?? true;
@@ -143,6 +182,7 @@ try {
         backout_answer(['refused' => "$refusal; nothing was run", 'target' => $target], 3);
     }
     $tables_before = $counts_tables ? backout_table_rows($connection) : [];
+    backout_count_on($connection, $request['numbers'] ?? null);
 } catch (Throwable $thrown) {
     backout_answer(['failed' => backout_problem($thrown)], 1);
 }

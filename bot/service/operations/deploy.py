@@ -64,7 +64,7 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         is_scratch=False,
     )
     try:
-        run = await run_migrations(work, folders, work.settings.app_path, target, approved, "live")
+        run = await run_migrations(work, folders, database, work.settings.app_path, target, approved, "live")
     except JobDiedError as error:
         await work.tell("unknown", await _looked_up(work, error))
         raise FailedError(

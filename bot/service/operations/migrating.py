@@ -20,13 +20,27 @@ NUMBERS_LIMIT_S = 60
 
 
 async def run_migrations(
-    work: SiteWork, folders: Folders, app_path: str, target: Target, approved: list[MigrationFile], where: str
+    work: SiteWork,
+    folders: Folders,
+    database: Database,
+    app_path: str,
+    target: Target,
+    approved: list[MigrationFile],
+    where: str,
 ) -> ArtisanRun:
     """Run the approved migrations against one database. *Changes*: what they change there.
 
-    *Raises* FailedError where they were not run.
+    A table that they make again counts on above what the state put aside had given (R2). *Raises* FailedError where they
+    were not run.
     """
-    command = migrate_command(app_path=app_path, target=target, approved=approved, timeout=timedelta(hours=2))
+    plan = (await work.incident()).plan
+    command = migrate_command(
+        app_path=app_path,
+        target=target,
+        approved=approved,
+        numbers=database.numbers_file(from_json(Plan, plan).safety_path) if plan else None,
+        timeout=timedelta(hours=2),
+    )
     names = " ".join(f"--path={f.path}" for f in approved)
     root = folders.scratch_jobs if target.is_scratch else folders.change_jobs
     output = await work.job(

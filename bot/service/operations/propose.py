@@ -236,7 +236,7 @@ async def _rehearse_in(
     title = step_message(Step.DEPLOY, "Copying the live database to scratch.", Tone.WORKING)
     copied = await work.scratch("scratch", database, database.copy(live, scratch), title)
     target = Target(driver=facts.database.driver, database=copied.database, is_scratch=True)
-    run = await run_migrations(work, folders, tree, target, approved, "scratch")
+    run = await run_migrations(work, folders, database, tree, target, approved, "scratch")
     reasons, shrunk, loss = await judge_migrations(
         work, facts, folders, database, run, approved, live, copied.path, "scratch"
     )
