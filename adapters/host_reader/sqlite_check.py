@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import operator
-import re
 import sqlite3
 import time
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
-from adapters.host_reader.answers import Refusal
+from adapters.host_reader.expectations import read_expectation
 from adapters.host_reader.sqlite_open import reading, time_limit
 from adapters.host_reader.sqlite_request import Answer, Request, number, objects, text
 
-_COMPARED = re.compile(r"\s*(<=|>=|!=|=|<|>)?\s*(-?[0-9]+)\s*")
-_OPERATORS: Dict[str, Callable[[int, int], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 # SQLITE_RECURSIVE has no name in Python's module. Source: sqlite.org/c3ref/c_alter_table.html
 _RECURSIVE = 33
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, _RECURSIVE}
@@ -48,7 +37,7 @@ def _judge(
 
 
 def _checked(connection: sqlite3.Connection, check: Dict[str, Any], limit: float) -> Dict[str, Any]:
-    compare, wanted = _expectation(check.get("expect"))
+    compare, wanted = read_expectation(check.get("expect"))
     answer = {"name": text(check, "name"), "expected": check.get("expect"), "value": None, "passed": False}
     began = time.monotonic()
     answer["error"] = None
@@ -66,17 +55,6 @@ def _checked(connection: sqlite3.Connection, check: Dict[str, Any], limit: float
             answer["error"] = "the check must give exactly one whole number"
     answer["duration_s"] = round(time.monotonic() - began, 3)
     return answer
-
-
-def _expectation(expect: object) -> Tuple[Callable[[int, int], bool], int]:
-    found = None
-    if isinstance(expect, (int, str)) and not isinstance(expect, bool):
-        found = _COMPARED.fullmatch(str(expect))
-    if found is None:
-        raise Refusal(
-            "bad_request", f"A check's expect must be like 0 or '>= 1', not {expect!r}. Nothing was run."
-        )
-    return _OPERATORS[found.group(1) or "="], int(found.group(2))
 
 
 def _told(error: Exception) -> str:

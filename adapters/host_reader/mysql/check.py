@@ -6,9 +6,9 @@ import re
 import time
 from typing import Any, Dict, List, Optional
 
+from adapters.host_reader.expectations import read_expectation
 from adapters.host_reader.mysql.client import SqlRefusal
 from adapters.host_reader.mysql.orphans import TimeLimitedAsker
-from adapters.host_reader.sqlite_check import _expectation
 from adapters.host_reader.sqlite_request import Answer, Request, number, objects, text
 
 _TOKEN = re.compile(
@@ -48,7 +48,7 @@ def checks_of(asker: TimeLimitedAsker, request: Request) -> Answer:
 
 
 def _checked(asker: TimeLimitedAsker, check: Dict[str, Any], limit_s: float) -> Dict[str, Any]:
-    compare, wanted = _expectation(check.get("expect"))
+    compare, wanted = read_expectation(check.get("expect"))
     answer = {"name": text(check, "name"), "expected": check.get("expect"), "value": None, "passed": False}
     began = time.monotonic()
     sql = text(check, "sql")

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from adapters.host_reader.mysql.client import Session, SqlRefusal
 from adapters.host_reader.mysql.server import MysqlServer
+from adapters.host_reader.processes import all_processes, cron_files, cron_mentions, told_process
 from adapters.host_reader.sqlite_request import Answer, Request, optional_text
-from adapters.host_reader.sqlite_writers import _all_processes, _cron_files, _told, cron_mentions
 
 # A session has no process id that can be known here. No process has an id so great, so that nobody is ended by
 # mistake for it. Source: proc(5), pid_max is 2**22 at most.
@@ -67,15 +67,15 @@ def writers_of(server: MysqlServer, database: str, request: Request) -> Answer:
     sessions = other_sessions(asking, database, {own_id(asking), own_id(server.asking())})
     app_path = optional_text(request, "app_path")
     ignored = {int(pid) for pid in request.get("ignore_pids") or []} | {os.getpid()}
-    processes, unseen = _all_processes()
-    told = [_told(each, app_path, False) for each in processes if each.pid not in ignored]
+    processes, unseen = all_processes()
+    told = [told_process(each, app_path, False) for each in processes if each.pid not in ignored]
     return {
         "processes": [
             *(each for each in told if each is not None),
             *(_session_told(each) for each in sessions),
         ],
         "unseen": unseen,
-        "cron": cron_mentions(_cron_files(), app_path) if app_path else [],
+        "cron": cron_mentions(cron_files(), app_path) if app_path else [],
     }
 
 

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-import re
 import time
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Dict
 
-from adapters.host_reader.answers import Refusal
+from adapters.host_reader.expectations import read_expectation
 from adapters.host_reader.postgresql.names import literal
 from adapters.host_reader.postgresql.server import PostgresqlServer
 from adapters.host_reader.postgresql.session import ServerRefusal
 from adapters.host_reader.sqlite_request import Answer, Request, number, objects, text
 
-_COMPARED = re.compile(r"\s*(<=|>=|!=|=|<|>)?\s*(-?[0-9]+)\s*")
-_OPERATORS: Dict[str, Callable[[int, int], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 # A cursor takes one statement that gives rows and nothing else: no second one, no COPY, no end of the transaction, in
 # which nothing may be written. What it gave is told through a setting of the session.
 _ASK = """DO $backout$
@@ -60,7 +49,7 @@ def check(server: PostgresqlServer, database: str, request: Request) -> Answer:
 
 
 def _checked(server: PostgresqlServer, database: str, one: Dict[str, Any], limit_s: float) -> Dict[str, Any]:
-    compare, wanted = _expectation(one.get("expect"))
+    compare, wanted = read_expectation(one.get("expect"))
     name, sql = text(one, "name"), text(one, "sql")
     answer = {"name": name, "expected": one.get("expect"), "value": None, "passed": False, "error": None}
     began = time.monotonic()
@@ -85,14 +74,3 @@ def _asked(server: PostgresqlServer, database: str, sql: str, limit_s: float) ->
         session.run_generated(_ASK.format(sql=literal(sql.strip().rstrip(";"))))
         value = session.value("SELECT current_setting('backout.value')")
     return int(value) if value else None
-
-
-def _expectation(expect: object) -> Tuple[Callable[[int, int], bool], int]:
-    found = None
-    if isinstance(expect, (int, str)) and not isinstance(expect, bool):
-        found = _COMPARED.fullmatch(str(expect))
-    if found is None:
-        raise Refusal(
-            "bad_request", f"A check's expect must be like 0 or '>= 1', not {expect!r}. Nothing was run."
-        )
-    return _OPERATORS[found.group(1) or "="], int(found.group(2))

@@ -9,9 +9,8 @@ from typing import Any, Dict, List, Sequence
 from adapters.host_reader.postgresql.names import literal
 from adapters.host_reader.postgresql.server import PostgresqlServer
 from adapters.host_reader.postgresql.session import Session
+from adapters.host_reader.processes import all_processes, cron_files, cron_mentions, masked, told_process
 from adapters.host_reader.sqlite_request import Answer, Request, optional_text
-from adapters.host_reader.sqlite_writers import _all_processes, _cron_files, cron_mentions, masked
-from adapters.host_reader.sqlite_writers import _told as told_process
 
 # A session's number is a process of the server's host, not of this one; as here no process has an id so great, nobody
 # is ended by mistake for it. Source: proc(5), pid_max is 2**22 at most.
@@ -49,12 +48,12 @@ def writers(server: PostgresqlServer, database: str, request: Request) -> Answer
     ignored = {int(pid) for pid in request.get("ignore_pids") or []} | {os.getpid()}
     with server.session(server.home) as session:
         sessions = [_told(each) for each in other_sessions(session, database) if each["pid"] not in ignored]
-    processes, unseen = _all_processes()
+    processes, unseen = all_processes()
     told = [told_process(each, app_path, False) for each in processes if each.pid not in ignored]
     return {
         "processes": [*sessions, *(each for each in told if each is not None)],
         "unseen": unseen,
-        "cron": cron_mentions(_cron_files(), app_path) if app_path else [],
+        "cron": cron_mentions(cron_files(), app_path) if app_path else [],
     }
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.host_reader.processes import cron_mentions, kind_of, masked
 from adapters.host_reader.sqlite_verbs import sqlite_writers
-from adapters.host_reader.sqlite_writers import cron_mentions, kind_of, masked
 from tests.unit.rows.shapes import build_before
 
 WAIT = "import sys; print('go', flush=True); sys.stdin.read()"
