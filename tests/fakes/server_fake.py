@@ -230,7 +230,13 @@ def _without_counters(answer: dict[str, Any]) -> str:
 def _server_table(connection: sqlite3.Connection, table: Table) -> ServerTable:
     columns = tuple(
         ServerColumn(
-            each.name, each.type, _KINDS[each.affinity], each.notnull, _literal(connection, each.default)
+            each.name,
+            each.type,
+            _KINDS[each.affinity],
+            each.notnull,
+            _literal(connection, each.default),
+            # As MariaDB's usual collation has it.
+            _KINDS[each.affinity] == "text",
         )
         for each in table.columns
     )

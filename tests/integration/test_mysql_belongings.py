@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,3 +182,66 @@ def test_databases_whose_names_differ_only_by_case_are_told_apart(shop: Scene) -
         assert shop.ask("raise_numbers", safety=str(safety))["given"]["users"] == 5
     finally:
         shop.server.superuser.run(f"DROP DATABASE `{twin}`")
+
+
+def test_a_sequence_gives_no_number_twice(shop: Scene) -> None:
+    """A sequence of its own goes on above what live gave since the backup (R2)."""
+    shop.login.run("CREATE SEQUENCE tickets NOCACHE; DO NEXTVAL(tickets)")
+    dump = shop.safety()
+    name = "backout_load_20260101000000_bbbbbbbb"
+    shop.ask("load", backup=str(dump), target=name)
+    shop.login.run("DELETE FROM users; DO NEXTVAL(tickets); DO NEXTVAL(tickets)")
+    shop.cut_over(name)
+    assert shop.login.rows("SELECT NEXTVAL(tickets)") == [("4",)]
+
+
+def test_partitions_indexes_and_computed_columns_go_live_as_they_were(shop: Scene) -> None:
+    """A partitioned table, one with full-text and spatial indexes and computed columns, and a composite key of two."""
+    shop.login.run(
+        "CREATE TABLE parts (id int, at date, v int, PRIMARY KEY (id, at)) PARTITION BY RANGE (YEAR(at))"
+        " (PARTITION a VALUES LESS THAN (2025), PARTITION b VALUES LESS THAN MAXVALUE);"
+        "CREATE TABLE texts (id int PRIMARY KEY, t text, p point NOT NULL, w int AS (CHAR_LENGTH(t)) STORED, FULLTEXT (t), SPATIAL (p));"
+        "INSERT INTO parts VALUES (1, '2024-01-01', 1), (1, '2025-01-01', 2); INSERT INTO texts (id, t, p) VALUES (1, 'some words', point(1, 2))"
+    )
+    wanted = shop.fingerprint()
+    baseline = shop.scratch()
+    shop.login.run("DELETE FROM parts WHERE v = 2; DELETE FROM texts")
+    scratch = repaired(shop, baseline, parts="restore", texts="restore")
+    assert shop.cut_over(scratch)["fingerprint"] == wanted
+    assert shop.login.rows("SELECT w FROM texts WHERE MATCH (t) AGAINST ('words')") == [("10",)]
+
+
+def test_rows_written_in_the_very_moment_are_told_where_they_are(shop: Scene) -> None:
+    """A program that writes while the tables change places: all is moved back, and its rows in the new ones are named."""
+    scratch = shop.scratch()
+    shop.login.run("DELETE FROM users WHERE id = 1")
+    writer = subprocess.Popen(shop.login.client(), env=shop.login.environment(), stdin=subprocess.PIPE)
+    stop = threading.Event()
+    watcher = threading.Thread(target=write_from_then_on, args=(shop, writer, stop))
+    began = shop.server.log_position()
+    watcher.start()
+    try:
+        with pytest.raises(Refusal, match="moved back") as refused:
+            shop.cut_over(scratch)
+    finally:
+        stop.set()
+        watcher.join()
+        writer.communicate()
+    written = shop.server.log_since(began).count("INSERT INTO users (name) VALUES ('during')")
+    count = "SELECT COUNT(*) FROM users WHERE name = 'during'"
+    live, kept = shop.login.number(count), shop.login.number(count, database=scratch)
+    assert live + kept == written
+    assert live > 0
+    assert (f"is in {scratch} alone" in str(refused.value)) == (kept > 0)
+
+
+def write_from_then_on(shop: Scene, writer: subprocess.Popen[bytes], stop: threading.Event) -> None:
+    """Write a row every few milliseconds as soon as the cut-over has looked whether anybody is in the way."""
+    assert writer.stdin is not None
+    began = shop.server.log_position()
+    while "UNLOCK TABLES" not in shop.server.log_since(began) and not stop.is_set():
+        time.sleep(0.001)
+    while not stop.is_set():
+        writer.stdin.write(b"INSERT INTO users (name) VALUES ('during');\n")
+        writer.stdin.flush()
+        time.sleep(0.003)

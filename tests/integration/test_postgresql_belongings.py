@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,3 +228,28 @@ def test_rules_and_deferrable_keys_stop_no_repair(shop: Shop) -> None:
     ]
     assert shop.login.number("SELECT count(*) FROM log", database=scratch) == 2
     assert shop.login.number("SELECT count(*) FROM pg_rules WHERE tablename = 'ranks'", database=scratch) == 2
+
+
+def test_a_killed_copy_leaves_no_rows_behind(shop: Shop) -> None:
+    """The dump by which a database is copied goes with the next reader, where its own was killed."""
+    shop.login.run(
+        "CREATE TABLE wide AS SELECT g, repeat(md5(g::text), 50) AS t FROM generate_series(1, 20000) g"
+    )
+    reader = shop.start("copy", source=shop.name, target=shop.scratch())
+    ends = time.monotonic() + 60
+    while not list(shop.workspace.rglob("*.dump")) and time.monotonic() < ends:
+        time.sleep(0.01)
+    reader.kill()
+    reader.wait()
+    assert list(shop.workspace.rglob("*.dump"))
+    shop.ask("exists", database=shop.name)
+    assert not list(shop.workspace.rglob("*.dump"))
+
+
+def test_an_extension_that_only_a_superuser_may_make_is_named(shop: Shop) -> None:
+    """It is named with what an administrator can do, and no half-made database stays."""
+    shop.server.superuser.run("CREATE EXTENSION pageinspect", database=shop.name)
+    before = shop.server.databases()
+    with pytest.raises(Refusal, match=r"extension pageinspect may be made by a superuser only"):
+        shop.ask("copy", source=shop.name, target=shop.scratch())
+    assert shop.server.databases() == before

@@ -19,7 +19,7 @@ from adapters.host_reader.mysql.fitness import refuse_foreign_definers
 from adapters.host_reader.mysql.lent import parts_of, place_in, stored_names
 from adapters.host_reader.mysql.lodging import key_names
 from adapters.host_reader.mysql.moving import carry_out, settle_what_was_begun
-from adapters.host_reader.mysql.names import quoted
+from adapters.host_reader.mysql.names import at, quoted
 from adapters.host_reader.mysql.schema import Definition, Structure, refuse_hidden
 from adapters.host_reader.mysql.server import MysqlServer
 from adapters.host_reader.mysql.swaps import INTENDED, Swap, Swaps, new_aside_name
@@ -153,7 +153,7 @@ def _intended(server: MysqlServer, source: str, definitions: Sequence[Definition
 def _raise_counters(
     server: MysqlServer, target: str, source: str, live: Structure, new: Structure, request: Request
 ) -> None:
-    """Raise the source's AUTO_INCREMENT above every id ever issued, by live or by a database put aside (HAZARDS R2)."""
+    """Raise the source's counters and sequences above all that live or a database put aside ever issued (HAZARDS R2)."""
     highest = dict(live.counters)
     for swap in Swaps(request, target).all():
         if swap.aside != source and server.exists(swap.aside):
@@ -165,4 +165,9 @@ def _raise_counters(
             session.run(
                 f"ALTER TABLE {quoted(name)} AUTO_INCREMENT = {highest[name]}", f"numbering {source}.{name}"
             )
+    for name in sorted(set(live.sequences) & set(new.sequences)):
+        doing = f"numbering {source}.{name}"
+        following = int(session.one(f"SELECT next_not_cached_value FROM {at(target, name)}", doing) or 0)
+        # A sequence is never set back by this: it then stays where it is. *Source*: MariaDB manual, SETVAL.
+        session.run(f"DO SETVAL({quoted(name)}, {following}, 0)", doing)
     session.end()

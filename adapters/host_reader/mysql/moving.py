@@ -18,7 +18,7 @@ from adapters.host_reader.mysql.definitions import (
     triggers,
     views,
 )
-from adapters.host_reader.mysql.fingerprint import content_of
+from adapters.host_reader.mysql.fingerprint import content_of, fingerprint_with
 from adapters.host_reader.mysql.lent import Parked
 from adapters.host_reader.mysql.lodging import rename_keys, turned
 from adapters.host_reader.mysql.names import at, quoted
@@ -231,8 +231,16 @@ def _refuse_written(server: MysqlServer, session: Session, swaps: Swaps, swap: S
     _move(server, session, swap.back)
     _name_keys_rightly(server, session, swap)
     swaps.settle(swap, GIVEN_UP)
+    told = "nothing is lost"
+    # Whoever wrote before the tables changed places may have gone on after it.
+    with server.snapshot(swap.source) as reading:
+        source = server.structure(swap.source, reading)
+        place, definitions = server.physical(swap.source), swap.source_definitions
+        kept = fingerprint_with(reading, place, source, definitions).hash
+    if kept != swap.source_fingerprint:
+        told = f"what was written into the new ones for that moment is in {swap.source} alone; keep it"
     raise Refusal(
         "changed",
-        f"{swap.live} was written to in the moment of the cut-over. All tables were moved back and nothing is lost; find"
-        " who writes, then plan again.",
+        f"{swap.live} was written to in the moment of the cut-over. All tables were moved back and {told}. Find who writes,"
+        " then plan again.",
     )

@@ -20,6 +20,13 @@ _JOBS = 3
 # pg_restore from 17 on sets transaction_timeout, which servers before 17 refuse.
 _TIMEOUT_SINCE = 17
 _ENTRY = re.compile(r"\d+; \d+ \d+ (.*)")
+_EXTENSION = re.compile(r"\d+; \d+ \d+ EXTENSION - (\S+)")
+# What a user without a superuser's rights cannot install; nothing for a superuser.
+_NOT_TRUSTED = """
+SELECT e.name FROM pg_available_extensions e
+JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+WHERE v.superuser AND NOT v.trusted AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+"""
 # Entries of the table of contents that are left out, by how they begin, and what is said of them.
 _LEFT_OUT = (
     ("COMMENT - EXTENSION ", "comments on extensions, which only their owner may write"),
@@ -63,13 +70,17 @@ def restore_archive(server: PostgresqlServer, path: str, database: str, request:
     list_path.write_text("\n".join(kept) + "\n", encoding="utf-8", errors="surrogateescape")
     options = ["--no-owner", "--no-acl", "-L", str(list_path)]
     progress("restoring", 0, 0, "bytes")
+    told = [f"left out: {what} ({count})" for what, count in notes.items()]
     if in_side or major_of(way.program) >= _TIMEOUT_SINCE > server.major:
-        told = _through_psql(server, [way.program, *options, "-f", "-", path], database, request)
-        return [*(f"left out: {what} ({count})" for what, count in notes.items()), *told]
+        return told + _through_psql(server, [way.program, *options, "-f", "-", path], database, request)
     argv = [way.program, "-j", str(_JOBS), *options, "--exit-on-error", "--no-password"]
     argv += ["-d", server.connected(database), path]
-    run_tool(server.login, argv, request, database, database)
-    return [f"left out: {what} ({count})" for what, count in notes.items()]
+    try:
+        run_tool(server.login, argv, request, database, database)
+    except Refusal:
+        _refuse_unmakeable(server, way.contents)
+        raise
+    return told
 
 
 def _find_way(server: PostgresqlServer, path: str) -> _Way:
@@ -89,6 +100,26 @@ def _find_way(server: PostgresqlServer, path: str) -> _Way:
         f"No pg_restore on this host can read {Path(path).name}: it is damaged, or made by a newer version. Nothing"
         " was kept; install a newer PostgreSQL client.",
     )
+
+
+def _refuse_unmakeable(server: PostgresqlServer, contents: List[str]) -> None:
+    """Do nothing where the user may make each extension of the archive. *Raises* Refusal (refused) with the others.
+
+    Asked after a failure only: a hosting firm's server may let its users make more than its catalogue says.
+    """
+    found = [_EXTENSION.match(line) for line in contents]
+    wanted = sorted({match.group(1) for match in found if match})
+    with server.session(server.home) as session:
+        rows = session.rows(_NOT_TRUSTED)
+    others = [name for name in wanted if (name,) in {tuple(row) for row in rows}]
+    if others:
+        raise Refusal(
+            "refused",
+            f"The extension {', '.join(others)} may be made by a superuser only, so the application's user can make no copy of"
+            " this database. Nothing was kept and nothing was changed. Have an administrator take the right CREATEDB from"
+            " that user for the time of the recovery: then the copies are schemas beside the live tables, which use the"
+            " extension that is there.",
+        )
 
 
 def _is_left_out(line: str, notes: Dict[str, int], *, in_side: bool) -> bool:

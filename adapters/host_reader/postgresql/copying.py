@@ -15,7 +15,6 @@ from adapters.host_reader.postgresql.programs import find_beside_server
 from adapters.host_reader.postgresql.scratch import make_scratch
 from adapters.host_reader.postgresql.server import PostgresqlServer
 from adapters.host_reader.postgresql.tools import run_tool
-from adapters.host_reader.server.access import workspace_folder
 from adapters.host_reader.server.notes import OWN_PREFIX, is_file, make_safety_file, verified_note
 from adapters.host_reader.server.port import Fingerprint
 from adapters.host_reader.sqlite_files import prove_space, sha256_of
@@ -117,7 +116,8 @@ def copy_database(server: PostgresqlServer, source: str, target: str, request: R
         raise Refusal(
             "bad_request", f"{source} is a side schema; only databases are copied. Nothing was changed."
         )
-    path = workspace_folder(request, "tmp") / f"{target}.dump"
+    # In the folder that goes with this reader, also with a killed one: the dump holds all rows.
+    path = server.login.folder / f"{target}.dump"
 
     def fill(part: str) -> Answer:
         try:

@@ -95,7 +95,8 @@ def _unpacked(server: PostgresqlServer, backup: Path, part: str, request: Reques
     """Load a compressed archive; pg_restore must move about in the file, so it is unpacked first."""
     folder = workspace_folder(request, "tmp")
     prove_space(str(folder), backup.stat().st_size, number(request, "reserve_bytes", 0))
-    path = folder / f"{part}.dump"
+    # In the folder that goes with this reader, also with a killed one: the file holds all rows.
+    path = server.login.folder / f"{part}.dump"
     try:
         with private_files(), path.open("wb") as file:
             file.writelines(content_blocks(backup, "unpacking the backup"))

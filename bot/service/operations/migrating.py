@@ -52,10 +52,18 @@ async def run_migrations(
     )
     run = parse_guarded_artisan(output)
     if isinstance(run, Refused):
-        raise FailedError(
-            f"the migration was not run: {run.reason}. Nothing was changed on {work.site_name}. Next: /app deploy"
-        )
+        raise FailedError(words_for_not_run(run.reason, site=work.site_name, is_scratch=target.is_scratch))
     return run
+
+
+def words_for_not_run(reason: str, *, site: str, is_scratch: bool) -> str:
+    """Return what is said where a migration was refused before it began; on production its code is checked out by then."""
+    if is_scratch:
+        return f"the migration was not run on the copy: {reason}. Nothing was changed on {site}. Next: /app deploy"
+    return (
+        f"the migration was not run: {reason}. No row was changed on {site}, but its code IS CHANGED: the approved commit is"
+        " checked out. The site stays frozen. Next: /incident release, then /app deploy; to go back instead: /restore undo"
+    )
 
 
 async def judge_migrations(
