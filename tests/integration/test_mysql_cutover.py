@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -136,16 +137,26 @@ def test_another_live_or_scratch_than_planned_is_refused(broken: tuple[Scene, st
 def test_another_users_trigger_stops_it_before_anything_is_done(
     broken: tuple[Scene, str, Path], mariadb_server: MariadbServer
 ) -> None:
-    """A trigger that the application's user could not make again for the undo is named, and nothing is changed."""
-    shop, scratch, _ = broken
+    """A trigger that the application's user could not make again for the undo is named with what helps; nothing is changed."""
+    shop, scratch, safety = broken
     mariadb_server.superuser.run(
         "CREATE TRIGGER theirs BEFORE INSERT ON pairs FOR EACH ROW SET NEW.v = 1",
         database=shop.login.database,
     )
     before = shop.fingerprint()
-    with pytest.raises(Refusal, match="'theirs' belongs to root"):
+    with pytest.raises(Refusal, match="trigger 'theirs' of root@localhost") as refused:
         shop.cut_over(scratch)
     assert shop.fingerprint() == before
+    with pytest.raises(Refusal, match="trigger 'theirs' of root@localhost"):
+        shop.scratch()
+    told = shop.ask("load", backup=str(safety), target="backout_load_20260101000000_cccccccc")
+    assert "The cut-over would be refused." in told["way"]
+    # What the message says is what helps; the undo makes the trigger again as it was.
+    mariadb_server.superuser.run(str(re.findall(r"GRANT .*'@'[^']*'", str(refused.value))[0]))
+    late = shop.safety("late.sql")
+    shop.cut_over(scratch)
+    assert shop.cut_over(late)["fingerprint"] == before
+    assert "root" in str(shop.login.rows("SHOW CREATE TRIGGER theirs"))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -241,9 +242,37 @@ def test_a_killed_copy_leaves_no_rows_behind(shop: Shop) -> None:
         time.sleep(0.01)
     reader.kill()
     reader.wait()
+    assert reader.stdout is not None
+    reader.stdout.close()
     assert list(shop.workspace.rglob("*.dump"))
     shop.ask("exists", database=shop.name)
     assert not list(shop.workspace.rglob("*.dump"))
+
+
+def test_the_data_stay_on_the_disk_where_they_were(shop: Shop, tmp_path: Path) -> None:
+    """A database in a tablespace of its own is copied into the same one where the user may, else it is told."""
+    folder = shop.server.folder / f"space_{shop.name}"
+    folder.mkdir()
+    shutil.chown(folder, shop.server.folder.owner())
+    root = shop.server.superuser
+    root.run(f"CREATE TABLESPACE fast LOCATION '{folder}'")
+    try:
+        root.run(f"ALTER DATABASE {shop.name} SET TABLESPACE fast")
+        told = [shop.ask("copy", source=shop.name, target=shop.scratch("one"))["way"]]
+        root.run(f"GRANT CREATE ON TABLESPACE fast TO {shop.login.username}")
+        shop.login.run("INSERT INTO users (name) VALUES ('more')")
+        told.append(shop.ask("copy", source=shop.name, target=shop.scratch("two"))["way"])
+        assert ["tablespace fast" in each for each in told] == [True, False]
+        assert (
+            root.number(
+                "SELECT count(*) FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE spcname = 'fast'"
+            )
+            == 2
+        )
+    finally:
+        root.run(f"REVOKE ALL ON TABLESPACE fast FROM {shop.login.username}")
+        shop.server.drop(shop.login)
+        root.run("DROP TABLESPACE fast")
 
 
 def test_an_extension_that_only_a_superuser_may_make_is_named(shop: Shop) -> None:

@@ -6,6 +6,7 @@ from typing import List
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.postgresql.catalogue import OWN_SCHEMA, not_of_extension
+from adapters.host_reader.postgresql.names import literal
 from adapters.host_reader.postgresql.session import Session
 
 # Names only. In the words after them {0} is the names, {1} those of the database's slots.
@@ -92,6 +93,23 @@ def refuse_incoming(live: Session) -> None:
             " cut-over and be lost by it. Nothing was changed. Have an administrator run ALTER SUBSCRIPTION … DISABLE, take"
             " a new safety backup, and plan again.",
         )
+
+
+def other_place(session: Session, live: str, scratch: str) -> List[str]:
+    """Return in words that a scratch's data lie in another tablespace than live's, where they do; reads only."""
+    select = (
+        "SELECT t.spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.datname IN"
+        f" ({literal(live)}, {literal(scratch)}) ORDER BY d.datname = {literal(scratch)}"
+    )
+    names = _names(session, select)
+    if len(set(names)) < 2:
+        return []
+    return [
+        (
+            f"a cut-over leaves behind: the tablespace {names[0]}; the new data lie in {names[1]}, on what disk that is, since the"
+            f" application's user may not put them into the other (GRANT CREATE ON TABLESPACE {names[0]})"
+        )
+    ]
 
 
 def missing_settings(live: List[str], scratch: List[str]) -> List[str]:

@@ -13,6 +13,11 @@ _SHAPE = """
 SELECT to_jsonb(d) || jsonb_build_object('encoding_name', pg_encoding_to_char(d.encoding))
 FROM pg_database d WHERE d.datname = {}
 """
+# The data go to the disk where live's are, where the user may put them there.
+_OWN_TABLESPACE = """
+SELECT quote_ident(t.spcname) FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace
+WHERE d.datname = {} AND t.spcname <> 'pg_default' AND has_tablespace_privilege(current_user, t.oid, 'CREATE')
+"""
 _DUPLICATE, _NO_RIGHT = "42P04", "42501"
 # Settings that are lists of names are kept as SQL wrote them; all others are one value.
 _LISTS = {"search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"}
@@ -35,6 +40,8 @@ def create_database(session: Session, database: str, like: str) -> None:
     if not may_create(session):
         raise _no_right()
     options = " ".join(f"{name} = {value}" for name, value in _options(shape).items())
+    place = session.value(_OWN_TABLESPACE.format(literal(like)))
+    options += f" TABLESPACE = {place}" if place else ""
     try:
         session.run_generated(f"CREATE DATABASE {quoted(database)} TEMPLATE template0 {options}")
     except ServerRefusal as refusal:

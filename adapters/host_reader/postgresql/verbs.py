@@ -18,7 +18,7 @@ from adapters.host_reader.postgresql import cutover as swapping
 from adapters.host_reader.postgresql import facts as looking
 from adapters.host_reader.postgresql import load as loading
 from adapters.host_reader.postgresql import writers as writing
-from adapters.host_reader.postgresql.left_behind import left_behind, missing_settings
+from adapters.host_reader.postgresql.left_behind import left_behind, missing_settings, other_place
 from adapters.host_reader.postgresql.making import database_settings
 from adapters.host_reader.postgresql.rights import read_rights
 from adapters.host_reader.postgresql.server import PostgresqlServer, open_server
@@ -134,7 +134,7 @@ def _with_way(server: PostgresqlServer, target: str, answer: Answer) -> Answer:
         told = left_behind(session)
         if server.side(target) is None:
             settings = [database_settings(session, name, "0") for name in (server.login.database, target)]
-            told += missing_settings(*settings)
+            told += [*missing_settings(*settings), *other_place(session, server.login.database, target)]
     database = target
     if server.side(target) is not None:
         told.insert(0, SIDE_WAY)
