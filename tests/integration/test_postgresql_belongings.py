@@ -282,3 +282,73 @@ def test_an_extension_that_only_a_superuser_may_make_is_named(shop: Shop) -> Non
     with pytest.raises(Refusal, match=r"extension pageinspect may be made by a superuser only"):
         shop.ask("copy", source=shop.name, target=shop.scratch())
     assert shop.server.databases() == before
+
+
+EVERYTHING = r"""
+CREATE SCHEMA billing; COMMENT ON SCHEMA billing IS 'money'; CREATE EXTENSION citext; CREATE EXTENSION btree_gist;
+CREATE TYPE pair AS (a integer, b text); CREATE TYPE span AS RANGE (subtype = float8); CREATE DOMAIN tags AS text[];
+CREATE TYPE billing.state AS ENUM ('open', 'paid'); COMMENT ON TYPE billing.state IS 'of a bill';
+CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE billing.bills (id integer GENERATED ALWAYS AS IDENTITY (START 5 INCREMENT 2) PRIMARY KEY,
+    state billing.state DEFAULT 'open', pair pair, span span, tags tags, mail citext UNIQUE, name text COLLATE blind UNIQUE,
+    during tsrange, EXCLUDE USING gist (during WITH &&), UNIQUE NULLS NOT DISTINCT (state, mail),
+    total integer GENERATED ALWAYS AS (1 + 1) STORED) WITH (fillfactor = 70);
+COMMENT ON COLUMN billing.bills.total IS 'two'; COMMENT ON CONSTRAINT bills_pkey ON billing.bills IS 'the key';
+ALTER TABLE billing.bills REPLICA IDENTITY FULL; ALTER TABLE billing.bills ALTER name SET STORAGE EXTERNAL;
+ALTER TABLE billing.bills ALTER name SET STATISTICS 500; CREATE INDEX by_name ON billing.bills (name) INCLUDE (state);
+ALTER TABLE billing.bills CLUSTER ON by_name; CREATE STATISTICS linked ON state, mail FROM billing.bills;
+CREATE TABLE parent (a integer); CREATE TABLE child (b integer) INHERITS (parent); CREATE UNLOGGED TABLE quick (a integer);
+CREATE TABLE secret (owner name, t text); ALTER TABLE secret ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON secret FOR SELECT TO PUBLIC USING (owner = current_user);
+CREATE SEQUENCE numbers AS smallint INCREMENT -1 MAXVALUE 100 START 100 CYCLE OWNED BY parent.a;
+CREATE VIEW open_bills WITH (security_barrier) AS SELECT id FROM billing.bills WHERE state = 'open' WITH LOCAL CHECK OPTION;
+CREATE FUNCTION add(a integer, b integer DEFAULT 2) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE COST 7
+    SET work_mem = '8MB' AS 'SELECT a + b';
+CREATE PROCEDURE act() LANGUAGE sql AS 'SELECT 1'; CREATE AGGREGATE added (integer) (SFUNC = int4pl, STYPE = integer, INITCOND = '0');
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER always BEFORE INSERT ON secret FOR EACH ROW EXECUTE FUNCTION stamp(); ALTER TABLE secret ENABLE ALWAYS TRIGGER always;
+CREATE TRIGGER off BEFORE UPDATE OF t ON secret FOR EACH ROW WHEN (OLD.t IS NULL) EXECUTE FUNCTION stamp();
+ALTER TABLE secret DISABLE TRIGGER off; COMMENT ON TRIGGER off ON secret IS 'not now';
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON parent DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION stamp();
+CREATE RULE none AS ON DELETE TO quick DO INSTEAD NOTHING; ALTER TABLE quick ENABLE REPLICA RULE none;
+CREATE TEXT SEARCH CONFIGURATION plainly (COPY = simple); CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);
+ALTER TABLE orders ADD CONSTRAINT late_key FOREIGN KEY (user_id) REFERENCES users DEFERRABLE INITIALLY DEFERRED NOT VALID;
+ALTER TABLE users ADD CHECK (name <> 'x') NOT VALID;
+INSERT INTO billing.bills (pair, span, tags, mail, name, during) VALUES ((1, 'x'), '[1,2)', '{a,NULL}', 'A@x', 'Ann', '[2020-01-01,2021-01-01)');
+INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2, 3); INSERT INTO quick VALUES (4);
+INSERT INTO secret VALUES (current_user, 'mine'); SELECT lo_from_bytea(4711, '\x00ff');
+GRANT USAGE ON SCHEMA billing TO {0}; GRANT SELECT (id, name), UPDATE (name) ON billing.bills TO {0} WITH GRANT OPTION;
+GRANT USAGE ON SEQUENCE numbers TO {0}; REVOKE EXECUTE ON FUNCTION add FROM PUBLIC; GRANT EXECUTE ON PROCEDURE act TO {0};
+GRANT USAGE ON TYPE billing.state TO {0}; REVOKE USAGE ON TYPE billing.state FROM PUBLIC; GRANT SELECT ON users, open_bills TO PUBLIC;
+ALTER DEFAULT PRIVILEGES IN SCHEMA billing GRANT SELECT ON TABLES TO {0}; REVOKE ALL ON SCHEMA public FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT INSERT ON TABLES TO {0}; REVOKE CONNECT ON DATABASE {1} FROM PUBLIC; GRANT CONNECT ON DATABASE {1} TO {0};
+ALTER DATABASE {1} SET statement_timeout = '7s'; ALTER DATABASE {1} CONNECTION LIMIT 40;
+"""
+
+
+def whole_text(shop: Shop) -> list[str]:
+    """Return all that a superuser's pg_dump tells of live, owners, rights and settings too, without what differs anyway."""
+    text = shop.pg_dump("--create", login=shop.server.superuser).decode()
+    lines = [line for line in text.splitlines() if not line.startswith((r"\restrict", r"\unrestrict", "--"))]
+    return [line for line in lines if line]
+
+
+def test_a_dump_of_all_there_is_tells_the_same_after(shop: Shop) -> None:
+    """Types, keys, policies, rights, comments and settings of many kinds, and rows repaired: pg_dump's text is the same."""
+    reader = f"reader_{uuid.uuid4().hex[:8]}"
+    shop.server.superuser.run(f"CREATE ROLE {reader}")
+    try:
+        shop.login.run(EVERYTHING.replace("{0}", reader).replace("{1}", shop.name))
+        before = whole_text(shop)
+        baseline = copied(shop)
+        tables = ("billing.bills", "parent", "child", "secret", "orders")
+        shop.login.run("; ".join(f"DELETE FROM {name}" for name in tables))
+        scratch = repaired(shop, baseline, **dict.fromkeys(tables, "restore"))
+        told = shop.ask("cutover", **shop.cut_over_request(scratch))
+        after = whole_text(shop)
+        assert told["notes"] == []
+        assert "COMMENT ON SCHEMA billing IS 'money';" in before
+        assert sorted(set(before) - set(after)) == sorted(set(after) - set(before)) == []
+    finally:
+        shop.server.drop(shop.login)
+        shop.server.superuser.run(f"DROP OWNED BY {reader}; DROP ROLE {reader}")
