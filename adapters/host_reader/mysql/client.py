@@ -225,7 +225,7 @@ class Connector:
             "--unbuffered",
             "--comments",
             "--skip-reconnect",
-            # Else a line end of another system inside a definition becomes our own, and \\! in one would be a command.
+            # Else a line end of another system inside a definition becomes our own, and \! in one would be a command.
             "--binary-mode",
         )
         return self.argv(self.programs.client, *shown)

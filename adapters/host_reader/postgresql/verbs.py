@@ -131,7 +131,7 @@ def _with_way(server: PostgresqlServer, target: str, answer: Answer) -> Answer:
     if is_file(target):
         return answer
     with server.session(server.login.database) as session:
-        told = left_behind(session)
+        told = left_behind(session, in_side=server.side(target) is not None)
         if server.side(target) is None:
             settings = [database_settings(session, name, "0") for name in (server.login.database, target)]
             told += [*missing_settings(*settings), *other_place(session, server.login.database, target)]
