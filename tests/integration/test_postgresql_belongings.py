@@ -313,7 +313,7 @@ CREATE CONSTRAINT TRIGGER late AFTER INSERT ON parent DEFERRABLE INITIALLY DEFER
 CREATE RULE none AS ON DELETE TO quick DO INSTEAD NOTHING; ALTER TABLE quick ENABLE REPLICA RULE none;
 CREATE TEXT SEARCH CONFIGURATION plainly (COPY = simple); CREATE OPERATOR === (LEFTARG = integer, RIGHTARG = integer, FUNCTION = int4eq);
 ALTER TABLE orders ADD CONSTRAINT late_key FOREIGN KEY (user_id) REFERENCES users DEFERRABLE INITIALLY DEFERRED NOT VALID;
-ALTER TABLE users ADD CHECK (name <> 'x') NOT VALID;
+COMMENT ON CONSTRAINT late_key ON orders IS 'it''s late'; ALTER TABLE users ADD CHECK (name <> 'x') NOT VALID;
 INSERT INTO billing.bills (pair, span, tags, mail, name, during) VALUES ((1, 'x'), '[1,2)', '{a,NULL}', 'A@x', 'Ann', '[2020-01-01,2021-01-01)');
 INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2, 3); INSERT INTO quick VALUES (4);
 INSERT INTO secret VALUES (current_user, 'mine'); SELECT lo_from_bytea(4711, '\x00ff');

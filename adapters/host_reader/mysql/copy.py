@@ -15,6 +15,7 @@ from adapters.host_reader.mysql.definitions import in_order_of_making, make_defi
 from adapters.host_reader.mysql.dumping import dump_proven
 from adapters.host_reader.mysql.facts import read_migrations
 from adapters.host_reader.mysql.fitness import (
+    crash_words,
     definer_words,
     foreign_definers,
     refuse_foreign_definers,
@@ -103,7 +104,7 @@ def make_database(server: MysqlServer, request: Request, build: Callable[[str], 
 
 def _way(server: MysqlServer, place: str, live: str) -> str:
     """Return in words where a scratch lies, and what would stand in the way of a cut-over to it, for the plan."""
-    told = [server.lending.way(place, live)]
+    told = [server.lending.way(place, live), crash_words(server.version)]
     if server.exists(live):
         found = foreign_definers(server.asking(), server.structure(live).definitions)
         told += [f"The cut-over would be refused. {definer_words(server.asking(), found)}"] if found else []

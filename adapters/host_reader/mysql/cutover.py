@@ -7,10 +7,9 @@ before and made again after, from definitions that are in a file before anything
 from __future__ import annotations
 
 import contextlib
-import re
 import secrets
 import time
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.copy import copy_place
@@ -25,8 +24,6 @@ from adapters.host_reader.mysql.server import MysqlServer
 from adapters.host_reader.mysql.swaps import INTENDED, Swap, Swaps, new_aside_name
 from adapters.host_reader.server.notes import OWN_PREFIX, is_file, refuse_foreign, verified_note
 from adapters.host_reader.sqlite_request import Answer, Request, text
-
-_CRASH_SAFE = {"mariadb": (10, 6), "mysql": (8, 0)}
 
 
 def cut_over(server: MysqlServer, request: Request) -> Answer:
@@ -67,7 +64,7 @@ def cut_over(server: MysqlServer, request: Request) -> Answer:
     return {
         **answer,
         "fingerprint": found,
-        "notes": _crash_notes(server),
+        "notes": [],
         "inode_kept": True,
         "journal_mode": "",
         "user_version": 0,
@@ -80,13 +77,6 @@ def _refuse_changed(found: str, expected: str, place: str) -> None:
         raise Refusal(
             "changed", f"{place} is not as it was when the plan was made. Nothing was changed; plan again."
         )
-
-
-def _crash_notes(server: MysqlServer) -> List[str]:
-    parts = re.findall(r"\d+", server.version)
-    if (int(parts[0]), int(parts[1])) >= _CRASH_SAFE[server.engine]:
-        return []
-    return ["On this server's version a crash in the middle of the RENAME can leave tables in two databases."]
 
 
 def _source(

@@ -15,6 +15,8 @@ _OF_THE_SERVER = ("information_schema", "performance_schema", "mysql", "sys")
 _STRINGS_AND_COMMENTS = re.compile(r"'(?:[^'\\]|\\.|'')*'|/\*.*?\*/|(?:--\s|#)[^\n]*", re.DOTALL)
 # Before the name of what is changed or called. What is only read (FROM, JOIN) is left alone.
 _CHANGES = r"\b(?:INTO|UPDATE|IGNORE|LOW_PRIORITY|DELAYED|REPLACE|INSERT|DELETE\s+FROM|CALL|TABLE)\s+"
+# Since when a RENAME of many tables is whole after a crash. Source: MariaDB 10.6 (MDEV-23842) and MySQL 8.0 manuals, atomic DDL.
+_CRASH_SAFE = {"mariadb": (10, 6), "mysql": (8, 0)}
 _DEFINER = re.compile(r"\bDEFINER\s*=\s*`((?:[^`]|``)*)`@`((?:[^`]|``)*)`", re.IGNORECASE)
 _ANY_DEFINER = re.compile(
     r"\b(?:ALL PRIVILEGES|SUPER|SET USER|SET_USER_ID|SET_ANY_DEFINER)\b.* ON \*\.\* TO "
@@ -120,6 +122,18 @@ def definer_words(session: Session, found: Sequence[str]) -> str:
         f"Live has what belongs to other users than the application's: {_listed(found)}. Each is taken out and made again"
         " by a cut-over and by its undo, which this user may not do for others. Have an administrator run: GRANT"
         f" {right} ON *.* TO '{user}'@'{host}'; it can be revoked after the recovery. Then try again."
+    )
+
+
+def crash_words(version: str) -> str:
+    """Return what the plan says of a server whose RENAME is not safe against a crash of the server, '' for any other."""
+    engine = "mariadb" if "mariadb" in version.lower() else "mysql"
+    parts = [int(part) for part in re.findall(r"\d+", version)[:2]]
+    if tuple(parts) >= _CRASH_SAFE[engine]:
+        return ""
+    return (
+        f"On a server of version {version} a crash of the server itself in the very moment of the cut-over can leave tables in"
+        " two databases; the next command of Backout then finishes or takes back what was begun."
     )
 
 

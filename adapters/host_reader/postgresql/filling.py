@@ -18,7 +18,7 @@ from adapters.host_reader.sqlite_request import Request
 
 _FOREIGN_KEYS = f"""
 SELECT coalesce(json_agg(json_build_array(quote_ident(n.nspname) || '.' || quote_ident(c.relname), k.conname,
-    pg_get_constraintdef(k.oid)) ORDER BY n.nspname, c.relname, k.conname), '[]')
+    pg_get_constraintdef(k.oid), obj_description(k.oid, 'pg_constraint')) ORDER BY n.nspname, c.relname, k.conname), '[]')
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE k.contype = 'f' AND k.conparentid = 0 AND {OWN_SCHEMA}
 """
@@ -73,7 +73,7 @@ class Filling:
         noted = self._together(read_note(self._note) or {}, found)
         with private_files():
             write_note(self._note, noted)
-        changes = [f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}" for table, name, _ in found["keys"]]
+        changes = [f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}" for table, name, *_ in found["keys"]]
         changes += [
             f"ALTER TABLE {table} DISABLE TRIGGER {quoted(name)}" for table, name, _ in found["triggers"]
         ]
@@ -87,7 +87,8 @@ class Filling:
         """
         noted = read_note(self._note) or {}
         there = {(row[0], row[1]) for row in json.loads(self._session.value(_FOREIGN_KEYS) or "[]")}
-        for table, name, definition in noted.get("keys", []):
+        # A note of an older version has no comment.
+        for table, name, definition, *comment in noted.get("keys", []):
             if (table, name) in there:
                 continue
             try:
@@ -100,6 +101,10 @@ class Filling:
                     f"The foreign key {name!r} of {table} does not hold for the rows in scratch. Production was not"
                     " changed; look for the orphans and make scratch anew.",
                 ) from None
+            if comment and comment[0] is not None:
+                self._session.run_generated(
+                    f"COMMENT ON CONSTRAINT {quoted(name)} ON {table} IS {literal(comment[0])}"
+                )
         self._run(
             [
                 f"ALTER TABLE {table} {_ENABLE[mode]} {kind} {quoted(name)}"

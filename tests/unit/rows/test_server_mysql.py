@@ -12,6 +12,7 @@ from adapters.host_reader.mysql.check import why_not_a_question
 from adapters.host_reader.mysql.client import Programs, SqlRefusal, option_file, unescaped
 from adapters.host_reader.mysql.definitions import views
 from adapters.host_reader.mysql.dumping import dump_options
+from adapters.host_reader.mysql.fitness import crash_words
 from adapters.host_reader.mysql.names import quoted, text_literal
 from adapters.host_reader.mysql.rights import _covers, _parsed
 from adapters.host_reader.mysql.rows import writer_of
@@ -215,3 +216,12 @@ def test_errors_are_told_by_their_number(code: int, kind: str) -> None:
     refusal = SqlRefusal(code, "trying")
     assert refusal.kind == kind
     assert refusal.message.startswith("Failed while trying: ")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_safe"),
+    [("10.5.29-MariaDB", False), ("10.11.19-MariaDB-deb12", True), ("5.7.44-log", False), ("8.0.36", True)],
+)
+def test_an_old_server_is_told_of_in_the_plan(version: str, is_safe: bool) -> None:
+    """Where a crash of the server could leave a RENAME half done, the plan says so; elsewhere it says nothing."""
+    assert (crash_words(version) == "") == is_safe
