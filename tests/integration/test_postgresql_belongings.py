@@ -198,13 +198,13 @@ def test_materialized_views_are_made_anew_from_the_repaired_rows(shop: Shop) -> 
     ],
 )
 def test_a_dump_can_change_nothing_of_the_server(shop: Shop, sql: str) -> None:
-    """Statements on roles, databases or the whole server are refused by name: they would act beyond scratch."""
+    """Statements on roles, databases or the whole server are refused by name: they could reach beyond scratch."""
     shop.workspace.mkdir()
     dump = shop.workspace / "plain.sql"
     mark = b"\nSET row_security = off;\n"
     dump.write_bytes(shop.pg_dump().replace(mark, mark + sql.format(shop.login.username).encode() + b";\n"))
     before = shop.server.databases()
-    with pytest.raises(Refusal, match=rf"\({sql.split(maxsplit=1)[0]}.* would act beyond scratch"):
+    with pytest.raises(Refusal, match=rf"\({sql.split(maxsplit=1)[0]}.* could reach beyond scratch"):
         shop.ask("load", backup=str(dump), target=shop.scratch())
     role = f"'{shop.login.username}'::regrole"
     assert shop.server.superuser.rows(f"SELECT count(*) FROM pg_db_role_setting WHERE setrole = {role}") == [

@@ -156,7 +156,7 @@ class PlainFilter:
             words = " ".join(beyond.group("what").decode("ascii").upper().split())
             raise Refusal(
                 "refused",
-                f"The dump holds a statement ({words} …) that would act beyond scratch, on the whole server. Nothing was kept"
+                f"The dump holds a statement ({words} …) that could reach beyond scratch, into the whole server. Nothing was kept"
                 " and nothing was changed; choose another backup, or have the statement taken out of a copy of this one.",
             )
         return statement
