@@ -172,7 +172,7 @@ def feeding_clients() -> list[int]:
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and b"--binary-mode" in (path / "cmdline").read_bytes():
+            if parent == os.getpid() and b"--disable-tee" in (path / "cmdline").read_bytes():
                 found.append(int(path.name))
         except (OSError, IndexError):
             continue
