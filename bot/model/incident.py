@@ -263,8 +263,14 @@ def _backups(state: Incident, entry: Entry) -> Incident:
 
 
 def _inspected(state: Incident, entry: Entry) -> Incident:
-    others = tuple(b for b in state.backups if b["path"] != entry.data["path"])
-    return replace(state, backups=(*others, entry.data))
+    """Put the new verdict in the old one's place. One that is recommended stays so while it is VERIFIED."""
+    line = entry.data
+    old = next((b for b in state.backups if b["path"] == line["path"]), None)
+    if old is None:
+        return replace(state, backups=(*state.backups, line))
+    kept = bool(old.get("recommended")) and line["word"] == "VERIFIED"
+    line = {**line, "recommended": kept}
+    return replace(state, backups=tuple(line if b is old else b for b in state.backups))
 
 
 _RULES: dict[Kind, Rule] = {

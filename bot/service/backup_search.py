@@ -59,16 +59,6 @@ class LiveShape:
         """Return the shape that was just read."""
         return cls(tables=tuple(sorted(live.rows)), version=live.version, objects=live.objects)
 
-    @classmethod
-    def of_assessment(cls, known: Mapping[str, Any]) -> LiveShape:
-        """Return the shape that the incident's assessment remembers; nothing known where there was none yet."""
-        rows = known.get("rows")
-        return cls(
-            tables=tuple(sorted(rows)) if rows else None,
-            version=known.get("engine_version"),
-            objects=known.get("objects") or {},
-        )
-
 
 async def search(work: SiteWork, facts: AppFacts, bad_migration: str, live: LiveShape) -> Found:
     """Find the backups of a site and judge each one on the host; reads only."""
@@ -108,7 +98,7 @@ async def search(work: SiteWork, facts: AppFacts, bad_migration: str, live: Live
 async def inspect(
     work: SiteWork, facts: AppFacts, bad_migration: str, path: str, live: LiveShape
 ) -> dict[str, Any]:
-    """Judge one backup on the host and return its line; a file that cannot be judged gets a line that says so."""
+    """Judge one backup on the host, as a search does, and return its line; one that cannot be judged says so."""
     try:
         return {**_line(await _judge(work, facts, bad_migration, path, live), {}), "recommended": False}
     except UnknownOutcomeError:

@@ -135,13 +135,15 @@ def test_a_cancelled_rehearsal_is_stopped_on_the_host(stages: Stages) -> None:
         scene.until("the job runs", lambda _: any((job / "pid").exists() for job in scene.jobs("repair")))
         [job] = scene.jobs("repair")
         try:
-            assert "plan" in player.type("/incident cancel")["text"]
+            assert "rehearsing the recovery" in player.type("/incident cancel")["text"]
             state = scene.at_rest()
             assert session_of(job) == []
         finally:
             signal_session(job, 9)
         assert len(scene.entries("operation.cancelled")) == 1
-        assert "cancelled" in state["steps"][4]["note"]
+        assert state["steps"][4]["note"].startswith("Cancelled: rehearsing the recovery.")
+        [message] = [m for m in state["messages"] if m["slot"] == "step-5"]
+        assert (message["tone"], message["body"]) == ("warning", state["steps"][4]["note"])
         assert scene.content() == before
         player.type("/restore plan")
         scene.until("a plan", lambda s: s["operation"] is None and scene.decisions("cutover"))
@@ -152,3 +154,31 @@ def answer_all(scene: Scene) -> None:
     for decision in [d for d in scene.at_rest()["decisions"] if d["open"]]:
         advised = next(c["key"] for c in decision["choices"] if c["style"] == "primary")
         assert scene.api().answer(decision["id"], advised)["ok"]
+
+
+def test_a_backup_that_is_looked_into_has_the_verdict_it_has_in_the_list(stages: Stages) -> None:
+    """Each backup is judged alone as in the list, and the recommended one is still what a plan stands on."""
+    with stages.at("safe") as scene:
+        player = scene.player()
+        listed = {b["path"]: b for b in scene.entries("backups.listed")[-1]["data"]["backups"]}
+        assert sorted({b["word"] for b in listed.values()}) == ["REFUSED", "VERIFIED"]
+        for path, line in listed.items():
+            player.type(f"/backups inspect {path}")
+            scene.at_rest()
+            alone = scene.entries("backup.inspected")[-1]["data"]
+            assert (alone["path"], alone["word"], alone["reasons"]) == (path, line["word"], line["reasons"])
+        player.type("/restore plan")
+        assert scene.at_rest()["steps"][4]["status"] == "running"
+        assert [d for d in scene.decisions() if d["purpose"].startswith("missing:")]
+
+
+def test_whoever_takes_the_call_closes_its_question(stages: Stages) -> None:
+    """`/incident ack` ends the calls and the open question with them; nobody is asked for after that."""
+    with stages.at("safe") as scene:
+        scene.player().type("/incident escalate the foreign keys")
+        scene.until("the call", lambda _: scene.decisions("acknowledge"))
+        scene.player(APPROVER).type("/incident ack")
+        scene.until("taken", lambda _: scene.entries("acknowledged"))
+        assert scene.decisions("acknowledge") == []
+        [question] = [d for d in scene.state()["decisions"] if d["purpose"] == "acknowledge"]
+        assert question["void_reason"] == "Boris has it."

@@ -37,9 +37,8 @@ async def inspect_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     facts = await work.app_facts()
     known = (await work.incident()).assessment or {}
     bad = known.get("bad_migration") or bad_migration_of(facts)
-    line = await inspect(
-        work, facts, bad, await _full_path(work, str(ctx.args["path"])), LiveShape.of_assessment(known)
-    )
+    live = await work.ask(work.database(facts).facts(facts.database.database))
+    line = await inspect(work, facts, bad, await _full_path(work, str(ctx.args["path"])), LiveShape.of(live))
     if ctx.args.get("load") and line["word"] == "COULD NOT VERIFY" and line["sha256"]:
         line = await _verify_by_load(work, line, bad)
     line["recommended"] = False
@@ -55,6 +54,7 @@ async def inspect_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             ("rows", counts(rows)),
             *(("note", n) for n in line.get("notes", ())),
         ),
+        next_steps=("/backups list",),
     )
     entry = NewEntry(kind=Kind.BACKUP_INSPECTED, text=f"{line['path']}: {line['word']}", data=line)
     await work.tell("inspected", Telling(entries=[entry], messages=[message]))

@@ -10,7 +10,7 @@ from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
 from bot.model.person import Contact
 from bot.ports.store import Deadline, Transaction
-from bot.service.desk import Question, open_question, state_of
+from bot.service.desk import Question, open_question, state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
 
@@ -122,6 +122,7 @@ async def acknowledge(ctx: OperationContext, _: Parts) -> dict[str, Any]:
         entry = NewEntry(kind=Kind.ACKNOWLEDGED, actor=name, text=f"{name} has it.", data={"person": name})
         await tx.append(incident_id, [entry])
         await tx.drop_deadline(f"page.{incident_id}")
+        await void_all(tx, incident_id, ["acknowledge"], f"{name} has it.")
         await tx.put_message(incident_id, Message(slot=SLOT, title=f"{name} has it", tone=Tone.GOOD))
 
     await ctx.step("acknowledged", nothing, record)

@@ -296,6 +296,21 @@ def test_an_inspected_backup_takes_its_old_place() -> None:
     assert words == {"/backups/good.sql": "VERIFIED", "/backups/cut.sql": "COULD NOT VERIFY"}
 
 
+def test_the_recommended_backup_stays_recommended_when_it_is_looked_into() -> None:
+    """Inspecting the recommended backup and finding it VERIFIED takes nothing from it; a plan can still stand on it."""
+    story = FROZEN_STORY.and_then(moment(Kind.BACKUP_INSPECTED, **backup("good.sql", sha256="ab")))
+    recommended = story.state().recommended or {}
+    assert (recommended["path"], recommended["sha256"]) == ("/backups/good.sql", "ab")
+    assert [b["path"] for b in story.state().backups] == ["/backups/good.sql", "/backups/cut.sql"]
+
+
+@pytest.mark.parametrize("word", ["REFUSED", "COULD NOT VERIFY"])
+def test_a_recommended_backup_that_is_no_longer_good_is_recommended_no_more(word: str) -> None:
+    """A file that has changed since the listing, and is not VERIFIED now, is not what a plan stands on."""
+    story = FROZEN_STORY.and_then(moment(Kind.BACKUP_INSPECTED, **backup("good.sql", word)))
+    assert story.state().recommended is None
+
+
 def test_a_verified_backup_is_found_by_path_or_name() -> None:
     """Only a VERIFIED backup is given, by its path or its file name."""
     state = FROZEN_STORY.state()

@@ -41,11 +41,11 @@ async def inspected(live: LiveShape) -> tuple[dict[str, Any], dict[str, Any]]:
     return host.asked[0]["expect"], line
 
 
-async def test_the_assessment_tells_what_live_has() -> None:
-    """Version, objects and tables that the assessment remembers go to the host with the question; nothing is asked anew."""
-    known = {"rows": {"b": 1, "a": 2}, "engine_version": "10.11.19-MariaDB", "objects": {"routines": 2}}
+async def test_the_host_is_told_what_live_has() -> None:
+    """Version, objects and tables of the live database go to the host with the question."""
+    live = LiveShape(tables=("a", "b"), version="10.11.19-MariaDB", objects={"routines": 2})
 
-    expect, line = await inspected(LiveShape.of_assessment(known))
+    expect, line = await inspected(live)
 
     assert (expect["tables"], expect["version"], expect["objects"]) == (
         ["a", "b"],
@@ -55,8 +55,8 @@ async def test_the_assessment_tells_what_live_has() -> None:
     assert (line["reasons"], line["notes"]) == (["it names a database"], [NOTE])
 
 
-async def test_before_an_assessment_nothing_is_compared_that_is_not_known() -> None:
-    """Without an assessment live's tables and version are not known, and the host is told so."""
-    expect, _ = await inspected(LiveShape.of_assessment({}))
+async def test_what_is_not_known_of_live_is_not_compared() -> None:
+    """Where live's tables and version are not known, the host is told so."""
+    expect, _ = await inspected(LiveShape())
 
     assert (expect["tables"], expect["version"], expect["objects"]) == (None, None, {})
