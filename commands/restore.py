@@ -23,10 +23,9 @@ async def _plan(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
     args: dict[str, object] = {"strategy": named[0] if named else "repair", "ask": "ask" in values}
     if "file" in values:
         args["path"] = values["file"]
+    guard = guards.refuse_plan_on(values["file"]) if "file" in values else guards.refuse_plan
     text = "Rehearsing the recovery on a copy. Production is only read; the plan comes into the channel."
-    return await begin(
-        parts, call, kind="plan", guard=guards.refuse_plan, started=text, step=Step.RESTORE, args=args
-    )
+    return await begin(parts, call, kind="plan", guard=guard, started=text, step=Step.RESTORE, args=args)
 
 
 async def _confirm(parts: Parts, call: Call, values: dict[str, str]) -> Reply:

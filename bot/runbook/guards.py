@@ -10,8 +10,11 @@ from collections.abc import Callable
 
 from bot.model.incident import Cutover, Incident
 from bot.model.step import Step, StepStatus
+from bot.runbook.wording import shortened
 
 Guard = Callable[[Incident], str | None]
+
+_SHOWN_LETTERS = 120
 
 
 def refuse_assess(incident: Incident) -> str | None:
@@ -49,6 +52,22 @@ def refuse_plan(incident: Incident) -> str | None:
     return None
 
 
+def refuse_plan_on(path: str) -> Guard:
+    """Return the guard of a plan upon a backup that is named: besides, its verdict must be known, and VERIFIED."""
+
+    def refuse(incident: Incident) -> str | None:
+        if reason := refuse_plan(incident):
+            return reason
+        if incident.verified_backup(path) is None:
+            return (
+                f"{shortened(path, _SHOWN_LETTERS)} is not a VERIFIED backup, so no plan can stand on it. Nothing was changed. "
+                "See /backups list, or judge that file: /backups inspect <file>"
+            )
+        return None
+
+    return refuse
+
+
 def refuse_cut_over(incident: Incident) -> str | None:
     """Step 5, the change: a valid, proven plan, frozen, and nothing unknown."""
     if reason := _closed(incident) or _cut_over_already(incident):
@@ -81,6 +100,11 @@ def refuse_rollback(incident: Incident) -> str | None:
         return (
             "Refused: a rollback on production before the restore would drop what people wrote since "
             "(and on this database may delete more). The rollback is part of the repair, on a copy. Next: /restore plan"
+        )
+    if incident.corrected is not None or incident.corrected_tried:
+        return (
+            "Refused: the corrected migration was run on production, and a rollback would take just that one back. "
+            "See: /restore status. To go back as a whole: /restore undo"
         )
     return None
 

@@ -251,11 +251,12 @@ def test_the_wrong_backup_named(night: Night) -> None:
     assert is_down(night.production)
     night.after("/backups create")
     before = content(night.production)
-    night.after("/restore plan /etc/passwd")
-    said = night.failure(5)
-    assert "/etc/passwd is not a VERIFIED backup" in said
-    assert "Nothing was changed" in said
-    assert "/backups list" in said
+    reply = night.types("/restore plan /etc/passwd")
+    assert not reply["ok"]
+    assert "/etc/passwd is not a VERIFIED backup" in reply["text"]
+    assert "Nothing was changed" in reply["text"]
+    assert "/backups list" in reply["text"]
+    assert night.settled()["steps"][4]["status"] == "waiting"
     assert content(night.production) == before
 
 

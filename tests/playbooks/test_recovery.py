@@ -88,15 +88,15 @@ def test_the_whole_recovery_step_by_step() -> None:
     story = story.and_then(moment(Kind.ALIGNED), step_done(Step.ALIGN))
     assert may(story.state()) == {"assess", "freeze", "safety", "undo", "rollback", "deploy"}
     story = story.and_then(DEPLOYED, step_done(Step.DEPLOY))
-    assert may(story.state()) == {"assess", "freeze", "safety", "undo", "rollback", "check"}
+    assert may(story.state()) == {"assess", "freeze", "safety", "undo", "check"}
     story = story.and_then(DATA_GOOD, APP_GOOD)
-    assert may(story.state()) == {"assess", "freeze", "safety", "undo", "rollback", "check", "caches"}
+    assert may(story.state()) == {"assess", "freeze", "safety", "undo", "check", "caches"}
     story = story.and_then(TICKED)
     assert "reopen" in may(story.state())
     story = story.and_then(REOPENED)
-    assert may(story.state()) == {"assess", "freeze", "undo", "rollback", "caches"}
+    assert may(story.state()) == {"assess", "freeze", "undo", "caches"}
     story = story.and_then(WATCHED)
-    assert may(story.state()) == {"assess", "freeze", "undo", "rollback", "caches", "close"}
+    assert may(story.state()) == {"assess", "freeze", "undo", "caches", "close"}
     story = story.and_then(moment(Kind.INCIDENT_CLOSED, outcome="recovered"))
     assert may(story.state()) == set()
 

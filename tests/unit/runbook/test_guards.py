@@ -44,7 +44,7 @@ ALLOWED: dict[Guard, str] = {
     guards.refuse_plan: "...++........",
     guards.refuse_cut_over: "....+........",
     guards.refuse_undo: ".....+++++++.",
-    guards.refuse_rollback: "......++++++.",
+    guards.refuse_rollback: "......++.....",
     guards.refuse_deploy: ".......+.....",
     guards.refuse_check: "........++...",
     guards.refuse_caches: ".........+++.",
@@ -122,6 +122,25 @@ def test_a_plan_needs_backups_to_have_been_looked_at() -> None:
     """Where no backup was looked at, the listing comes first."""
     story = JUST_OPENED.and_then(moment(Kind.ASSESSED, bad_migration="m"), FROZEN, SAFETY)
     assert "/backups list" in (guards.refuse_plan(story.state()) or "")
+
+
+def test_a_plan_on_a_named_backup_needs_that_one_to_be_verified() -> None:
+    """A backup that is named is taken when it is VERIFIED; any other, and a mistyped one, is refused before anything runs."""
+    state = SAFE_STORY.state()
+    assert guards.refuse_plan_on("good.sql")(state) is None
+    for name in ("cut.sql", "godo.sql", "/etc/passwd"):
+        reason = guards.refuse_plan_on(name)(state) or ""
+        assert reason.startswith(f"{name} is not a VERIFIED backup")
+        assert "/backups list" in reason
+    assert len(guards.refuse_plan_on("x" * 5000)(state) or "") < 300
+    assert "/app freeze" in (guards.refuse_plan_on("good.sql")(ASSESSED_STORY.state()) or "")
+
+
+def test_a_corrected_migration_is_not_taken_for_the_bad_one() -> None:
+    """Once the corrected migration ran, a rollback is refused for that reason: it stands in the table under the same name."""
+    reason = guards.refuse_rollback(DEPLOYED_STORY.state()) or ""
+    assert "corrected migration was run" in reason
+    assert "what was rehearsed" not in reason
 
 
 def test_an_unproven_rehearsal_cannot_be_confirmed() -> None:
