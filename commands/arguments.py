@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.model.message import Reply
 from bot.model.person import Permission
+from bot.runbook.wording import shortened
 from bot.service.parts import Call, Parts
 
 Run = Callable[[Parts, Call, dict[str, str]], Awaitable[Reply]]
@@ -87,6 +88,9 @@ class Token:
     start: int
 
 
+# What was typed is repeated in an answer, and nobody reads a page of it.
+_SHOWN_LETTERS = 60
+
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(?!\S)|\'([^\']*)\'(?!\S)|(\S+)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -108,6 +112,11 @@ def split(text: str) -> list[str]:
     return [token.text for token in tokens(text)]
 
 
+def shown(word: str) -> str:
+    """Return a typed word as an answer repeats it: in quotes, and cut where it is very long."""
+    return repr(shortened(word, _SHOWN_LETTERS))
+
+
 def parse(text: str, catalogue: Sequence[Command]) -> Parsed | Wrong:
     """Return the command and its arguments, or what is wrong with the line."""
     line = tokens(text)
@@ -120,26 +129,40 @@ def parse(text: str, catalogue: Sequence[Command]) -> Parsed | Wrong:
         known = sorted({c.word for c in catalogue})
         near = difflib.get_close_matches(first, known, n=1, cutoff=0.4)
         return Wrong(
-            text=f"There is no command {first}. There are: {', '.join(known)}, and help.",
+            text=f"There is no command {shown(first)}. There are: {', '.join(known)}, and help. Nothing was changed.",
             suggestions=tuple(near),
         )
     if len(words) == 1 or words[1] in ("help", "--help"):
-        return Wrong(
-            text="\n".join(f"{c.usage}   {c.summary}" for c in subs), suggestions=tuple(c.name for c in subs)
-        )
+        return Wrong(text=explained(subs), suggestions=tuple(c.name for c in subs))
     command = next((c for c in subs if c.sub == words[1]), None)
     if command is None:
         near = difflib.get_close_matches(words[1], [c.sub for c in subs], n=1, cutoff=0.4)
         return Wrong(
-            text=f"{first} knows no {words[1]!r}. It knows: {', '.join(c.sub for c in subs)}.",
+            text=f"{first} knows no {shown(words[1])}. It knows: {', '.join(c.sub for c in subs)}. Nothing was changed.",
             suggestions=tuple(f"{first} {sub}" for sub in near),
         )
     return _values(command, text, line[2:])
 
 
+def explained(commands: Sequence[Command]) -> str:
+    """Return a line for each command: its usage, what it does, and what it may change on production."""
+    width = max(len(c.usage) for c in commands)
+    return "\n".join(
+        f"{c.usage:<{width}}  {c.summary}{f' (changes: {c.changes})' if c.changes else ''}" for c in commands
+    )
+
+
+def _asks_for_help(command: Command, line: list[Token]) -> bool:
+    """Return whether the line asks what the command is: `--help`, or `help` where no text of a person's own is taken."""
+    takes_text = any(a.rest and a.required for a in command.arguments)
+    return any(token.text == "--help" for token in line) or (
+        [token.text for token in line] == ["help"] and not takes_text
+    )
+
+
 def _values(command: Command, text: str, line: list[Token]) -> Parsed | Wrong:
     """Read options and words; the rest of a line, where a command takes it, is kept exactly as it was written."""
-    if any(token.text == "--help" for token in line):
+    if _asks_for_help(command, line):
         return Wrong(text=f"{command.usage}\n{command.summary}", suggestions=(command.name,))
     values: dict[str, str] = {}
     site: str | None = None
@@ -148,7 +171,9 @@ def _values(command: Command, text: str, line: list[Token]) -> Parsed | Wrong:
     queue = list(line)
     while queue:
         token = queue.pop(0)
-        if token.text == "--site" and queue:
+        if token.text == "--site":
+            if not queue:
+                return _wrong(command, "--site needs the name of a site after it.")
             site = queue.pop(0).text
         elif token.text.startswith("--") and token.text[2:] in flags:
             values[token.text[2:]] = "yes"
@@ -156,16 +181,18 @@ def _values(command: Command, text: str, line: list[Token]) -> Parsed | Wrong:
             values[waiting.pop(0).name] = text[token.start :].strip()
             queue = []
         elif token.text.startswith("--"):
-            return _wrong(command, f"{command.name} knows no option {token.text}.")
+            return _wrong(command, f"{command.name} knows no option {shown(token.text)}.")
         elif not waiting:
-            return _wrong(command, f"{command.name} does not take {token.text!r}.")
+            return _wrong(command, f"{command.name} does not take {shown(token.text)}.")
         else:
             values[waiting.pop(0).name] = token.text
     for argument in (a for a in command.arguments if not a.flag):
         if fault := _fault(argument, values.get(argument.name)):
             return _wrong(command, fault)
     if command.names_site and site is not None and site != values.get("site"):
-        return _wrong(command, f"The line names two sites, {values.get('site')!r} and {site!r}.")
+        return _wrong(
+            command, f"The line names two sites, {shown(values.get('site', ''))} and {shown(site)}."
+        )
     return Parsed(command=command, values=values, site=site)
 
 
@@ -175,7 +202,7 @@ def _fault(argument: Argument, value: str | None) -> str | None:
     if argument.choices and value not in argument.choices:
         near = difflib.get_close_matches(value, argument.choices, n=1, cutoff=0.3)
         hint = f" Did you mean {near[0]}?" if near else ""
-        return f"{argument.name} cannot be {value!r}; it is one of {', '.join(argument.choices)}.{hint}"
+        return f"{argument.name} cannot be {shown(value)}; it is one of {', '.join(argument.choices)}.{hint}"
     return None
 
 

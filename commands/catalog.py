@@ -9,7 +9,7 @@ from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.service.parts import Call, Parts, refused
 from commands import app, backups, incident, restore
-from commands.arguments import Command, Parsed, Wrong, parse, split
+from commands.arguments import Command, Parsed, Wrong, explained, parse, shown, split
 
 CATALOGUE: tuple[Command, ...] = (*incident.COMMANDS, *backups.COMMANDS, *restore.COMMANDS, *app.COMMANDS)
 
@@ -51,27 +51,27 @@ def read(text: str) -> CommandRequest | Reply:
     """Return the request of a typed line, or the reply to `help` or to a line that is wrong."""
     words = split(text)
     if words and words[0].lstrip("/") == "help":
-        return help_reply(words[1] if len(words) > 1 else None)
+        return help_reply(*words[1:])
     result = parse(text, CATALOGUE)
     if isinstance(result, Wrong):
-        is_help = "--help" in words or words[1:] == ["help"]
+        is_help = "--help" in words or words[-1:] == ["help"]
         return Reply(text=result.text, ok=is_help, suggestions=result.suggestions)
     return CommandRequest(parsed=result)
 
 
-def help_reply(word: str | None) -> Reply:
-    """Return what there is to type, of all commands or of one word."""
-    wanted = f"/{word.lstrip('/')}" if word else None
-    shown = [c for c in CATALOGUE if wanted in (None, c.word)]
-    if not shown:
-        known = sorted({c.word for c in CATALOGUE})
+_ANYWHERE = "In the channel of an incident a command is about that incident; elsewhere add --site <site>."
+
+
+def help_reply(*words: str) -> Reply:
+    """Return what there is to type: of all commands, of one word, or of one command."""
+    wanted = " ".join((f"/{words[0].lstrip('/')}", *words[1:2])) if words else None
+    listed = [c for c in CATALOGUE if wanted in (None, c.word, c.name)]
+    if not listed:
+        known = sorted({c.word for c in CATALOGUE} | {c.name for c in CATALOGUE})
         near = difflib.get_close_matches(wanted or "", known, n=1)
-        return refused(f"There is no command {wanted}. There are: {', '.join(known)}.", *near)
-    width = max(len(c.usage) for c in shown)
-    lines = [
-        f"{c.usage:<{width}}  {c.summary}{f' (changes: {c.changes})' if c.changes else ''}" for c in shown
-    ]
-    return Reply(text="\n".join(lines))
+        there = ", ".join(sorted({c.word for c in CATALOGUE}))
+        return refused(f"There is no command {shown(wanted or '')}. There are: {there}.", *near)
+    return Reply(text=f"{explained(listed)}\n{_ANYWHERE}")
 
 
 def completions(text: str, sites: tuple[str, ...]) -> list[dict[str, str]]:

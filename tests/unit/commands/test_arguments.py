@@ -76,16 +76,18 @@ def test_a_right_line_is_read(text: str, sub: str, values: dict[str, str], site:
     ("text", "said", "suggested"),
     [
         ("", "Type a command", "help"),
-        ("/shp open", "no command /shp", "/shop"),
+        ("/shp open", "no command '/shp'", "/shop"),
         ("/shop", "does open", "/shop open"),
         ("/shop help", "does open", "/shop open"),
         ("/shop opne", "'opne'", "/shop open"),
         ("/shop paint", "<colour> is missing", "/shop paint <red|green>"),
         ("/shop paint rde", "Did you mean red?", "/shop paint <red|green>"),
         ("/shop paint red green", "does not take 'green'", "/shop paint <red|green>"),
-        ("/shop open --wide", "no option --wide", "/shop open"),
-        ("/shop open --site", "--site", "/shop open"),
+        ("/shop open --wide", "no option '--wide'", "/shop open"),
+        ("/shop open --site", "--site needs the name of a site", "/shop open"),
         ("/shop open --help", "does open", "/shop open"),
+        ("/shop open help", "does open", "/shop open"),
+        ("/shop move help", "does move", "/shop move"),
         ("/shop say", "<text> is missing", "/shop say <text>"),
     ],
 )
@@ -94,6 +96,19 @@ def test_a_wrong_line_is_answered_with_a_right_one(text: str, said: str, suggest
     found = wrong(text)
     assert said in found.text
     assert suggested in found.suggestions
+
+
+def test_help_may_be_a_persons_own_word() -> None:
+    """Where a command takes a person's own text, `help` is such a text."""
+    assert read("/shop say help").values["text"] == "help"
+
+
+@pytest.mark.parametrize("text", ["/{}", "/shop {}", "/shop open {}", "/shop paint {}", "/shop open --{}"])
+def test_a_very_long_word_is_not_repeated_whole(text: str) -> None:
+    """An answer names what was wrong, and stays short however long that was."""
+    found = wrong(text.format("é" * 5000))
+    assert "ééé" in found.text
+    assert len(found.text) < 300
 
 
 def test_a_word_like_none_suggests_nothing() -> None:

@@ -71,6 +71,28 @@ def test_help_is_given(text: str) -> None:
     assert "/incident start <site>" in shown.text
 
 
+@pytest.mark.parametrize(
+    "text", ["help restore plan", "help /restore plan", "/restore plan --help", "/restore plan help"]
+)
+def test_help_of_one_command_is_of_that_one(text: str) -> None:
+    """Help for a command tells of it alone."""
+    shown = read(text)
+    assert isinstance(shown, Reply)
+    assert shown.ok
+    assert "/restore plan [file]" in shown.text
+    assert "/restore undo" not in shown.text
+
+
+def test_help_tells_how_another_site_is_named() -> None:
+    """What every command takes, and no usage line shows, stands in the help."""
+    assert "--site <site>" in help_reply().text
+
+
+def test_help_for_an_unknown_command_names_the_nearest() -> None:
+    """Help for a misspelt command suggests the nearest."""
+    assert help_reply("restore", "paln").suggestions == ("/restore plan",)
+
+
 def test_help_for_an_unknown_word_names_the_right_one() -> None:
     """Help for a misspelt word suggests the nearest."""
     shown = help_reply("incidnet")
