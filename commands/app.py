@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.model.decision import Choice
+from bot.model.incident import Cutover, Incident
 from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.model.step import Step
@@ -30,7 +31,7 @@ async def _freeze(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
         ),
         step=Step.FREEZE,
     )
-    return await ask(parts, call, guard=guards.refuse_freeze, question=question, step=Step.FREEZE)
+    return await ask(parts, call, guard=guards.refuse_freeze, question=lambda _: question, step=Step.FREEZE)
 
 
 async def _rollback(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
@@ -70,22 +71,37 @@ async def _caches(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
         ),
         step=Step.TEST_APP,
     )
-    return await ask(parts, call, guard=guards.refuse_caches, question=question, step=Step.TEST_APP)
+    return await ask(parts, call, guard=guards.refuse_caches, question=lambda _: question, step=Step.TEST_APP)
 
 
 async def _reopen(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
-    question = Question(
+    return await ask(parts, call, guard=guards.refuse_reopen, question=_reopen_question, step=Step.REOPEN)
+
+
+def _reopen_question(incident: Incident) -> Question:
+    """Return the question before the site is opened; without a restore it says so, and marks the yes as a danger."""
+    restored = incident.cutover is Cutover.DONE
+    return Question(
         purpose="reopen",
-        question=f"Open {call.site} to visitors again?",
-        body="The maintenance mode ends; the log is watched afterwards. From then on an undo loses what visitors write.",
+        question=f"Open {incident.site} to visitors again{'' if restored else ' WITHOUT restoring'}?",
+        body=(
+            "The maintenance mode ends; the log is watched afterwards. From then on an undo loses what visitors write."
+            if restored
+            else "Nothing was restored: visitors get the site with the data as they are now. The maintenance mode ends, the log is "
+            "watched afterwards. What visitors write from then on makes a later restore harder. To restore instead: /restore plan"
+        ),
         choices=(
-            Choice(key="reopen", label="Reopen", style="primary", starts="reopen"),
+            Choice(
+                key="reopen",
+                label="Reopen" if restored else "Reopen without restoring",
+                style="primary" if restored else "danger",
+                starts="reopen",
+            ),
             Choice(key="wait", label="Not yet", rejects=True),
         ),
         permission=Permission.APPROVE,
         step=Step.REOPEN,
     )
-    return await ask(parts, call, guard=guards.refuse_reopen, question=question, step=Step.REOPEN)
 
 
 async def _logs(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
@@ -96,7 +112,7 @@ COMMANDS = (
     Command(
         word=WORD,
         sub="status",
-        summary="is it open, who writes, which commit",
+        summary="is it open, which commit, which migration was the last",
         run=_status,
         permission=Permission.READ,
         asks_host=True,

@@ -68,6 +68,9 @@ _WORK_WORDS = {
     "reopen": "opening the application",
     "watch": "reading the log",
     "close": "writing the report",
+    "skip_deploy": "leaving the corrected migration out",
+    "escalate": "calling the DBA",
+    "acknowledge": "stopping the calls",
 }
 
 
@@ -77,7 +80,8 @@ def work_words(kind: str) -> str:
 
 
 def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.!?;]) ", text, maxsplit=1)[0]
+    first = re.split(r"(?<=[.!?;]) ", text, maxsplit=1)[0]
+    return f"{first[:-1]}." if first.endswith(";") else first
 
 
 def _site(state: Incident) -> str:
@@ -114,6 +118,14 @@ def _tone(state: Incident) -> Tone:
     if state.reopened_at is not None or (state.assessment or {}).get("loss", {}).get("verdict") == "none":
         return Tone.GOOD
     return Tone.WARNING if state.cutover is Cutover.DONE else Tone.BAD
+
+
+def usual_outcome(state: Incident) -> str:
+    """Return the word with which an incident ends where the person who closes it says none."""
+    if state.cutover is Cutover.DONE:
+        return "recovered"
+    verdict = ((state.assessment or {}).get("loss") or {}).get("verdict")
+    return {"none": "no loss", "loss": "not recovered"}.get(str(verdict), "without a restore")
 
 
 def next_commands(state: Incident) -> list[tuple[str, str]]:

@@ -10,6 +10,16 @@ from bot.model.database import Loss, Proof
 from bot.model.message import Progress, Table
 
 
+def capitalised(sentence: str) -> str:
+    """Return a sentence with a capital letter at its beginning; the rest stays as it is."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def shortened(text: str, letters: int) -> str:
+    """Return a text, cut to that many letters with an ellipsis at its end where it is longer."""
+    return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
 def bytes_words(size: int) -> str:
     """Return a size as a person reads it: `3.4 MB`."""
     value = float(size)

@@ -17,6 +17,7 @@ from bot.model.operation import Operation, OperationState
 from bot.model.person import Permission
 from bot.model.step import Step
 from bot.ports.store import Deadline, Transaction
+from bot.runbook.headline import work_words
 from bot.runbook.purposes import ANY_TIME
 from bot.service.parts import Call, Parts, refused
 
@@ -101,7 +102,10 @@ async def busy(tx: Transaction, incident_id: str, kind: str) -> str | None:
         if kind == "safety" and operation.kind == "plan":
             return f"A plan is being rehearsed for {operation.person}; it stands on the present safety backup. Wait for it."
         if operation.changes_site and kind not in ANY_TIME:
-            return f"{operation.kind} is running, asked for by {operation.person}. Wait for it, or /incident cancel."
+            return (
+                f"Backout is at work on the site ({work_words(operation.kind)}, for {operation.person}). "
+                "Nothing was changed. Wait for it, or /incident cancel"
+            )
     return None
 
 
@@ -237,17 +241,23 @@ async def void_all(tx: Transaction, incident_id: str, purposes: Sequence[str], r
             await void(tx, decision, reason)
 
 
-async def ask(parts: Parts, call: Call, *, guard: Guard, question: Question, step: Step) -> Reply:
-    """Ask once before production is changed. The question open already for this purpose is shown again, not doubled."""
+async def ask(
+    parts: Parts, call: Call, *, guard: Guard, question: Callable[[Incident], Question], step: Step
+) -> Reply:
+    """Ask once before production is changed, in words that fit the incident as it is.
+
+    The question open already for this purpose is shown again, not doubled.
+    """
 
     async def body(tx: Transaction) -> Reply:
-        if reason := guard(await state_of(tx, call.incident_id)):
+        state = await state_of(tx, call.incident_id)
+        if reason := guard(state):
             return await refuse(tx, call, reason, step)
         await tx.append(call.incident_id, [typed(call)])
-        decision = await open_question(tx, call.incident_id, question, call.person.name)
+        decision = await open_question(tx, call.incident_id, question(state), call.person.name)
         keys = "|".join(c.key for c in decision.choices)
         return Reply(
-            text=f"{question.question} The question is in the channel; nothing was changed yet. "
+            text=f"{decision.question} The question is in the channel; nothing was changed yet. "
             f"(From a shell: backout answer {decision.id} {keys})",
             incident_id=call.incident_id,
             decision_id=decision.id,

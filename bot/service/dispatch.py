@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol
@@ -12,6 +13,7 @@ from bot.model.errors import BackoutError, StoreUnavailableError
 from bot.model.message import IncomingCommand, Reply
 from bot.model.person import Permission, Person
 from bot.ports.store import IncidentRow, Transaction
+from bot.runbook.wording import shortened
 from bot.service import answers
 from bot.service.one_transaction import joined
 from bot.service.parts import Call, Parts, refused
@@ -21,6 +23,8 @@ log = structlog.get_logger(__name__)
 STRANGER = (
     "You are not listed in Backout's settings, so nothing was done. Ask whoever keeps them (people, ids)."
 )
+
+_SHOWN_LETTERS = 60
 
 
 class Request(Protocol):
@@ -152,7 +156,10 @@ class Dispatcher:
             request.site not in self._parts.settings.sites or person.refusal_to_read(request.site)
         ):
             mine = ", ".join(person.sites) or "none"
-            return refused(f"There is no site {request.site!r} for you. Yours: {mine}. Nothing was changed.")
+            near = difflib.get_close_matches(request.site.lower(), person.sites, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            named = shortened(request.site, _SHOWN_LETTERS)
+            return refused(f"There is no site {named!r} for you. Yours: {mine}.{hint} Nothing was changed.")
         if request.site is None and command.channel:
             of_channel = await tx.incidents(channel=command.channel)
             readable = [row for row in of_channel if not person.refusal_to_read(row.site)]

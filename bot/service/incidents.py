@@ -9,15 +9,18 @@ from bot.model.event import Entry, Kind, NewEntry
 from bot.model.message import Message, Reply, Table, Tone
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Permission
+from bot.model.step import STEP_NAMES
 from bot.ports.store import Transaction
 from bot.runbook import guards
-from bot.runbook.headline import headline, next_commands
+from bot.runbook.headline import headline, next_commands, usual_outcome, work_words
+from bot.runbook.wording import capitalised, shortened
 from bot.service.desk import busy, refuse, state_of, typed
 from bot.service.engine import release_site
 from bot.service.operations.escalate import contact_facts
 from bot.service.parts import Call, Parts, refused
 
 TIMELINE_SHOWN = 30
+TITLE_LETTERS = 120
 
 
 async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Reply:
@@ -26,15 +29,19 @@ async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Repl
     async def body(tx: Transaction) -> Reply:
         number = await tx.next_incident_number(site)
         incident_id = f"inc-{_slug(site)}-{number}"
-        title = what_happened or f"data lost on {site}"
+        # One line that fits over a page; the timeline keeps the words as they were typed.
+        title = shortened(" ".join(what_happened.split()), TITLE_LETTERS) or f"data lost on {site}"
         row = await tx.open_incident(incident_id=incident_id, site=site, channel=incident_id, title=title)
         if row is None:
             there = (await tx.incidents(site=site, open_only=True))[0]
             return refused(
-                f"{site} has an open incident already: {there.id} (channel {there.channel}). Nothing was changed."
+                f"{site} has an open incident already: {there.id} (channel {there.channel}). Nothing was changed. "
+                f"See: /incident status --site {site}"
             )
         data = {"site": site, "title": title, "what_happened": what_happened, "person": call.person.name}
-        opened = NewEntry(kind=Kind.INCIDENT_OPENED, actor=call.person.name, text=title, data=data)
+        opened = NewEntry(
+            kind=Kind.INCIDENT_OPENED, actor=call.person.name, text=what_happened or title, data=data
+        )
         await tx.append(incident_id, [opened, typed(call)])
         await tx.put_message(incident_id, _welcome(parts, site, title, call.person.name))
         operation = Operation(
@@ -79,7 +86,7 @@ async def status(parts: Parts, call: Call) -> Reply:
     running = await _running(parts, call.incident_id)
     told = headline(state, running)
     facts = tuple(
-        (f"{int(step)}", f"{s.status.value}: {s.note}" if s.note else s.status.value)
+        (f"{int(step)} {STEP_NAMES[step]}", f"{s.status.value}: {s.note}" if s.note else s.status.value)
         for step, s in state.steps.items()
     )
     return Reply(
@@ -151,7 +158,7 @@ def contacts(parts: Parts, call: Call) -> Reply:
     )
     return Reply(
         text=f"Contacts of {call.site}, in the order in which they are called:",
-        table=Table(columns=("name", ""), rows=rows),
+        table=Table(columns=("name", "how to reach"), rows=rows),
     )
 
 
@@ -178,7 +185,7 @@ async def cancel(parts: Parts, call: Call) -> Reply:
         for operation in running:
             await tx.request_cancel(operation.id)
         await tx.append(call.incident_id, [typed(call)])
-        names = ", ".join(o.kind for o in running)
+        names = ", ".join(work_words(o.kind) for o in running)
         return Reply(
             text=f"Stopping: {names}. Its work on the host is stopped first.", incident_id=call.incident_id
         )
@@ -193,11 +200,12 @@ async def release(parts: Parts, call: Call) -> Reply:
     try:
         holder = await release_site(parts.store, call.site or "", call.person.name)
     except NotStartedError as nothing_kept:
-        reason = str(nothing_kept)
+        reason = capitalised(str(nothing_kept))
         return await parts.store.transact(lambda tx: refuse(tx, call, reason))
     await parts.store.transact(lambda tx: tx.append(call.incident_id, [typed(call)]))
     return Reply(
-        text=f"{call.site} is free again. {holder.kind} had kept it: {holder.error or 'cancelled'}. See first: /restore status",
+        text=f"{call.site} is free again. What had kept it ({work_words(holder.kind)}) ended with: "
+        f"{holder.error or 'it was cancelled.'} See first: /restore status",
         incident_id=call.incident_id,
     )
 
@@ -212,7 +220,7 @@ async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
             return await refuse(tx, call, reason)
         if reason := await busy(tx, call.incident_id, "close"):
             return await refuse(tx, call, reason)
-        word = outcome or ("recovered" if state.cutover.value == "done" else "closed")
+        word = outcome or usual_outcome(state)
         operation = Operation(
             id=call.delivery_id,
             kind="close",

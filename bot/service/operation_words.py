@@ -10,6 +10,7 @@ from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
 from bot.model.operation import Operation, OperationState
 from bot.runbook.headline import work_words
+from bot.runbook.wording import capitalised
 
 
 def ended_entry(operation: Operation, state: OperationState, error: str | None) -> NewEntry | None:
@@ -18,7 +19,7 @@ def ended_entry(operation: Operation, state: OperationState, error: str | None) 
     if state is OperationState.FAILED:
         return NewEntry(kind=Kind.OPERATION_FAILED, text=error or "failed", data=data)
     if state is OperationState.CANCELLED:
-        text = f"{operation.kind} was cancelled, and what it had running on the host was stopped first."
+        text = f"Cancelled: {work_words(operation.kind)}. What it had running on the host was stopped first."
         return NewEntry(kind=Kind.OPERATION_CANCELLED, text=text, data=data)
     return None
 
@@ -48,7 +49,7 @@ def resumed_entry(operation: Operation, tries: int, recorded: Sequence[str]) -> 
     )
     return NewEntry(
         kind=Kind.RECOVERED_AFTER_CRASH,
-        text=f"{operation.kind} goes on {after} ({why}).",
+        text=f"{capitalised(work_words(operation.kind))} goes on {after} ({why}).",
         data={
             "operation": operation.id,
             "kind": operation.kind,

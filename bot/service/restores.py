@@ -17,9 +17,12 @@ async def confirm(parts: Parts, call: Call, site_name: str | None) -> Reply:
 
     async def find(tx: Transaction) -> Reply | str:
         state = await state_of(tx, call.incident_id)
-        if reason := guards.refuse_cut_over(state):
-            return await refuse(tx, call, reason, Step.RESTORE)
         open_now = await tx.decisions(incident_id=call.incident_id)
+        if reason := guards.refuse_cut_over(state):
+            waiting = sum(d.purpose.startswith("missing:") for d in open_now)
+            if waiting and not state.plan_valid:
+                reason = f"The plan waits for {waiting} answer(s) about rows that are gone; nothing was changed. See the channel"
+            return await refuse(tx, call, reason, Step.RESTORE)
         decision = next((d for d in open_now if d.purpose == "cutover"), None)
         if decision is None:
             return await refuse(

@@ -11,6 +11,7 @@ from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
 from bot.model.step import STEP_OF_KIND, Step
 from bot.ports.store import Transaction
+from bot.runbook.headline import work_words
 from bot.runbook.purposes import guard_of
 from bot.service.desk import read_state
 from bot.service.engine import Handler, OperationContext
@@ -93,13 +94,22 @@ def aborts(parts: Parts) -> dict[str, Handler]:
     async def abort(ctx: OperationContext) -> None:
         await stop_jobs(ctx, host=parts.hosts.of_site(ctx.operation.site))
         kind = KINDS[ctx.operation.kind]
+        messages = []
         if kind.look_up is not None and kind.intent in ctx.recorded():
-            await kind.look_up(ctx, parts)
+            await kind.look_up(ctx, parts)  # it tells in the step's message what became of production
+        elif kind.step is not None:
+            messages = [
+                step_message(kind.step, _cancelled(kind), Tone.WARNING, next_steps=("/incident status",))
+            ]
         if kind.step is not None:
-            text = f"{ctx.operation.kind} was cancelled; its work on the host was stopped first."
-            await SiteWork(ctx, parts).tell("cancelled", Telling(entries=[failed_entry(kind.step, text)]))
+            entries = [failed_entry(kind.step, _cancelled(kind))]
+            await SiteWork(ctx, parts).tell("cancelled", Telling(entries=entries, messages=messages))
 
     return dict.fromkeys(KINDS, abort)
+
+
+def _cancelled(kind: OperationKind) -> str:
+    return f"Cancelled: {work_words(kind.name)}. Its work on the host was stopped first."
 
 
 def _handler(kind: OperationKind, parts: Parts) -> Handler:
@@ -134,7 +144,7 @@ async def _refused_at_begin(ctx: OperationContext, parts: Parts) -> str | None:
         data = {"command": ctx.operation.kind}
         entry = NewEntry(kind=Kind.REFUSED, actor=ctx.operation.person, text=reason, data=data)
         await tx.append(ctx.operation.incident_id, [entry])
-        title = f"{ctx.operation.kind} was not begun"
+        title = f"Not begun: {work_words(ctx.operation.kind)}"
         message = Message(slot=f"refused-{ctx.operation.kind}", title=title, tone=Tone.WARNING, body=reason)
         await tx.put_message(ctx.operation.incident_id, message)
 
@@ -146,7 +156,7 @@ async def _tell_failure(ctx: OperationContext, parts: Parts, kind: OperationKind
     if kind.step is None:
         message = Message(
             slot=f"failed-{ctx.operation.kind}",
-            title=f"{ctx.operation.kind} failed",
+            title=f"Failed: {work_words(ctx.operation.kind)}",
             tone=Tone.BAD,
             body=text,
         )

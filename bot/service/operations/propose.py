@@ -20,7 +20,7 @@ from bot.model.person import Permission
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
-from bot.runbook.wording import findings_table
+from bot.runbook.wording import findings_table, shortened
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.operations.migrating import judge_migrations, raise_numbers, run_migrations
@@ -117,7 +117,7 @@ def _choose(
     deployed: str, notes: tuple[git.CommitNote, ...], chosen: list[git.CommitNote], wanted: str
 ) -> Telling:
     why = (
-        f"No offered commit starts with {wanted}."
+        f"No offered commit starts with {shortened(wanted, 60)}."
         if wanted and not chosen
         else "Each contains those before it."
     )
@@ -129,7 +129,7 @@ def _choose(
     choices = [
         Choice(
             key=n.commit[:12],
-            label=f"{n.commit[:8]} {n.subject[:50]}",
+            label=f"{n.commit[:8]} {shortened(n.subject, 50)}",
             starts="propose",
             args={"commit": n.commit},
         )

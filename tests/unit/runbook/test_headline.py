@@ -60,6 +60,11 @@ SAID = [
         "Step 4 (Safety backup) failed: no space",
         Tone.BAD,
     ),
+    (
+        FROZEN_STORY.and_then(step_failed(Step.SAFETY_BACKUP, "it was cancelled; its work was stopped")),
+        "failed: it was cancelled.",
+        Tone.BAD,
+    ),
 ]
 
 

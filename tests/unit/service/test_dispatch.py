@@ -18,12 +18,14 @@ from bot.service.one_transaction import joined
 from bot.service.parts import Call, Parts
 from commands.catalog import CATALOGUE, read
 from tests.playbooks.story import (
+    ASSESSED_STORY,
     CHECKED_STORY,
     FROZEN_STORY,
     JUST_OPENED,
     PLANNED_STORY,
     REOPENED_STORY,
     SAFE_STORY,
+    Story,
     moment,
 )
 from tests.unit.service.office import Office
@@ -53,6 +55,8 @@ async def test_a_stranger_is_told_nothing_else(office: Office, text: str) -> Non
         ("olaf", "/incident list", "not listed for any site"),
         ("anna", "/incident start nowhere", "no site 'nowhere' for you. Yours: shop"),
         ("anna", "/app freeze --site nowhere", "no site 'nowhere' for you"),
+        ("anna", "/app freeze --site shpo", "Did you mean shop?"),
+        ("anna", "/app freeze --site SHOP", "Did you mean shop?"),
     ],
 )
 async def test_what_is_not_permitted_changes_nothing(
@@ -303,6 +307,77 @@ async def test_asking_twice_leaves_one_question(office: Office) -> None:
     assert (await office.decision(first.decision_id or "")).state is DecisionState.VOID
 
 
+async def test_opening_without_a_restore_is_asked_as_such(office: Office) -> None:
+    """Before anything is restored the question to reopen says so; after the restore it does not."""
+    await office.tell(SAFE_STORY)
+    asked = await office.types("anna", "/app reopen")
+    decision = await office.decision(asked.decision_id or "")
+    assert "WITHOUT restoring" in asked.text
+    assert "Nothing was restored" in decision.body
+    assert decision.choices[0].style == "danger"
+
+
+async def test_opening_after_the_restore_is_an_ordinary_question(office: Office) -> None:
+    """Once the data are restored and checked, the question to reopen holds no warning of that kind."""
+    await office.tell(CHECKED_STORY)
+    asked = await office.types("anna", "/app reopen")
+    assert "WITHOUT" not in asked.text
+    assert "undo loses" in (await office.decision(asked.decision_id or "")).body
+
+
+async def test_confirming_waits_for_the_questions_about_rows(office: Office) -> None:
+    """While the rehearsal waits for answers, `/restore confirm` says so and changes nothing."""
+    await office.tell(SAFE_STORY)
+    keep = Choice(key="leave", label="Leave", starts=None)
+    await office.asked(Question(purpose="missing:prices", question="?", body="", choices=(keep,)))
+    reply = await office.types("anna", "/restore confirm shop")
+    assert not reply.ok
+    assert "waits for 1 answer" in reply.text
+    assert await office.operations() == []
+
+
+async def test_a_plan_on_a_mistyped_backup_is_not_begun(office: Office) -> None:
+    """A backup that is not VERIFIED is refused when it is typed; it counts as no failed restore."""
+    await office.tell(SAFE_STORY)
+    for _ in range(3):
+        assert (
+            "godo.sql is not a VERIFIED backup" in (await office.types("anna", "/restore plan godo.sql")).text
+        )
+    assert await office.operations() == []
+    assert (await office.state()).restore_failures == 0
+    assert (await office.types("anna", "/restore plan good.sql")).ok
+
+
+async def test_what_happened_becomes_a_title_of_one_line(office: Office) -> None:
+    """A long report in several lines is shortened to a title, and kept whole in the timeline."""
+    words = "captions\nare gone " + "since the deployment " * 30
+    await office.types("anna", f"/incident start shop {words}", channel="")
+    (row,) = await office.store.transact(lambda tx: tx.incidents())
+    assert row.title.startswith("captions are gone since")
+    assert len(row.title) <= 120
+    (opened,) = await office.timeline(Kind.INCIDENT_OPENED)
+    assert opened.data["what_happened"] == words.strip()
+
+
+async def test_the_status_names_the_steps(office: Office) -> None:
+    """`/incident status` calls each step by its name, not by its number alone."""
+    await office.tell(JUST_OPENED)
+    labels = [label for label, _ in (await office.types("anna", "/incident status")).facts]
+    assert (labels[0], labels[-1]) == ("1 Assess", "11 Report")
+
+
+@pytest.mark.parametrize(
+    ("story", "outcome"),
+    [(CHECKED_STORY, "still down"), (JUST_OPENED, "without a restore"), (ASSESSED_STORY, "not recovered")],
+)
+async def test_an_incident_that_ends_unrestored_says_so(office: Office, story: Story, outcome: str) -> None:
+    """Closed without a word, an incident whose data were not brought back does not end as if all were well."""
+    await office.tell(story)
+    reply = await office.types("anna", "/incident close")
+    ended = [o.args["outcome"] for o in await office.operations()]
+    assert outcome in (ended[0] if reply.ok else reply.text)
+
+
 async def test_confirming_needs_the_sites_name(office: Office) -> None:
     """`/restore confirm` approves nothing without the name, and the plan once with it."""
     await office.tell(PLANNED_STORY)
@@ -342,7 +417,7 @@ async def test_cancel_asks_what_runs_to_stop(office: Office) -> None:
     await office.tell(SAFE_STORY)
     assert "Nothing is running" in (await office.types("anna", "/incident cancel")).text
     running = await office.running("plan")
-    assert "plan" in (await office.types("anna", "/incident cancel")).text
+    assert "rehearsing the recovery" in (await office.types("anna", "/incident cancel")).text
     (operation,) = await office.operations()
     assert operation.id == running.id
     assert operation.cancel_requested
