@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.faults.crashing_bot import session_of, signal_session
+from tests.faults.test_deploy_unproven import deployed_without_a_proof
 from tests.site import production
 from tests.site.clone import clone_production
 from tests.site.fixtures import production_template
@@ -357,6 +358,11 @@ def test_backout_ends_in_the_deployment(stages: Stages, moment: str) -> None:
         assert scene.head() == scene.site.corrected_commits[-1]
         assert len(scene.entries("corrected.done")) == 1
         assert disagreements(scene.site, "corrected") == []
+
+
+def test_the_proof_of_the_corrected_migration_cannot_be_begun(stages: Stages) -> None:
+    """A host that is out of reach after the migration ran is no reason to say that nothing was sent, or changed."""
+    deployed_without_a_proof(stages, "unreachable:compare-live")
 
 
 @pytest.mark.long

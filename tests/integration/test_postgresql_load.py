@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.postgresql.scratch import make_scratch
+from adapters.host_reader.postgresql.verbs import opened
 from tests.integration.postgresql_shop import Shop, a_shop
 from tests.servers.fixtures import Postgreses
 from tests.servers.postgres import postgres_bin
@@ -233,3 +235,33 @@ def test_a_failing_row_is_told_by_line_and_state_only(shop: Shop, tmp_path: Path
     kept = list((shop.workspace / "tmp").glob("*.stderr"))
     assert [file.stat().st_mode & 0o777 for file in kept] == [0o600] * len(kept)
     assert any(b"secret row" in file.read_bytes() or b"7x" in file.read_bytes() for file in kept)
+
+
+def test_the_reason_of_a_failed_load_is_told_where_its_rest_cannot_be_removed(shop: Shop) -> None:
+    """Another user's session keeps the half-made database from being removed; what is told is why the load failed."""
+    target, request, sessions = shop.scratch(), shop.request(), []
+    seen = "SELECT datname FROM pg_stat_activity WHERE datname LIKE 'backout_part_%'"
+
+    def fill(part: str) -> dict[str, object]:
+        who = shop.server.superuser.to(part)
+        sessions.append(subprocess.Popen(who.client(), env=who.environment(), stdin=subprocess.PIPE))
+        while (part,) not in shop.server.superuser.rows(seen):
+            assert sessions[0].poll() is None
+        raise Refusal("damaged", "The load is not what the backup holds: orders 49 of 50.")
+
+    try:
+        with opened(request) as server, pytest.raises(Refusal) as told:
+            make_scratch(server, target, shop.name, request, fill)
+        assert (told.value.kind, "orders 49 of 50" in told.value.message) == ("damaged", True)
+        names = shop.server.databases()
+        assert target not in names
+        assert any("backout_part_" in name for name in names)
+    finally:
+        for session in sessions:
+            session.communicate()
+    with opened(request) as server:
+        made = make_scratch(
+            server, target, shop.name, request, lambda part: {"fingerprint": server.fingerprint(part).hash}
+        )
+    assert made["target"] == target
+    assert not any("backout_part_" in name for name in shop.server.databases())
