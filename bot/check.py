@@ -14,7 +14,7 @@ from bot.model.errors import BackoutError
 from bot.ports.database import Database
 from bot.ports.host import Command, Host, Hosts
 from bot.ports.probe import Probe
-from bot.runbook.wording import scratch_right
+from bot.runbook.wording import bytes_words, scratch_right
 from bot.settings import Settings, SiteSettings
 
 Line = tuple[str, bool]
@@ -26,6 +26,17 @@ _CLIENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "pgsql": (("psql",), ("pg_dump",), ("pg_restore",)),
 }
 """The client programs that a server's recovery drives, by Laravel's name of the driver; any one of each group does."""
+
+_PROGRAMS = {
+    "php": "the application cannot be asked anything. Install php-cli",
+    "python3": "nothing can be read, copied or compared. Install python3",
+    "git": "the corrected migration cannot be fetched. Install git",
+    "sqlite3": "not needed, but an undo by hand asks for it",
+    "zstd": "not needed, unless a backup is packed with it",
+}
+"""The programs that a recovery uses on every host, and what there is to say where one is missing."""
+
+_CAN_DO_WITHOUT = frozenset({"sqlite3", "zstd"})
 
 _FIND_CLIENT = 'for name; do command -v "$name" >/dev/null && exec "$name" --version; done; exit 127'
 _POSTGRESQL_VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
@@ -40,7 +51,9 @@ async def check_sites(
         for name, site in settings.sites.items():
             lines += await _site(name, site, hosts.of_site(name), database_for)
             lines.append(await _front(name, site, probe))
-            lines.append((f"{name}: contacts to call: {len(site.contacts)}", bool(site.contacts)))
+            called = ", ".join(c.name for c in site.contacts)
+            nobody = f"none; name at least one DBA under sites.{name}.contacts"
+            lines.append((f"{name}: contacts to call: {called or nobody}", bool(called)))
             approvers = [p.name for p in settings.people if p.may_approve and name in p.sites]
             enough = len(approvers) >= site.approvals
             lines.append(
@@ -70,13 +83,17 @@ async def _site(name: str, site: SiteSettings, host: Host, database_for: Databas
     lines: list[Line] = [
         (f"{name}: ssh to {identity.address} as {identity.user}, host key {identity.host_key}", True)
     ]
-    for program in ("php", "python3", "git", "sqlite3", "zstd"):
+    for program, use in _PROGRAMS.items():
         found = (await host.run(Command(argv=["sh", "-c", f"command -v {program}"]))).exit_status == 0
-        lines.append((f"{name}: {program} on the host", found or program in ("sqlite3", "zstd")))
+        lacking = f"{name}: no {program} on the host: {use}"
+        lines.append(
+            (f"{name}: {program} on the host" if found else lacking, found or program in _CAN_DO_WITHOUT)
+        )
     lines += await _application(name, site, host, database_for)
     for folder in site.backups:
         there = (await host.run(Command(argv=["test", "-d", folder]))).exit_status == 0
-        lines.append((f"{name}: backup folder {folder}", there))
+        fault = f" is not there, or {identity.user} may not read it: mend sites.{name}.backups, or the folder's rights"
+        lines.append((f"{name}: backup folder {folder}{'' if there else fault}", there))
     return lines
 
 
@@ -88,14 +105,18 @@ async def _application(name: str, site: SiteSettings, host: Host, database_for: 
     lines: list[Line] = [(f"{name}: Laravel {facts.laravel} in {site.app_path}, {facts.environment}", True)]
     access = credentials_access(site.app_path)
     database = database_for(facts.database.driver, access, f"~/.backout/sites/{name}", site.scratch_databases)
+    unknown = "" if database else ", which Backout cannot recover"
     lines.append(
-        (f"{name}: database {facts.database.driver} {facts.database.database}", database is not None)
+        (f"{name}: database {facts.database.driver} {facts.database.database}{unknown}", database is not None)
     )
     if database is not None:
         lines += await _database(name, facts, host, database)
     try:
         tree = parse_work_tree((await host.run(work_tree_command(site.app_path))).stdout)
-        lines.append((f"{name}: git at {tree.commit[:12]}", not tree.modified))
+        changed = f", but changed on the host, which a deployment refuses: {', '.join(tree.modified[:5])}"
+        lines.append(
+            (f"{name}: git at {tree.commit[:12]}{changed if tree.modified else ''}", not tree.modified)
+        )
     except BackoutError as error:
         lines.append((f"{name}: git: {error}", False))
     return lines
@@ -110,7 +131,9 @@ async def _database(name: str, facts: AppFacts, host: Host, database: Database) 
         lines = await _clients(name, facts.database.driver, host, None)
         return [*lines, (f"{name}: row reader: {error}", False)]
     room = live.free_bytes > live.size_bytes * 3
-    free = f"{name}: room for a safety copy and a scratch copy ({live.free_bytes // 10**6} MB free)"
+    space = f"for a safety copy and a scratch copy ({bytes_words(live.free_bytes)} free"
+    short = f", {bytes_words(live.size_bytes * 3)} needed): make room on the host" if not room else ")"
+    free = f"{name}: {'room' if room else 'too little room'} {space}{short}"
     lines = await _clients(name, facts.database.driver, host, live)
     return [*lines, (free, room), *await _rights(name, facts, host, database)]
 

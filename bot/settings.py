@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -206,7 +207,15 @@ def load_settings(path: Path) -> Settings:
 def _wrong_keys(path: Path, error: ValidationError) -> str:
     head = f"the settings file {path} has {error.error_count()} fault(s); nothing was started:"
     faults = error.errors(include_url=False, include_input=False)
-    return "\n".join([head, *(f"  {'.'.join(str(part) for part in f['loc'])}: {f['msg']}" for f in faults)])
+    return "\n".join(
+        [head, *(f"  {'.'.join(str(part) for part in f['loc'])}: {_fault_words(f)}" for f in faults)]
+    )
+
+
+def _fault_words(fault: Mapping[str, object]) -> str:
+    """Return what is wrong with one key, in an operator's words where pydantic's own are a programmer's."""
+    said = {"extra_forbidden": "there is no such setting", "missing": "this setting is missing"}
+    return said.get(str(fault["type"]), str(fault["msg"]))
 
 
 def _refuse_people_twice(path: Path, settings: Settings) -> None:

@@ -308,7 +308,7 @@ def test_check_finds_everything_in_place(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [
-        ('backups = ["', 'backups = ["/no/such/folder", "', "/no/such/folder"),
+        ('backups = ["', 'backups = ["/no/such/folder", "', "/no/such/folder is not there"),
         ('app_path = "', 'app_path = "/no/such/app', "/no/such/app"),
         ('user = "', 'user = "nobody-', "ssh"),
         ('known_hosts = "', 'known_hosts = "/no/such', "/no/such"),

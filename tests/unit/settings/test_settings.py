@@ -111,6 +111,12 @@ def test_a_wrong_key_is_named(tmp_path: Path, old: str, new: str, key: str) -> N
     assert "nothing was started" in said
 
 
+def test_an_unknown_and_a_missing_key_are_told_in_words(tmp_path: Path) -> None:
+    """A key that does not exist and one that is not there are told as such, not in a library's words."""
+    assert "web.prot: there is no such setting" in fault(tmp_path, "port = 8765", "prot = 8765")
+    assert "ssh.known_hosts: this setting is missing" in fault(tmp_path, 'known_hosts = "known_hosts"', "")
+
+
 def test_the_value_of_a_wrong_key_is_not_repeated(tmp_path: Path) -> None:
     """What stands in the file is not printed: it may be a secret in the wrong place."""
     assert "hunter2" not in fault(tmp_path, "port = 8765", 'port = "hunter2"')
