@@ -42,12 +42,13 @@ class ReaderRefusalError(FailedError):
     """The row reader on the host said no, with a reason for the person.
 
     `kind` is the reader's own word for it (`not_found`, `no_space`, `changed` …), or `no_python` where the host has
-    no Python that can run it.
+    no Python that can run it. `reason` is what the reader said itself, without naming the work and the host.
     """
 
-    def __init__(self, message: str, kind: str) -> None:
+    def __init__(self, message: str, kind: str, reason: str | None = None) -> None:
         super().__init__(message)
         self.kind = kind
+        self.reason = reason or message
 
 
 class JobDiedError(FailedError):

@@ -12,6 +12,7 @@ from bot.model.message import Tone
 from bot.model.operation import Operation
 from bot.model.step import STEP_NAMES, Step, StepStatus
 from bot.runbook import guards
+from bot.runbook.wording import shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,9 @@ class Headline:
     text: str
     tone: Tone
 
+
+_REASON_LETTERS = 140
+"""The line stands over everything else, also on a phone; the step's own message has the whole reason."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -43,7 +47,7 @@ def headline(state: Incident, running: Sequence[Operation] = ()) -> Headline:
     if failed:
         step = max(failed, key=lambda one: (state.steps[one].at or _LONG_AGO, one))
         return Headline(
-            text=f"{_site(state)} Step {int(step)} ({STEP_NAMES[step]}) failed: {_first_sentence(state.steps[step].note)}",
+            text=f"{_site(state)} Step {int(step)} ({STEP_NAMES[step]}) failed: {shortened(_first_sentence(state.steps[step].note), _REASON_LETTERS)}",
             tone=Tone.BAD,
         )
     return Headline(text=f"{_site(state)} {_data(state)}", tone=_tone(state))

@@ -20,7 +20,7 @@ from bot.service.operations.escalate import contact_facts
 from bot.service.parts import Call, Parts, refused
 
 TIMELINE_SHOWN = 30
-TITLE_LETTERS = 120
+TITLE_LETTERS = 80
 
 
 async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Reply:

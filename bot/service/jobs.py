@@ -207,7 +207,8 @@ def answer_of(job: Job, exit_status: int, text: str) -> dict[str, Any]:
         return answer
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict) and isinstance(error.get("message"), str):
-        raise ReaderRefusalError(f"{job.place}: {error['message']}", str(error.get("kind", "")))
+        told = f"{job.place}: {error['message']}"
+        raise ReaderRefusalError(told, str(error.get("kind", "")), reason=error["message"])
     raise FailedError(
         f"{job.place} gave no answer that can be read (exit status {exit_status}). Its output stays there in {job.folder}."
     )

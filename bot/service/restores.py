@@ -25,9 +25,10 @@ async def confirm(parts: Parts, call: Call, site_name: str | None) -> Reply:
             return await refuse(tx, call, reason, Step.RESTORE)
         decision = next((d for d in open_now if d.purpose == "cutover"), None)
         if decision is None:
-            return await refuse(
-                tx, call, "The plan was answered or has expired. A new one: /restore plan", Step.RESTORE
-            )
+            reason = "The plan was answered or has expired. A new one: /restore plan"
+            if any(d.purpose == "sessions" for d in open_now):
+                reason = "The plan was answered, and sessions stood in its way. Answer that question in the channel, or: /restore plan"
+            return await refuse(tx, call, reason, Step.RESTORE)
         if site_name != call.site:
             reason = f"To approve, type the site's name: /restore confirm {call.site}. Nothing was changed."
             return await refuse(tx, call, reason, Step.RESTORE)

@@ -174,7 +174,8 @@ async def run_change(work: SiteWork, change: Work[CutoverMade]) -> Changed:
         NotStartedError,
     ) as error:  # whatever it says: the content of the database is looked at next
         blocked = isinstance(error, ReaderRefusalError) and error.kind == "busy"
-        return Changed(why=str(error), is_blocked=blocked)
+        said = error.reason if isinstance(error, ReaderRefusalError) else str(error)
+        return Changed(why=said.rstrip("."), is_blocked=blocked)
 
 
 async def journal_mode(
@@ -327,7 +328,7 @@ def _sessions_question(work: SiteWork, plan: Plan, why: str) -> Question:
     return Question(
         purpose="sessions",
         question=f"End the sessions that stand in the way, and cut over {work.site_name}?",
-        body=f"{why} Only sessions of the application's own user can be ended; what they had not committed is rolled back. "
+        body=f"{why}. Only sessions of the application's own user can be ended; what they had not committed is rolled back. "
         "Everything the plan stands on is proven again first. Type the site's name to approve.",
         choices=(
             Choice(
@@ -371,7 +372,7 @@ def not_done(text: str, before: Cutover, questions: Sequence[Question] = ()) -> 
 def unknown(why: str, now: str, before: str, after: str) -> Telling:
     """Return what is told when production is neither as before nor as planned."""
     text = (
-        f"Production's content is {now[:12]}, neither as before ({before[:12]}) nor as planned ({after[:12]}). {why} "
+        f"Production's content is {now[:12]}, neither as before ({before[:12]}) nor as planned ({after[:12]}): {why}. "
         "The site stays frozen. Call the DBA."
     )
     entry = NewEntry(kind=Kind.CUTOVER_UNKNOWN, text=text, data={"fingerprint": now})

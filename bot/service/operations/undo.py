@@ -167,7 +167,7 @@ def _sessions_question(work: SiteWork, incident: Incident, why: str) -> Question
     return Question(
         purpose="undo",
         question=f"End the sessions that stand in the way, and undo the cut-over of {work.site_name}?",
-        body=f"{why} Only sessions of the application's own user can be ended; what they had not committed is rolled back. "
+        body=f"{why}. Only sessions of the application's own user can be ended; what they had not committed is rolled back. "
         "Type the site's name to approve.",
         choices=(
             Choice(

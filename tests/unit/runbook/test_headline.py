@@ -65,6 +65,7 @@ SAID = [
         "failed: it was cancelled.",
         Tone.BAD,
     ),
+    (FROZEN_STORY.and_then(step_failed(Step.SAFETY_BACKUP, "oh no " * 500)), "oh no o…", Tone.BAD),
 ]
 
 

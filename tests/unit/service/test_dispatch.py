@@ -336,6 +336,18 @@ async def test_confirming_waits_for_the_questions_about_rows(office: Office) -> 
     assert await office.operations() == []
 
 
+async def test_confirming_names_the_question_about_sessions(office: Office) -> None:
+    """Where the plan was approved and a session stood in its way, `/restore confirm` leads to that question."""
+    await office.tell(PLANNED_STORY)
+    wait = Choice(key="wait", label="Not now", rejects=True)
+    await office.asked(
+        Question(purpose="sessions", question="?", body="", choices=(wait,), plan_hash="a" * 64)
+    )
+    reply = await office.types("anna", "/restore confirm shop")
+    assert not reply.ok
+    assert "sessions stood in its way" in reply.text
+
+
 async def test_a_plan_on_a_mistyped_backup_is_not_begun(office: Office) -> None:
     """A backup that is not VERIFIED is refused when it is typed; it counts as no failed restore."""
     await office.tell(SAFE_STORY)
@@ -354,7 +366,7 @@ async def test_what_happened_becomes_a_title_of_one_line(office: Office) -> None
     await office.types("anna", f"/incident start shop {words}", channel="")
     (row,) = await office.store.transact(lambda tx: tx.incidents())
     assert row.title.startswith("captions are gone since")
-    assert len(row.title) <= 120
+    assert len(row.title) <= 80
     (opened,) = await office.timeline(Kind.INCIDENT_OPENED)
     assert opened.data["what_happened"] == words.strip()
 
