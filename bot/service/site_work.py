@@ -283,7 +283,7 @@ class SiteWork:
             if error.kind != "refused" or "may not make databases" not in str(error):
                 raise
             raise FailedError(
-                f"{error} A recovery is rehearsed in a scratch database, which the application's user may not make. What "
+                f"{error.reason} A recovery is rehearsed in such a database. What "
                 f"helps: {scratch_right(database.engine)}. Then ask for the same again; production was not changed."
             ) from error
 
