@@ -104,7 +104,7 @@ def _tables(facts: Facts) -> list[Grid]:
         "Missing",
         "New since the backup",
         "Changed since",
-        "Found",
+        "The table is",
     )
     rows = tuple(
         (
@@ -124,7 +124,7 @@ def _columns(facts: Facts) -> list[Grid]:
     found = [(table, column) for table in facts.loss.tables for column in table.columns]
     if not found:
         return []
-    columns = ("Column", "Values before", "Lost", "Moved", "Found")
+    columns = ("Column", "Values before", "Lost", "Moved", "The column is")
     rows = tuple(
         (
             phrase(Code(f"{table.table}.{column.column}")),
