@@ -74,10 +74,11 @@ class Parsed:
 
 @dataclass(frozen=True, kw_only=True)
 class Wrong:
-    """A line that could not be read: what is wrong, and lines that would be right."""
+    """A line that is no command: what is wrong, and lines that would be right. `is_help`: it asked what there is."""
 
     text: str
     suggestions: tuple[str, ...] = ()
+    is_help: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,8 @@ def parse(text: str, catalogue: Sequence[Command]) -> Parsed | Wrong:
             suggestions=tuple(near),
         )
     if len(words) == 1 or words[1] in ("help", "--help"):
-        return Wrong(text=explained(subs), suggestions=tuple(c.name for c in subs))
+        asked = len(words) > 1
+        return Wrong(text=explained(subs), suggestions=tuple(c.name for c in subs), is_help=asked)
     command = next((c for c in subs if c.sub == words[1]), None)
     if command is None:
         near = difflib.get_close_matches(words[1], [c.sub for c in subs], n=1, cutoff=0.4)
@@ -153,17 +155,21 @@ def explained(commands: Sequence[Command]) -> str:
 
 
 def _asks_for_help(command: Command, line: list[Token]) -> bool:
-    """Return whether the line asks what the command is: `--help`, or `help` where no text of a person's own is taken."""
-    takes_text = any(a.rest and a.required for a in command.arguments)
-    return any(token.text == "--help" for token in line) or (
-        [token.text for token in line] == ["help"] and not takes_text
-    )
+    """Return whether the line asks what the command is: by `--help`, or by `help` alone.
+
+    Where a person's own text is taken, that may hold both words: `/incident escalate help` is a call for help.
+    """
+    words = [token.text for token in line]
+    if any(a.rest for a in command.arguments):
+        return words[:1] == ["--help"]
+    return "--help" in words or words == ["help"]
 
 
 def _values(command: Command, text: str, line: list[Token]) -> Parsed | Wrong:
     """Read options and words; the rest of a line, where a command takes it, is kept exactly as it was written."""
     if _asks_for_help(command, line):
-        return Wrong(text=f"{command.usage}\n{command.summary}", suggestions=(command.name,))
+        text = f"{command.usage}\n{command.summary}"
+        return Wrong(text=text, suggestions=(command.name,), is_help=True)
     values: dict[str, str] = {}
     site: str | None = None
     flags = {a.name for a in command.arguments if a.flag}

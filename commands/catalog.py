@@ -54,8 +54,7 @@ def read(text: str) -> CommandRequest | Reply:
         return help_reply(*words[1:])
     result = parse(text, CATALOGUE)
     if isinstance(result, Wrong):
-        is_help = "--help" in words or words[-1:] == ["help"]
-        return Reply(text=result.text, ok=is_help, suggestions=result.suggestions)
+        return Reply(text=result.text, ok=result.is_help, suggestions=result.suggestions)
     return CommandRequest(parsed=result)
 
 

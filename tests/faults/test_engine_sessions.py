@@ -100,7 +100,12 @@ def test_ending_sessions_asks_as_many_persons_as_the_change(stages: Stages) -> N
         scene.until("cut-over", lambda s: s["operation"] is None and s["cutover"] == "done")
         deploy_and_reopen(player, scene)
         player.type("/restore undo")
-        player.decision("undo")
+        assert "First: /app freeze" in player.decision("undo")["body"]
+        player.type("/app freeze")
+        player.choose("freeze", "freeze")
+        scene.until("frozen", lambda s: s["operation"] is None and s["down_since"] is not None)
+        player.type("/restore undo")
+        scene.until("the question", lambda s: s["operation"] is None and asked_frozen(scene))
         with forgotten_session(superuser(scene)):
             both_choose(scene, "undo", "undo")
             scene.until("blocked", lambda s: s["operation"] is None and blocked(scene))
@@ -112,3 +117,7 @@ def test_ending_sessions_asks_as_many_persons_as_the_change(stages: Stages) -> N
 
 def blocked(scene: Scene) -> bool:
     return any("End the sessions" in d["question"] for d in scene.decisions("undo"))
+
+
+def asked_frozen(scene: Scene) -> bool:
+    return any("/app freeze" not in d["body"] for d in scene.decisions("undo"))

@@ -78,11 +78,16 @@ def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, since: 
         else "Nothing was written since the cut-over."
     )
     second = " The site was open in between: a second person must approve." if opened else ""
+    first = (
+        ""
+        if incident.frozen
+        else " The site is not frozen, and the undo does not begin before it is. First: /app freeze."
+    )
     return Question(
         purpose="undo",
         question=f"Undo the cut-over of {work.site_name}?",
         body=f"The database goes back to the safety backup {plan.safety_path}, the code to {(plan.code_commit or '?')[:12]}. "
-        f"A copy of the present state is kept.{second} Type the site's name to approve. {told}",
+        f"A copy of the present state is kept.{second}{first} Type the site's name to approve. {told}",
         choices=(
             Choice(
                 key="undo",

@@ -101,6 +101,8 @@ def test_a_wrong_line_is_answered_with_a_right_one(text: str, said: str, suggest
 def test_help_may_be_a_persons_own_word() -> None:
     """Where a command takes a person's own text, `help` is such a text."""
     assert read("/shop say help").values["text"] == "help"
+    assert read("/shop end help").values["why"] == "help"
+    assert read("/shop say try artisan --help").values["text"] == "try artisan --help"
 
 
 @pytest.mark.parametrize("text", ["/{}", "/shop {}", "/shop open {}", "/shop paint {}", "/shop open --{}"])
