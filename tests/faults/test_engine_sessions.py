@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+def mariadb_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
     """An incident on MariaDB, whose application's user cannot see the sessions of others."""
     template = template_on(tmp_path_factory, "mariadb", PHOTOS)
     with stages_below(tmp_path_factory.getbasetemp(), template) as made:
@@ -83,9 +83,9 @@ def deploy_and_reopen(player: Player, scene: Scene) -> None:
     scene.at_rest()
 
 
-def test_ending_sessions_asks_as_many_persons_as_the_change(stages: Stages) -> None:
+def test_ending_sessions_asks_as_many_persons_as_the_change(mariadb_stages: Stages) -> None:
     """Two for a swap that loses rows, and two for an undo after the site was open: also where a session is in the way."""
-    with stages.at("safe") as scene:
+    with mariadb_stages.at("safe") as scene:
         before, player = scene.content(), scene.player()
         player.type("/restore plan --swap")
         player.decision("cutover")
