@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 # *Source*: proc(5), /proc/PID/stat: utime, stime, cutime, cstime are fields 14 to 17, the third stands behind the name.
 _FIRST, _PARENT = 11, 1
+# A session's process ends a moment after its client; only then its seconds are with the server's own.
+_REAPED_S = 0.3
 
 
 def spent_s(server: int) -> float:
     """Return what a server has used so far with all its processes, and this program with its clients that have ended."""
+    time.sleep(_REAPED_S)
     found = dict(filter(None, map(_stat, Path("/proc").iterdir())))
     own = [ticks for pid, (parent, ticks) in found.items() if server in (pid, parent)]
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -26,6 +26,7 @@ SCRATCH = "backout_load_20250101000000_0000000b"
 _TOLD = ", ".join(
     f"'{name}'"
     for name in (
+        "autovacuum",
         "shared_buffers",
         "fsync",
         "wal_level",
@@ -40,8 +41,13 @@ _TOLD = ", ".join(
 
 @contextmanager
 def running(folder: Path) -> Iterator[PostgresServer]:
-    """Start a server that nobody has tuned; stop it at the end."""
+    """Start a server that nobody has tuned; stop it at the end.
+
+    Its autovacuum is off: a minute after a load it would look through all that was loaded, in the time of the next side.
+    """
     server = start_postgres(folder, logged=False, small=False)
+    server.superuser.run("ALTER SYSTEM SET autovacuum = off")
+    server.superuser.run("SELECT pg_reload_conf()")
     try:
         yield server
     finally:
