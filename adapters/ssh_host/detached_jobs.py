@@ -19,7 +19,7 @@ from adapters.ssh_host.program_output import (
 )
 from adapters.ssh_host.settings import HostSettings
 from adapters.ssh_host.shell_line import framed_line, job_text
-from adapters.ssh_host.shipped import ShippedProgram, job_program, run_shipped
+from adapters.ssh_host.shipped import ShippedProgram, Shipping, job_program
 from adapters.ssh_host.staying_call import StayingCall
 from bot.model.errors import (
     FailedError,
@@ -56,8 +56,9 @@ class DetachedJobs:
     them, and is told sooner. Where such a call is lost the host is asked, as for any other job.
     """
 
-    def __init__(self, link: Link, settings: HostSettings) -> None:
+    def __init__(self, link: Link, shipping: Shipping, settings: HostSettings) -> None:
         self._link = link
+        self._shipping = shipping
         self._program = job_program(settings.work_folder)
         self._low_priority = settings.low_priority_jobs
         self._waiters = asyncio.Semaphore(_WAITERS_AT_ONCE)
@@ -227,8 +228,8 @@ class DetachedJobs:
         if not _KEY.fullmatch(key):
             raise ValueError(f"{key!r} is no key of a job")
         line = framed_line(self._program.argv(["sh"], [root, verb, key, *arguments], also))
-        ended = await run_shipped(
-            self._link, [*also, self._program], line, stdin, _ANSWER_LIMIT, limit + GREETING_BYTES, listener
+        ended = await self._shipping.run(
+            [*also, self._program], line, stdin, _ANSWER_LIMIT, limit + GREETING_BYTES, listener
         )
         return ended, printed_by_program(self._link, ended)
 

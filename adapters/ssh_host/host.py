@@ -11,6 +11,7 @@ from adapters.ssh_host.program_output import GREETING_BYTES, input_bytes, printe
 from adapters.ssh_host.row_reader import RowReader
 from adapters.ssh_host.settings import HostSettings
 from adapters.ssh_host.shell_line import fact_line, shown_line
+from adapters.ssh_host.shipped import Shipping
 from bot.ports.host import Command, Completed, HostIdentity, JobStatus
 
 
@@ -20,8 +21,9 @@ class ShellHost:
     def __init__(self, settings: HostSettings, link: Link, reader_path: Path, reader_sha256: str) -> None:
         self._settings = settings
         self._link = link
-        self._jobs = DetachedJobs(link, settings)
-        self._reader = RowReader(link, settings, reader_path, reader_sha256)
+        shipping = Shipping(link)
+        self._jobs = DetachedJobs(link, shipping, settings)
+        self._reader = RowReader(link, shipping, settings, reader_path, reader_sha256)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from adapters.ssh_host.link import Ended, Link
 from adapters.ssh_host.program_output import GREETING_BYTES, printed_by_program
 from adapters.ssh_host.settings import HostSettings
 from adapters.ssh_host.shell_line import framed_line
-from adapters.ssh_host.shipped import ShippedProgram, reader_program, run_shipped
+from adapters.ssh_host.shipped import ShippedProgram, Shipping, reader_program
 from bot.model.errors import FailedError, ReaderRefusalError
 from bot.ports.host import Command
 
@@ -29,8 +29,11 @@ _ALONE = ("-I", "-S")
 class RowReader:
     """The reader of one host; the path of the host's Python is found once and kept."""
 
-    def __init__(self, link: Link, settings: HostSettings, content_path: Path, sha256: str) -> None:
+    def __init__(
+        self, link: Link, shipping: Shipping, settings: HostSettings, content_path: Path, sha256: str
+    ) -> None:
         self._link = link
+        self._shipping = shipping
         self.program: ShippedProgram = reader_program(settings.work_folder, content_path, sha256)
         self._python: str | None = None
 
@@ -40,9 +43,7 @@ class RowReader:
         interpreter = ["timeout", "-k", str(_GRACE_S), f"{limit_s:.1f}", await self._find_python(), *_ALONE]
         line = framed_line(self.program.argv(interpreter, [verb]))
         stdin = json.dumps(request).encode()
-        ended = await run_shipped(
-            self._link, [self.program], line, stdin, timeout, _ANSWER_BYTES + GREETING_BYTES
-        )
+        ended = await self._shipping.run([self.program], line, stdin, timeout, _ANSWER_BYTES + GREETING_BYTES)
         return self._read_answer(verb, ended)
 
     async def job_command(self, verb: str, request: dict[str, object]) -> Command:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ _CHECK = f"""sha=$1 path=$2; shift 2
 echo "$sha  $path" | sha256sum -c --status 2>/dev/null || {{
   echo "$path is missing or is not the file that was sent" >&2; exit {NOT_AS_SENT}; }}
 """
-# Arguments: folder, path, SHA-256. A file is complete under its name or not there: checked first, then renamed.
+# Arguments: folder, path, SHA-256. A file is complete under its name or not there: checked first, then renamed. One that
+# is there already is not written a second time beside itself, as a full disk has no room for two.
 _RECEIVE = """umask 077
+if echo "$3  $2" | sha256sum -c --status 2>/dev/null; then cat >/dev/null; exit 0; fi
 mkdir -p -- "$1" && cat >"$2.$$" && echo "$3  $2.$$" | sha256sum -c --status && mv -f -- "$2.$$" "$2" && exit 0
 rm -f -- "$2.$$"; exit 1
 """
@@ -59,36 +62,44 @@ def reader_program(work_folder: str, content_path: Path, sha256: str) -> Shipped
     return ShippedProgram(content_path=content_path, sha256=sha256, host_path=host_path)
 
 
-async def run_shipped(
-    link: Link,
-    programs: Sequence[ShippedProgram],
-    line: str,
-    stdin: bytes,
-    timeout: timedelta,
-    max_output_bytes: int,
-    listener: Listener | None = None,
-) -> Ended:
-    """Run a line that checks `programs`, and send them first where the host has not all of them; return how it ended.
+class Shipping:
+    """Runs lines that need programs of ours over one link, and sends what is missing there, one after the other."""
 
-    One round trip where they are there already. *Changes*: the programs' files on the host, when they are sent.
-    """
-    ended = await link.execute(line, stdin, timeout, max_output_bytes, listener)
-    if ended.exit_status != NOT_AS_SENT:
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._sending = asyncio.Lock()
+
+    async def run(
+        self,
+        programs: Sequence[ShippedProgram],
+        line: str,
+        stdin: bytes,
+        timeout: timedelta,
+        max_output_bytes: int,
+        listener: Listener | None = None,
+    ) -> Ended:
+        """Run a line that checks `programs`, and send them first where the host has not all of them; return how it ended.
+
+        One round trip where they are there already. *Changes*: the programs' files on the host, when they are sent.
+        """
+        ended = await self._link.execute(line, stdin, timeout, max_output_bytes, listener)
+        if ended.exit_status != NOT_AS_SENT:
+            return ended
+        async with self._sending:
+            for program in programs:
+                await ship(self._link, program)
+        ended = await self._link.execute(line, stdin, timeout, max_output_bytes, listener)
+        if ended.exit_status == NOT_AS_SENT:
+            names = " or ".join(program.host_path for program in programs)
+            raise NotStartedError(
+                f"{names} on {self._link.place} is not the file that was just sent there. Nothing was run. See who "
+                f"else writes below that folder, and whether {self._link.user} has the program sha256sum."
+            )
         return ended
-    for program in programs:
-        await ship(link, program)
-    ended = await link.execute(line, stdin, timeout, max_output_bytes, listener)
-    if ended.exit_status == NOT_AS_SENT:
-        names = " or ".join(program.host_path for program in programs)
-        raise NotStartedError(
-            f"{names} on {link.place} is not the file that was just sent there. Nothing was run. See who "
-            f"else writes below that folder, and whether {link.user} has the program sha256sum."
-        )
-    return ended
 
 
 async def ship(link: Link, program: ShippedProgram) -> None:
-    """Send the program to the host, whatever lies there under its name. *Raises* NotStartedError when it does not arrive.
+    """Send the program to the host, whatever else lies there under its name. *Raises* NotStartedError when it does not arrive.
 
     *Changes*: one file below the work folder, mode 0600, complete or not at all.
     """
