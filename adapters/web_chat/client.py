@@ -135,6 +135,10 @@ class ApiClient:
                 status, text = response.status, await response.text()
         except aiohttp.ClientConnectorError as error:
             raise NotStartedError(self._unreached()) from error
+        except aiohttp.InvalidURL as error:
+            raise NotStartedError(
+                f"{self._base_url!r} is no address of a bot, such as http://127.0.0.1:8765. Nothing was sent."
+            ) from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UnknownOutcomeError(
                 f"No answer came from {self._base_url}: it is not known whether the bot took it. "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bot.model.codec import digest
 from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
+from bot.model.incident import Cutover
 from bot.model.message import Message, Tone
 from bot.model.step import Step
 from bot.runbook.wording import backup_table, bytes_words
@@ -44,7 +46,7 @@ async def inspect_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     line["recommended"] = False
     rows = {name: rows for name, rows in line["rows"].items() if rows is not None}
     message = Message(
-        slot=f"backup-{(line['sha256'] or line['path'])[-16:]}",
+        slot=f"backup-{digest(line['path'])[:16]}",
         title=f"Backup {line['path'].rsplit('/', 1)[-1]}",
         tone=Tone.GOOD if line["word"].startswith("VERIFIED") else Tone.BAD,
         step=int(Step.CHOOSE_BACKUP),
@@ -137,7 +139,9 @@ async def safety_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         text,
         Tone.GOOD,
         facts=(("file", copy.path), ("SHA-256", copy.sha256), ("rows", counts(copy.rows))),
-        next_steps=("/restore plan",),
+        next_steps=("/restore plan",)
+        if (await work.incident()).cutover is Cutover.NONE
+        else ("/incident status",),
     )
     entries = [NewEntry(kind=Kind.SAFETY_MADE, text=text, data=data), done_entry(Step.SAFETY_BACKUP, text)]
     await work.tell("made", Telling(entries=entries, messages=[message]))

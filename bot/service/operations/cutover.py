@@ -246,7 +246,9 @@ async def _not_begun(work: SiteWork, plan: Plan, reason: str) -> dict[str, Any]:
     ]
     again = reason.startswith("CHANGED")
     hint = " A new safety backup is being taken; then make a new plan." if again else ""
-    message = step_message(Step.RESTORE, text + hint, Tone.BAD, next_steps=("/restore plan", "/app status"))
+    is_frozen = (await work.incident()).frozen
+    steps = ("/app freeze", "/restore plan") if not is_frozen else ("/restore plan", "/app status")
+    message = step_message(Step.RESTORE, text + hint, Tone.BAD, next_steps=steps)
 
     async def nothing() -> None:
         return None
