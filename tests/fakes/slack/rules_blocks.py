@@ -19,7 +19,6 @@ from tests.fakes.slack.rules_shapes import (
     array,
     by_type,
     kind,
-    mrkdwn_string,
     one_of,
     plain,
     shaped,
@@ -217,9 +216,9 @@ def _menu_faults(blocks: Sequence[dict[str, Any]]) -> Iterator[str]:
     for number, block in enumerate(blocks):
         for element in elements_of(block):
             at = f"/blocks/{number}/{element.get('action_id', element['type'])}"
-            if "static_select" in element["type"]:
-                if bool(element.get("options")) == bool(element.get("option_groups")):
-                    yield f"{at}: either options or option_groups"
+            both_or_none = bool(element.get("options")) == bool(element.get("option_groups"))
+            if "static_select" in element["type"] and both_or_none:
+                yield f"{at}: either options or option_groups"
             values = [one["value"] for one in element.get("options") or []]
             if len(values) != len(set(values)):
                 yield f"{at}: two options have the same value"
@@ -247,6 +246,3 @@ def _faults_of_the_models(blocks: Sequence[dict[str, Any]]) -> list[str]:
         except (SlackObjectFormationError, TypeError, KeyError) as error:
             found.append(f"/blocks/{number}: slack_sdk: {error}")
     return found
-
-
-MRKDWN_TEXT = mrkdwn_string(40_000)

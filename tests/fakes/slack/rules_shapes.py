@@ -91,7 +91,7 @@ def by_type(table: Mapping[str, Check], allowed: Collection[str] | None = None) 
 
     def check(value: Any, at: str) -> Iterator[str]:
         name = value.get("type") if isinstance(value, dict) else None
-        if name not in table:
+        if not isinstance(name, str) or name not in table:
             yield f"{at}: the type {name!r} is not known here"
         elif allowed is not None and name not in allowed:
             yield f"{at}: {name} is not allowed at this place"

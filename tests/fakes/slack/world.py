@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.fakes.slack import names
+from tests.fakes.slack.views import Views
 
 Json = dict[str, Any]
 
@@ -158,6 +159,21 @@ class Call:
     answer: str = "under way"
 
 
+@dataclass(kw_only=True)
+class App:
+    """What the app's manifest says; None where none was installed, and everything is allowed."""
+
+    commands: dict[str, Json] | None = None
+    shortcuts: dict[str, str] | None = None
+    events: set[str] | None = None
+    home_enabled: bool = True
+    messages_enabled: bool = True
+
+
+def _nobody_listens(_event: Json) -> None:
+    """Take an event where nothing is delivered."""
+
+
 class World:
     """The workspace. Everything here is plain state; nothing waits."""
 
@@ -169,6 +185,7 @@ class World:
         self.gone_channels: set[str] = set()
         self.whispers: list[Whisper] = []
         self.files: dict[str, File] = {}
+        self.views = Views()
         self.triggers: dict[str, Trigger] = {}
         self.responses: dict[str, ResponseUrl] = {}
         self.chosen: dict[tuple[str, str], dict[str, Json]] = {}
@@ -176,9 +193,12 @@ class World:
         self.calls: list[Call] = []
         self.scopes: set[str] | None = None
         self.scopes_used: set[str] = set()
-        self.token_state = "good"  # noqa: S105 - a state, no secret
+        self.token_state = "good"
         self.address = ""
-        self.events: list[Json] = []
+        self.app = App()
+        self.on_event: Callable[[Json], None] = _nobody_listens
+        self.tickets: set[str] = set()
+        self.sockets_open = 0
         self._numbers = itertools.count(1)
         self._last_ts_us = 0
         self.bot = self._add_user(names.BOT_USER_ID, names.BOT_NAME, "", is_bot=True)
@@ -254,8 +274,8 @@ class World:
         self.violations.append(Violation(rule=rule, call=call, text=text[:2000]))
 
     def emit(self, event: Json) -> None:
-        """Something happened that an app may have asked to be told; whoever delivers takes it from `events`."""
-        self.events.append(event)
+        """Tell that something happened, to whoever delivers events."""
+        self.on_event(event)
 
     # ---- finding
 
