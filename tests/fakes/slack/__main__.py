@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import os
 import signal
 
 from aiohttp import web
@@ -22,9 +24,10 @@ from tests.fakes.slack.sockets import Sockets
 from tests.fakes.slack.world import World
 
 BODY_BYTES = 1_100_000_000
+LOOK_EVERY_S = 1.0
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, *, with_parent: bool) -> None:
     """Put the parts together and serve on loopback; port 0 takes a free one."""
     world = World()
     faults, limits, sender = Faults(), Limits(world), SignedSender(world)
@@ -50,25 +53,30 @@ async def serve(port: int) -> None:
     await site.start()
     world.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
     print(world.address, flush=True)
-    await ended()
-    await courier.close()
+    await ended(with_parent=with_parent)
+    await courier.reset()
     sockets.drop()
     await sender.close()
     await runner.cleanup()
 
 
-async def ended() -> None:
-    """Wait until the process is asked to end."""
+async def ended(*, with_parent: bool) -> None:
+    """Wait until the process is asked to end, or whoever started it is gone."""
     end = asyncio.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(one, end.set)
-    await end.wait()
+    parent = os.getppid()
+    while not end.is_set() and not (with_parent and os.getppid() != parent):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(end.wait(), LOOK_EVERY_S)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.slack", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0: a free one")
-    asyncio.run(serve(parser.parse_args().port))
+    parser.add_argument("--with-parent", action="store_true", help="end when whoever started it is gone")
+    given = parser.parse_args()
+    asyncio.run(serve(given.port, with_parent=given.with_parent))
 
 
 if __name__ == "__main__":

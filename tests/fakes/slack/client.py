@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import aiohttp
 
 from tests.fakes.slack import names
 from tests.fakes.slack.person import Delivery, Person
-
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests.fakes.slack.process import ControlError, running
 
 Json = dict[str, Any]
+__all__ = ["ControlError", "Delivery", "Person", "Slack", "Violation"]
+
 FaultKind = Literal["drop_after", "drop_before", "slow", "slow_after", "status", "status_after", "error"]
-
-
-class ControlError(Exception):
-    """The stand-in could not do what the test asked: no such channel, no such button, a field that a person must fill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,25 +42,22 @@ class Slack:
 
     @classmethod
     @asynccontextmanager
-    async def started(cls, *arguments: str) -> AsyncIterator[Self]:
-        """Start `python -m tests.fakes.slack` on a free port; end it, by its id, when the block is left."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "tests.fakes.slack", "--port", "0", *arguments),
-            cwd=REPOSITORY,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            assert process.stdout is not None
-            address = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
-            if not address:
-                raise ControlError("the stand-in did not start; its own words are above")
-            async with aiohttp.ClientSession() as session:
-                yield cls(address, session)
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+    async def at(cls, address: str) -> AsyncIterator[Self]:
+        """Hold a stand-in that runs already."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
+            yield cls(address, session)
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls) -> AsyncIterator[Self]:
+        """Start one on a free port; end it, by its id, when the block is left."""
+        with running() as address:
+            async with cls.at(address) as slack:
+                yield slack
+
+    async def reset(self) -> None:
+        """Make the workspace new, as after a start: for a process that serves many tests."""
+        await self.ask("reset")
 
     async def ask(self, verb: str, **fields: Any) -> Any:
         """Ask the control interface: POST /control/VERB with JSON, JSON back.

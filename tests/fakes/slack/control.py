@@ -77,7 +77,17 @@ class Control:
             "set_scopes": self._set_scopes,
             "clear_violations": self._clear_violations,
             "advance": self._advance,
+            "reset": self._reset,
         }
+
+    async def _reset(self) -> Json:
+        self._sockets.drop()
+        await self._courier.reset()
+        self._sender.reset()
+        self._faults.reset()
+        self._limits.reset()
+        self._world.reset()
+        return {}
 
     async def _add_person(self, name: str, email: str = "") -> Json:
         return asdict(self._world.add_user(name, email))

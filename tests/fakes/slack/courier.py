@@ -28,14 +28,19 @@ class Courier:
         self._sender = sender
         self._apply = apply
         self._tasks: set[asyncio.Task[None]] = set()
+        self._begin()
+
+    def _begin(self) -> None:
         self.records: dict[str, Record] = {}
         self.way = "socket"
         self.retries_s: tuple[float, ...] = RETRIES_S
 
-    async def close(self) -> None:
+    async def reset(self) -> None:
+        """Stop what is being delivered, and forget what was."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._begin()
 
     def record(
         self, kind: str, name: str, payload: Json, *, trigger_id: str = "", hidden: Json | None = None

@@ -37,6 +37,10 @@ class Faults:
     """The faults that are waiting for their calls."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Let everything go well again."""
         self.waiting: list[Fault] = []
         self.down = ""
 

@@ -39,6 +39,10 @@ class Limits:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every call and every order."""
         self.mode = "off"
         self._buckets: dict[str, Bucket] = {}
         self._blocked_until_s: dict[str, float] = {}

@@ -39,6 +39,10 @@ class SignedSender:
     def __init__(self, world: World) -> None:
         self._world = world
         self._session: aiohttp.ClientSession | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the address, and sign well again."""
         self._next: list[Signing] = []
         self.url = ""
 

@@ -178,6 +178,14 @@ class World:
     """The workspace. Everything here is plain state; nothing waits."""
 
     def __init__(self) -> None:
+        self.address = ""
+        self.on_event: Callable[[Json], None] = _nobody_listens
+        self._numbers = itertools.count(1)
+        self._last_ts_us = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Make the workspace new. Ids go on, so that what came before is not taken for something new."""
         self.clock = Clock()
         self.users: dict[str, User] = {}
         self.usergroups: dict[str, Json] = {}
@@ -194,13 +202,9 @@ class World:
         self.scopes: set[str] | None = None
         self.scopes_used: set[str] = set()
         self.token_state = "good"
-        self.address = ""
         self.app = App()
-        self.on_event: Callable[[Json], None] = _nobody_listens
         self.tickets: set[str] = set()
         self.sockets_open = 0
-        self._numbers = itertools.count(1)
-        self._last_ts_us = 0
         self.bot = self._add_user(names.BOT_USER_ID, names.BOT_NAME, "", is_bot=True)
 
     # ---- making
