@@ -71,6 +71,11 @@ class Slack:
             raise ControlError(answer.get("error", f"{verb}: {response.status}"))
         return answer
 
+    async def respond(self, response_url: str, body: Mapping[str, Any]) -> int:
+        """Answer over a response_url as a bot would; returns the HTTP status."""
+        async with self._session.post(response_url, json=dict(body)) as response:
+            return response.status
+
     # ---- the workspace
 
     async def add_person(self, name: str, *, email: str = "") -> Person:
@@ -135,6 +140,11 @@ class Slack:
         """Return every broken rule so far, but for those a test provoked by intent. A test asserts that it is empty."""
         found = [Violation(**one) for one in await self.ask("violations")]
         return [one for one in found if one.rule not in ignore]
+
+    async def wait_for_violations(self, *, count: int = 1, timeout_s: float = 5.0) -> list[Violation]:
+        """Return the violations as soon as there are so many: for what a test provoked by intent."""
+        found = await self.ask("wait_for_violations", count=count, timeout_s=timeout_s)
+        return [Violation(**one) for one in found]
 
     async def clear_violations(self) -> None:
         """Forget the violations so far."""

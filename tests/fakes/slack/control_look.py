@@ -42,6 +42,7 @@ class Look:
             "wait_for_message": self.wait_for_message,
             "wait_for_call": self.wait_for_call,
             "wait_for_socket": self.wait_for_socket,
+            "wait_for_violations": self.wait_for_violations,
             "wait_for_modal": self.wait_for_modal,
             "wait_for_whisper": self.wait_for_whisper,
             "wait_for_direct": self.wait_for_direct,
@@ -192,6 +193,13 @@ class Look:
 
         await self._wait(enough, timeout_s, lambda: f"{self._world.sockets_open} connections are open")
         return {"count": self._world.sockets_open}
+
+    async def wait_for_violations(self, count: int, timeout_s: float) -> list[Json]:
+        def enough() -> bool:
+            return len(self._world.violations) >= count
+
+        await self._wait(enough, timeout_s, lambda: f"There are {len(self._world.violations)}.")
+        return await self.violations()
 
     async def wait_for_modal(self, user: str, containing: str, timeout_s: float) -> Json:
         def look() -> Json | None:

@@ -252,7 +252,7 @@ def paged(world: World, args: Args, channel: Channel, found: list[Message]) -> J
 
 READING = "cursor limit oldest latest inclusive include_all_metadata"
 METHODS: dict[str, Method] = {
-    "conversations.create": method(create, "name", "is_private team_id", tier=20),
+    "conversations.create": method(create, "name", "is_private", tier=20),
     "conversations.rename": method(rename, "channel name", by_kind="manage", tier=20),
     "conversations.invite": method(invite, "channel users", "force", by_kind="invite"),
     "conversations.join": method(join, "channel", scopes=["channels:join"]),
@@ -264,7 +264,7 @@ METHODS: dict[str, Method] = {
     "conversations.unarchive": method(unarchive, "channel", by_kind="manage", tier=20),
     "conversations.open": method(open_direct, "", "users channel return_im prevent_creation"),
     "conversations.info": method(info, "channel", "include_locale include_num_members", by_kind="read"),
-    "conversations.list": method(list_all, "", "types cursor limit exclude_archived team_id", tier=20),
+    "conversations.list": method(list_all, "", "types cursor limit exclude_archived", tier=20),
     "conversations.members": method(members, "channel", "cursor limit", by_kind="read", tier=100),
     "conversations.history": method(history, "channel", READING, by_kind="history"),
     "conversations.replies": method(replies, "channel ts", READING, by_kind="history"),

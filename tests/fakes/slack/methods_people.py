@@ -88,20 +88,18 @@ def list_group_users(world: World, args: Args) -> Json:
 METHODS: dict[str, Method] = {
     "auth.test": method(auth_test, tier=0),
     "apps.connections.open": method(open_connection, tier=0, token="app"),
-    "bots.info": method(bots_info, "", "bot team_id", scopes=["users:read"]),
+    "bots.info": method(bots_info, "", "bot", scopes=["users:read"]),
     "users.info": method(info, "user", "include_locale", scopes=["users:read"], tier=100),
-    "users.list": method(
-        list_users, "", "cursor limit include_locale team_id", scopes=["users:read"], tier=20
-    ),
+    "users.list": method(list_users, "", "cursor limit include_locale", scopes=["users:read"], tier=20),
     "users.lookupByEmail": method(lookup_by_email, "email", scopes=["users:read.email"]),
     "usergroups.list": method(
         list_groups,
         "",
-        "include_users include_count include_disabled team_id",
+        "include_users include_count include_disabled",
         scopes=["usergroups:read"],
         tier=20,
     ),
     "usergroups.users.list": method(
-        list_group_users, "usergroup", "include_disabled team_id", scopes=["usergroups:read"], tier=20
+        list_group_users, "usergroup", "include_disabled", scopes=["usergroups:read"], tier=20
     ),
 }
