@@ -117,12 +117,12 @@ async def bot_on_socket(slack: Slack) -> AsyncIterator[Bot]:
     """Run the bot over Socket Mode."""
     bot = Bot(slack)
     handler = AsyncSocketModeHandler(bot.app, slack.app_token, ping_interval=1)
-    await handler.connect_async()
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # so in the library
     await slack.wait_for_socket()
     try:
         yield bot
     finally:
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]  # so in the library
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import os
 import signal
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from tests.fakes.slack.acks import apply
 from tests.fakes.slack.api import Api
@@ -30,8 +31,8 @@ LOOK_EVERY_S = 1.0
 async def serve(port: int, *, with_parent: bool) -> None:
     """Put the parts together and serve on loopback; port 0 takes a free one."""
     world = World()
-    faults, limits, sender = Faults(), Limits(world), SignedSender(world)
-    sockets = Sockets(world, lambda: bool(faults.down))
+    faults, limits, sender = Faults(world), Limits(world), SignedSender(world)
+    sockets = Sockets(world)
     courier = Courier(world, sockets, sender, lambda record: apply(world, record))
     events = Events(world, courier)
     deeds = Deeds(world, courier)
@@ -45,7 +46,7 @@ async def serve(port: int, *, with_parent: bool) -> None:
         deeds=deeds,
         event_deeds=EventDeeds(world, deeds, events, courier),
     )
-    app = web.Application(client_max_size=BODY_BYTES)
+    app = web.Application(client_max_size=BODY_BYTES, middlewares=[own_faults(world)])
     app.add_routes([*Api(world, limits, faults).routes(), *sockets.routes(), *control.routes()])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
@@ -58,6 +59,22 @@ async def serve(port: int, *, with_parent: bool) -> None:
     sockets.drop()
     await sender.close()
     await runner.cleanup()
+
+
+def own_faults(world: World) -> Middleware:
+    """Return the outer door: a fault of the stand-in itself is a violation too, so that no test passes over it."""
+
+    @web.middleware
+    async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException:
+            raise
+        except Exception as error:
+            world.violate("stand_in_fault", request.path, repr(error))
+            raise
+
+    return door
 
 
 async def ended(*, with_parent: bool) -> None:

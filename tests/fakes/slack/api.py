@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from tests.fakes.slack.responses import use_response_url
 from tests.fakes.slack.world import Call, Json, Refused, World
 
 SECRET_ARGUMENTS = {"token"}
+STRUCTURES = {"blocks", "metadata", "view", "files"}
 # Sent by the libraries beside the arguments proper; slack_bolt adds team_id to every call.
 ALWAYS_ALLOWED = {"token", "pretty", "team_id"}
 
@@ -193,7 +195,15 @@ async def uploaded(request: web.Request) -> bytes:
 
 
 def without_secrets(given: Json) -> Json:
-    return {name: value for name, value in given.items() if name not in SECRET_ARGUMENTS}
+    """Return the arguments for the book: structures as such, however they were sent."""
+    return {name: _read(name, value) for name, value in given.items() if name not in SECRET_ARGUMENTS}
+
+
+def _read(name: str, value: Any) -> Any:
+    if name in STRUCTURES and isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return json.loads(value)
+    return value
 
 
 def refused(error: str, *, status: int = 200, **more: Any) -> web.Response:

@@ -66,6 +66,8 @@ class Slack:
             ControlError: the stand-in says that it cannot, and why.
         """
         async with self._session.post(f"{self.address}/control/{verb}", json=fields) as response:
+            if response.content_type != "application/json":
+                raise ControlError(f"{verb}: HTTP {response.status}; its own words are on stderr")
             answer = await response.json()
         if response.status != 200:
             raise ControlError(answer.get("error", f"{verb}: {response.status}"))

@@ -208,11 +208,11 @@ class Control:
     async def _go_down(self, kind: str) -> Json:
         if kind not in DOWN_KINDS:
             raise ControlError(f"kind is one of {', '.join(DOWN_KINDS)}")
-        self._faults.down = kind
+        self._world.down = kind
         return {"count": self._sockets.drop()}
 
     async def _come_up(self) -> Json:
-        self._faults.down = ""
+        self._world.down = ""
         return {}
 
     async def _set_token(self, state: str) -> Json:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.fakes.slack.outcome import ACK_S, Outcome, Record
 from tests.fakes.slack.signed import SignedSender
-from tests.fakes.slack.sockets import Sockets
+from tests.fakes.slack.sockets import Envelope, Sockets
 from tests.fakes.slack.world import Json, World
 
 ENVELOPES = {"command": "slash_commands", "event": "events_api"}
@@ -32,6 +32,7 @@ class Courier:
 
     def _begin(self) -> None:
         self.records: dict[str, Record] = {}
+        self._prepared: dict[str, Envelope] = {}
         self.way = "socket"
         self.retries_s: tuple[float, ...] = RETRIES_S
 
@@ -71,16 +72,23 @@ class Courier:
             self._later(self._repeat(record, outcome), f"repeat {record.id}")
         return record
 
+    def prepare(self, record: Record) -> None:
+        """Write the first attempt out, so that sending it takes no time."""
+        if self.way == "socket":
+            kind = ENVELOPES.get(record.kind, "interactive")
+            self._prepared[record.id] = self._sockets.envelope(kind, record.payload)
+
     async def _attempt(self, record: Record, retry: tuple[int, str] | None) -> Outcome:
         record.attempts += 1
-        envelope = ENVELOPES.get(record.kind, "interactive")
+        kind = ENVELOPES.get(record.kind, "interactive")
         if self.way == "http":
-            return await self._sender.send(envelope, record.payload, retry=retry)
+            return await self._sender.send(kind, record.payload, retry=retry)
+        envelope = self._prepared.pop(record.id, None) or self._sockets.envelope(kind, record.payload, retry)
 
         def late(ack_ms: float) -> None:
             record.ack_ms = ack_ms
 
-        return await self._sockets.send(envelope, record.payload, retry=retry, late=late)
+        return await self._sockets.send(envelope, late)
 
     def _note(self, record: Record, outcome: Outcome) -> None:
         """Write the outcome down; an ack that came is obeyed, one that did not come in time is a violation."""
@@ -121,4 +129,9 @@ class Courier:
     def _later(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._world.violate("stand_in_fault", task.get_name(), repr(error))

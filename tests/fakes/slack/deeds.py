@@ -32,6 +32,8 @@ class Deeds:
         user = self._world.user_of(user_id)
         if user.deleted:
             raise ControlError(f"{user.name} is deactivated and can do nothing")
+        if self._world.down:
+            raise ControlError("Slack is down: nobody can do anything")
         return user
 
     def place(self, user: User, channel: str) -> Channel:
@@ -102,6 +104,8 @@ class Deeds:
     async def burst(self, commands: list[Json]) -> list[Json]:
         """Send many commands at once; everything is made before the first is sent."""
         records = [self.command_record(one["user"], one["channel"], one["text"]) for one in commands]
+        for one in records:
+            self._courier.prepare(one)
         return [one.shown() for one in await asyncio.gather(*map(self._courier.deliver, records))]
 
     # ---- buttons and menus

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from tests.fakes.slack.world import ControlError, Json
+from tests.fakes.slack.world import ControlError, Json, World
 
 KINDS = ("drop_after", "drop_before", "slow", "slow_after", "status", "status_after", "error")
 DOWN_KINDS = ("503", "drop", "hang")
@@ -36,13 +36,13 @@ class Fault:
 class Faults:
     """The faults that are waiting for their calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        self._world = world
         self.reset()
 
     def reset(self) -> None:
         """Let everything go well again."""
         self.waiting: list[Fault] = []
-        self.down = ""
 
     def add(self, given: Json) -> None:
         if given["kind"] not in KINDS:
@@ -68,7 +68,7 @@ class Faults:
 
         `work` takes the error to answer with in place of doing anything, None for the usual.
         """
-        if self.down:
+        if self._world.down:
             return await self._down(request)
         fault = self.take(method)
         if fault is None:
@@ -91,9 +91,9 @@ class Faults:
         return answer, ""
 
     async def _down(self, request: web.Request) -> tuple[web.Response, str]:
-        if self.down == "drop":
+        if self._world.down == "drop":
             return cut(request), "dropped, down"
-        if self.down == "hang":
+        if self._world.down == "hang":
             await asyncio.sleep(HANG_S)
         return page(503), "503, down"
 

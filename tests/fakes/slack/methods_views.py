@@ -183,8 +183,10 @@ def publish(world: World, args: Args) -> Json:
     user = args.text("user_id")
     if user not in world.users:
         raise args.wrong("user_not_found", f"user_id={user}")
+    if not world.app.home_enabled:
+        raise args.wrong("not_enabled", "the manifest has not home_tab_enabled")
     if world.users[user].deleted:
-        raise Refused("not_enabled")
+        raise Refused("user_not_found")
     old = world.views.homes.get(user)
     if args.text("hash") and old is not None and args.text("hash") != old.hash:
         raise Refused("hash_conflict")

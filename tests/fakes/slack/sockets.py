@@ -30,22 +30,34 @@ class Connection:
     waiting: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """What is sent, written out."""
+
+    id: str
+    text: str
+
+
 @dataclass(kw_only=True)
 class Sent:
     """An envelope that is on its way."""
 
     at_s: float
     done: asyncio.Future[Outcome]
-    late: Callable[[float], None] | None = None
+    late: Callable[[float], None]
     acked: bool = False
+
+    def expire(self) -> None:
+        """Wait no longer."""
+        if not self.done.done():
+            self.done.set_result(Outcome(reason="timeout"))
 
 
 class Sockets:
     """All connections of the bot, and the envelopes that wait for their ack."""
 
-    def __init__(self, world: World, is_down: Callable[[], bool]) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._is_down = is_down
         self.connections: list[Connection] = []
         self._sent: dict[str, Sent] = {}
         self._turn = 0
@@ -57,7 +69,7 @@ class Sockets:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until it ends."""
         ticket = request.match_info["ticket"]
-        if self._is_down():
+        if self._world.down:
             return web.Response(status=503)
         if ticket not in self._world.tickets:
             self._world.violate("socket_ticket", "socket", f"{ticket} was used before or never given out")
@@ -121,7 +133,7 @@ class Sockets:
         ack_ms = (now_s - sent.at_s) * 1000
         if not sent.done.done():
             sent.done.set_result(Outcome(ack_ms=ack_ms, body=given.get("payload") or None))
-        elif sent.late is not None:
+        else:
             sent.late(ack_ms)
 
     # ---- sending
@@ -134,21 +146,10 @@ class Sockets:
         self._turn += 1
         return good[self._turn % len(good)]
 
-    async def send(
-        self,
-        kind: str,
-        payload: Json,
-        *,
-        retry: tuple[int, str] | None = None,
-        late: Callable[[float], None] | None = None,
-    ) -> Outcome:
-        """Send one envelope and wait for its ack, three seconds at most."""
-        connection = self.next_connection()
-        if connection is None:
-            return Outcome(reason="nobody")
-        envelope_id = self._world.new_id("envelope-")
+    def envelope(self, kind: str, payload: Json, retry: tuple[int, str] | None = None) -> Envelope:
+        """Make one envelope ready to be sent."""
         envelope: Json = {
-            "envelope_id": envelope_id,
+            "envelope_id": self._world.new_id("envelope-"),
             "type": kind,
             "payload": payload,
             "accepts_response_payload": kind != "events_api",
@@ -157,21 +158,25 @@ class Sockets:
             envelope.update(retry_attempt=0, retry_reason="")
         if retry is not None:
             envelope.update(retry_attempt=retry[0], retry_reason=retry[1])
-        text = json.dumps(envelope)
-        sent = Sent(at_s=time.perf_counter(), done=asyncio.get_running_loop().create_future(), late=late)
-        self._sent[envelope_id] = sent
-        connection.waiting.add(envelope_id)
+        return Envelope(id=str(envelope["envelope_id"]), text=json.dumps(envelope))
+
+    async def send(self, envelope: Envelope, late: Callable[[float], None]) -> Outcome:
+        """Send one envelope and wait for its ack, three seconds at most; `late` is told of one that comes after."""
+        connection = self.next_connection()
+        if connection is None:
+            return Outcome(reason="nobody")
+        loop = asyncio.get_running_loop()
+        sent = Sent(at_s=time.perf_counter(), done=loop.create_future(), late=late)
+        self._sent[envelope.id] = sent
+        connection.waiting.add(envelope.id)
+        end = loop.call_later(ACK_S, sent.expire)
         try:
-            await connection.socket.send_str(text)
-            return await asyncio.wait_for(asyncio.shield(sent.done), ACK_S)
-        except TimeoutError:
-            sent.done.cancel()
-            return Outcome(reason="timeout")
+            await connection.socket.send_str(envelope.text)
+            return await sent.done
         except (ConnectionError, RuntimeError):
             return Outcome(reason="closed")
         finally:
-            if sent.acked:
-                connection.waiting.discard(envelope_id)
+            end.cancel()
 
     # ---- ending
 

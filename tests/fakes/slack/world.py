@@ -202,6 +202,7 @@ class World:
         self.scopes: set[str] | None = None
         self.scopes_used: set[str] = set()
         self.token_state = "good"
+        self.down = ""
         self.app = App()
         self.tickets: set[str] = set()
         self.sockets_open = 0
