@@ -229,7 +229,9 @@ async def test_many_commands_at_once_are_each_measured(slack: Slack, ada: Person
     """A burst is sent in one go, and every ack has its time."""
     async with bot_on_socket(slack):
         acks = await slack.burst([(ada, general, f"/incident {n}") for n in range(50)])
-    assert len({one.id for one in acks}) == 50
+        await post_decision(slack, general)
+        acks += await slack.burst_presses([(ada, general, "Approve")] * 50)
+    assert len({one.trigger_id for one in acks}) == 100
     assert all(one.ack_ms is not None for one in acks)
 
 
@@ -261,6 +263,16 @@ async def test_the_same_delivery_comes_again(slack: Slack, ada: Person, general:
         first = await ada.mention(general, "status")
         await slack.deliver_again(first)
     assert bot.heard[0]["event_id"] == bot.heard[1]["event_id"]
+
+
+async def test_a_payload_can_be_forged(slack: Slack, ada: Person, general: str) -> None:
+    """What a person never could do can be delivered all the same: another value, another person."""
+    async with bot_on_socket(slack) as bot:
+        await post_decision(slack, general)
+        pressed = await ada.press(general, "Approve")
+        forged = {**pressed.payload, "user": {"id": "U0STRANGER"}}
+        await slack.deliver("action", forged)
+    assert [one["user"]["id"] for one in bot.heard] == [ada.id, "U0STRANGER"]
 
 
 async def test_an_event_without_an_ack_is_sent_again(slack: Slack, ada: Person, general: str) -> None:

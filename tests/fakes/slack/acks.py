@@ -30,8 +30,9 @@ def _answer_command(world: World, record: Record) -> None:
         return
     call = f"ack {record.name}"
     content = checked_content(world, call, record.body)
-    response = world.responses[record.hidden["response"]]
-    show(world, response, record.body.get("response_type"), content, "ack")
+    response = world.responses.get(record.hidden["response"])
+    if response is not None:
+        show(world, response, record.body.get("response_type"), content, "ack")
 
 
 def _answer_submission(world: World, record: Record) -> None:

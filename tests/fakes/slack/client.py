@@ -186,6 +186,13 @@ class Slack:
         """Return the calls of a method as soon as there are so many."""
         return list(await self.ask("wait_for_call", method=method, count=count, timeout_s=timeout_s))
 
+    async def wait_for_delivery(
+        self, name: str | None = None, *, count: int = 1, timeout_s: float = 10.0
+    ) -> list[Delivery]:
+        """Return the deliveries of a command, action or event as soon as so many were acked."""
+        found = await self.ask("wait_for_delivery", name=name, count=count, timeout_s=timeout_s)
+        return [Delivery.of(one) for one in found]
+
     async def wait_for_socket(self, *, count: int = 1, timeout_s: float = 10.0) -> None:
         """Return as soon as the bot has so many Socket Mode connections."""
         await self.ask("wait_for_socket", count=count, timeout_s=timeout_s)
@@ -224,6 +231,14 @@ class Slack:
             )
         )
 
+    async def deliver(
+        self,
+        kind: Literal["command", "action", "submission", "closed", "shortcut", "event"],
+        payload: Mapping[str, Any],
+    ) -> Delivery:
+        """Deliver a payload as it is given, such as that of an earlier delivery with another value or person in it."""
+        return Delivery.of(await self.ask("deliver", kind=kind, payload=dict(payload)))
+
     async def set_retries(self, *after_s: float) -> None:
         """Send un-acked events again after so many seconds each (documented: 0, 60, 300); none: never."""
         await self.ask("set_retries", after_s=list(after_s))
@@ -232,6 +247,11 @@ class Slack:
         """Type all commands (person, channel, text) at the same moment, inside the stand-in; wait for all acks."""
         typed = [{"user": who.id, "channel": channel, "text": text} for who, channel, text in commands]
         return [Delivery.of(one) for one in await self.ask("burst", commands=typed)]
+
+    async def burst_presses(self, presses: Sequence[tuple[Person, str, str]]) -> list[Delivery]:
+        """Press all buttons (person, channel, label or action_id) at the same moment; wait for all acks."""
+        pressed = [{"user": who.id, "channel": channel, "button": button} for who, channel, button in presses]
+        return [Delivery.of(one) for one in await self.ask("burst_presses", presses=pressed)]
 
     async def drop_sockets(self) -> int:
         """Cut every Socket Mode connection without a word; return how many."""

@@ -136,6 +136,7 @@ class Control:
             "deliver_by": self._deliver_by,
             "verify_url": self._verify_url,
             "sign_next": self._sign_next,
+            "deliver": self._deliver,
             "deliver_again": self._deliver_again,
             "set_retries": self._set_retries,
             "drop_sockets": self._drop_sockets,
@@ -154,6 +155,15 @@ class Control:
     async def _sign_next(self, signature: str, age_s: float, times: int) -> Json:
         self._sender.sign_next(signature, age_s, times)
         return {}
+
+    async def _deliver(self, kind: str, payload: Json) -> Json:
+        hidden = {
+            "response": str(payload.get("response_url", "")).rsplit("/", 1)[-1],
+            "view_id": str((payload.get("view") or {}).get("id", "")),
+        }
+        trigger_id = str(payload.get("trigger_id", ""))
+        record = self._courier.record(kind, "as given", payload, trigger_id=trigger_id, hidden=hidden)
+        return (await self._courier.deliver(record)).shown()
 
     async def _deliver_again(self, delivery: str, retry_num: int, retry_reason: str) -> Json:
         old = self._courier.records.get(delivery)
@@ -228,6 +238,7 @@ def _deed_verbs(deeds: Deeds, events: EventDeeds) -> dict[str, Verb]:
     return {
         "command": deeds.command,
         "burst": deeds.burst,
+        "burst_presses": deeds.burst_presses,
         "press": deeds.press,
         "press_in_direct": deeds.press_in_direct,
         "press_in_view": deeds.press_in_view,

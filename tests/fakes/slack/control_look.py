@@ -41,6 +41,7 @@ class Look:
             "direct_messages": self.direct_messages,
             "wait_for_message": self.wait_for_message,
             "wait_for_call": self.wait_for_call,
+            "wait_for_delivery": self.wait_for_delivery,
             "wait_for_socket": self.wait_for_socket,
             "wait_for_violations": self.wait_for_violations,
             "wait_for_modal": self.wait_for_modal,
@@ -186,6 +187,17 @@ class Look:
         return list(
             await self._wait(look, timeout_s, lambda: f"Called: {[one.method for one in self._world.calls]}")
         )
+
+    async def wait_for_delivery(self, name: str | None, count: int, timeout_s: float) -> list[Json]:
+        def acked() -> list[Json]:
+            records = self._courier.records.values()
+            found = [one.shown() for one in records if name in (None, one.name) and one.ack_ms is not None]
+            return found if len(found) >= count else []
+
+        def why() -> str:
+            return f"Delivered: {[(one.name, one.error) for one in self._courier.records.values()]}"
+
+        return list(await self._wait(acked, timeout_s, why))
 
     async def wait_for_socket(self, count: int, timeout_s: float) -> Json:
         def enough() -> bool:

@@ -45,24 +45,24 @@ class Deeds:
 
     # ---- commands
 
-    def command_record(self, user_id: str, channel: str, text: str) -> Record:
+    def command_record(self, user: str, channel: str, text: str) -> Record:
         """Return the delivery of a typed command."""
-        user, name = self.actor(user_id), text.split(maxsplit=1)[0]
-        place = self.place(user, channel)
+        actor, name = self.actor(user), text.split(maxsplit=1)[0]
+        place = self.place(actor, channel)
         if place.archived:
             raise ControlError(f"{place.name} is archived: nobody can type there")
         self._check_command(name)
         rest = text.removeprefix(name).strip()
-        trigger_id = self._world.new_trigger(user.id)
-        response_url = self._world.new_response_url(user.id, place.id)
+        trigger_id = self._world.new_trigger(actor.id)
+        response_url = self._world.new_response_url(actor.id, place.id)
         payload = {
             "token": "verification-token-of-old-times",
             "team_id": names.TEAM_ID,
             "team_domain": names.TEAM_DOMAIN,
             "channel_id": place.id,
             "channel_name": CHANNEL_NAMES.get(place.kind, place.name),
-            "user_id": user.id,
-            "user_name": user.name,
+            "user_id": actor.id,
+            "user_name": actor.name,
             "command": name,
             "text": self._escaped(rest, names_become_ids=self._escapes(name)),
             "api_app_id": names.APP_ID,
@@ -102,17 +102,28 @@ class Deeds:
         return (await self._courier.deliver(self.command_record(user, channel, text))).shown()
 
     async def burst(self, commands: list[Json]) -> list[Json]:
-        """Send many commands at once; everything is made before the first is sent."""
-        records = [self.command_record(one["user"], one["channel"], one["text"]) for one in commands]
+        """Send many commands at once."""
+        return await self._at_once([self.command_record(**one) for one in commands])
+
+    async def burst_presses(self, presses: list[Json]) -> list[Json]:
+        """Send many presses at once."""
+        return await self._at_once([self.press_record(**one) for one in presses])
+
+    async def _at_once(self, records: list[Record]) -> list[Json]:
+        """Send everything in one go; all was made and written out before the first is sent."""
         for one in records:
             self._courier.prepare(one)
         return [one.shown() for one in await asyncio.gather(*map(self._courier.deliver, records))]
 
     # ---- buttons and menus
 
-    async def press(
+    async def press(self, **given: Any) -> Json:
+        return (await self._courier.deliver(self.press_record(**given))).shown()
+
+    def press_record(
         self, user: str, channel: str, button: str, ts: str | None = None, message: Json | None = None
-    ) -> Json:
+    ) -> Record:
+        """Return the delivery of a pressed button."""
         actor = self.actor(user)
         place = self.place(actor, channel)
         if message is not None:
@@ -120,10 +131,11 @@ class Deeds:
             target: Message | Whisper = Message(**fields)
         else:
             target = self._message_with(actor, place, button, ts)
-        return await self._act(actor, place, target, button, None)
+        return self._act(actor, place, target, button, None)
 
     async def press_in_direct(self, user: str, button: str) -> Json:
-        return await self.press(user, self._world.direct_channel(user).id, button)
+        place = self._world.direct_channel(user)
+        return await self.press(user=user, channel=place.id, button=button)
 
     async def choose(
         self, user: str, channel: str, action_id: str, value: Any, ts: str | None = None
@@ -131,7 +143,8 @@ class Deeds:
         actor = self.actor(user)
         place = self.place(actor, channel)
         target = self._message_with(actor, place, action_id, ts)
-        return await self._act(actor, place, target, action_id, value)
+        record = self._act(actor, place, target, action_id, value)
+        return (await self._courier.deliver(record)).shown()
 
     def _message_with(self, user: User, place: Channel, wanted: str, ts: str | None) -> Message | Whisper:
         """Return the newest message or whisper that has this button, or the one of this ts."""
@@ -143,9 +156,7 @@ class Deeds:
         there = [label for one in everything for label in labels_of(one.blocks)]
         raise ControlError(f"there is no {wanted} in {place.name or place.id}; there are {there}")
 
-    async def _act(
-        self, user: User, place: Channel, target: Message | Whisper, wanted: str, value: Any
-    ) -> Json:
+    def _act(self, user: User, place: Channel, target: Message | Whisper, wanted: str, value: Any) -> Record:
         found = find_element(target.blocks, wanted)
         if found is None:
             raise ControlError(f"the message has no {wanted}; it has {labels_of(target.blocks)}")
@@ -174,8 +185,7 @@ class Deeds:
             payload["message"] = message_json(self._world, place, target, metadata=True)
             if target.thread_ts:
                 payload["container"]["thread_ts"] = target.thread_ts
-        record = self._courier.record("action", action["action_id"], payload, trigger_id=trigger_id)
-        return (await self._courier.deliver(record)).shown()
+        return self._courier.record("action", action["action_id"], payload, trigger_id=trigger_id)
 
     def _action(self, block: Json, element: Json, value: Any, state: dict[str, dict[str, Json]]) -> Json:
         """Return the action of a payload; what was chosen is remembered in the state."""
