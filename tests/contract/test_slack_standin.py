@@ -7,6 +7,7 @@ import asyncio
 import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.contract.slack_bot import button, section, web_client
@@ -250,6 +251,16 @@ async def test_a_429_must_be_waited_for(slack: Slack, client: AsyncWebClient, ge
     await slack.advance(1)
     await client.chat_update(channel=general, ts=ts, text="3 %")
     assert await rules(slack) == ["called_before_retry_after"]
+
+
+async def test_the_librarys_handler_of_429_waits_long_enough(slack: Slack, general: str) -> None:
+    """AsyncRateLimitErrorRetryHandler keeps Retry-After, and its second try goes through."""
+    client = web_client(slack)
+    client.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=1))
+    await slack.limit_next(method="chat.postMessage", retry_after_s=1)
+    await client.chat_postMessage(channel=general, text="one")
+    assert [one["answer"] for one in await slack.calls("chat.postMessage")] == ["429", "ok"]
+    assert await slack.violations() == []
 
 
 async def test_the_documented_limits_are_kept(slack: Slack, client: AsyncWebClient, general: str) -> None:

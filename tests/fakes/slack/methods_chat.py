@@ -172,8 +172,9 @@ def post(world: World, args: Args) -> Json:
         unfurls=args.flag("unfurl_links") or args.flag("unfurl_media", default=True),
         notified=people_in(content.text, content.blocks or []),
     )
+    told = message_json(world, channel, message)
+    world.emit({**told, "channel": channel.id, "channel_type": KIND_IN_EVENTS[channel.kind]})
     shown = message_json(world, channel, message, metadata=True)
-    world.emit({**shown, "channel": channel.id, "channel_type": KIND_IN_EVENTS[channel.kind]})
     return {"channel": channel.id, "ts": message.ts, "message": shown}
 
 

@@ -182,11 +182,12 @@ class Sockets:
 
     def drop(self) -> int:
         """Cut every connection without a word."""
-        count = len(self.connections)
-        for one in list(self.connections):
+        dropped = list(self.connections)
+        for one in dropped:
             if one.request.transport is not None:
                 one.request.transport.abort()
-        return count
+            self._end(one)
+        return len(dropped)
 
     async def disconnect(self, reason: str) -> int:
         """Say `disconnect` on every connection; but for a warning, close it a moment later."""
