@@ -15,6 +15,7 @@ from aiohttp import web
 
 from tests.contract.slack_fixtures import ada, general, slack, slack_address
 from tests.fakes.slack.client import Person, Slack
+from tests.fakes.slack.exchange import read_answer
 
 __all__ = ["ada", "general", "slack", "slack_address"]
 
@@ -122,3 +123,27 @@ async def test_the_same_request_can_be_sent_again(
     headers, body = careless.came[1]
     assert (headers["X-Slack-Retry-Num"], headers["X-Slack-Retry-Reason"]) == ("2", "http_timeout")
     assert body == careless.came[0][1]
+
+
+@pytest.mark.parametrize(
+    ("came", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", None),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n", None),
+    ],
+)
+def test_an_answer_is_read_when_it_is_whole(came: bytes, body: bytes | None) -> None:
+    """By its length or in chunks; half an answer is none."""
+    answer = read_answer(came, took_ms=1.0)
+    assert (answer.body if answer else None) == body
+
+
+async def test_nobody_is_at_the_address(slack: Slack, ada: Person, general: str) -> None:
+    """The person reads dispatch_failed, and it is no violation: the bot is not there."""
+    await slack.deliver_over_http("http://127.0.0.1:9/slack/events")
+    assert (await ada.command(general, "/incident start")).error == "dispatch_failed"
+    assert await slack.violations() == []

@@ -57,7 +57,6 @@ async def serve(port: int, *, with_parent: bool) -> None:
     await ended(with_parent=with_parent)
     await courier.reset()
     sockets.drop()
-    await sender.close()
     await runner.cleanup()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.fakes.slack.outcome import ACK_S, Outcome, Record
-from tests.fakes.slack.signed import SignedSender
+from tests.fakes.slack.signed import Request, SignedSender
 from tests.fakes.slack.sockets import Envelope, Sockets
 from tests.fakes.slack.world import Json, World
 
@@ -32,7 +32,7 @@ class Courier:
 
     def _begin(self) -> None:
         self.records: dict[str, Record] = {}
-        self._prepared: dict[str, Envelope] = {}
+        self._prepared: dict[str, Envelope | Request] = {}
         self.way = "socket"
         self.retries_s: tuple[float, ...] = RETRIES_S
 
@@ -72,23 +72,26 @@ class Courier:
             self._later(self._repeat(record, outcome), f"repeat {record.id}")
         return record
 
-    def prepare(self, record: Record) -> None:
-        """Write the first attempt out, so that sending it takes no time."""
-        if self.way == "socket":
-            kind = ENVELOPES.get(record.kind, "interactive")
-            self._prepared[record.id] = self._sockets.envelope(kind, record.payload)
+    async def prepare(self, record: Record) -> None:
+        """Write the first attempt out and open its connection, so that sending it takes no time."""
+        self._prepared[record.id] = await self._written(record, None)
+
+    async def _written(self, record: Record, retry: tuple[int, str] | None) -> Envelope | Request:
+        kind = ENVELOPES.get(record.kind, "interactive")
+        if self.way == "http":
+            return await self._sender.request(kind, record.payload, retry)
+        return self._sockets.envelope(kind, record.payload, retry)
 
     async def _attempt(self, record: Record, retry: tuple[int, str] | None) -> Outcome:
         record.attempts += 1
-        kind = ENVELOPES.get(record.kind, "interactive")
-        if self.way == "http":
-            return await self._sender.send(kind, record.payload, retry=retry)
-        envelope = self._prepared.pop(record.id, None) or self._sockets.envelope(kind, record.payload, retry)
+        written = self._prepared.pop(record.id, None) or await self._written(record, retry)
+        if isinstance(written, Request):
+            return await self._sender.send(record.name, written)
 
         def late(ack_ms: float) -> None:
             record.ack_ms = ack_ms
 
-        return await self._sockets.send(envelope, late)
+        return await self._sockets.send(written, late)
 
     def _note(self, record: Record, outcome: Outcome) -> None:
         """Write the outcome down; an ack that came is obeyed, one that did not come in time is a violation."""

@@ -111,8 +111,7 @@ class Deeds:
 
     async def _at_once(self, records: list[Record]) -> list[Json]:
         """Send everything in one go; all was made and written out before the first is sent."""
-        for one in records:
-            self._courier.prepare(one)
+        await asyncio.gather(*map(self._courier.prepare, records))
         return [one.shown() for one in await asyncio.gather(*map(self._courier.deliver, records))]
 
     # ---- buttons and menus

@@ -10,9 +10,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-import aiohttp
-
 from tests.fakes.slack import names
+from tests.fakes.slack.exchange import Exchange, request_bytes
 from tests.fakes.slack.outcome import ACK_S, Outcome
 from tests.fakes.slack.world import ControlError, Json, World
 
@@ -33,12 +32,20 @@ class Signing:
         return self.signature != "good" or self.age_s > OLD_S
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request written out, and the connection that waits for it; None: nobody is there."""
+
+    written: bytes
+    signing: Signing
+    exchange: Exchange | None
+
+
 class SignedSender:
     """Sends to the address of the bot, and measures."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._session: aiohttp.ClientSession | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -46,65 +53,65 @@ class SignedSender:
         self._next: list[Signing] = []
         self.url = ""
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
     def sign_next(self, signature: str, age_s: float, times: int) -> None:
         """Sign the next requests so."""
         if signature not in SIGNATURES:
             raise ControlError(f"signature is one of {', '.join(SIGNATURES)}")
         self._next += [Signing(signature=signature, age_s=age_s)] * times
 
-    async def send(self, kind: str, payload: Json, *, retry: tuple[int, str] | None = None) -> Outcome:
-        """Send one delivery and wait for its answer, three seconds at most."""
+    async def request(self, kind: str, payload: Json, retry: tuple[int, str] | None = None) -> Request:
+        """Make a request ready to be sent: signed, written out, its connection open."""
         signing = self._next.pop(0) if self._next else Signing()
         body, content_type = body_of(kind, payload)
         headers = {**headers_of(body, signing), "Content-Type": content_type}
         if retry is not None:
             headers.update({"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": retry[1]})
-        outcome = await self._post(body, headers)
+        try:
+            exchange = await asyncio.wait_for(Exchange.open(self.url), ACK_S)
+        except (OSError, TimeoutError):
+            exchange = None
+        return Request(written=request_bytes(self.url, body, headers), signing=signing, exchange=exchange)
+
+    async def send(self, kind: str, request: Request) -> Outcome:
+        """Send one request and wait for its answer, three seconds at most."""
+        outcome = await self._post(request)
+        signing = request.signing
         if signing.is_forged and 200 <= outcome.status < 300:
             self._world.violate(
                 "forged_request_accepted", kind, f"signature {signing.signature}, {signing.age_s:.0f} s old"
             )
         return outcome
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> Outcome:
-        if self._session is None:
-            # One for each request that may be under way: a burst of commands is not to wait in a queue of ours.
-            connector = aiohttp.TCPConnector(limit=0)
-            self._session = aiohttp.ClientSession(connector=connector)
-        start_s = time.perf_counter()
+    async def _post(self, request: Request) -> Outcome:
+        if request.exchange is None:
+            return Outcome(reason="nobody")
         try:
             async with asyncio.timeout(ACK_S):
-                async with self._session.post(self.url, data=body, headers=headers) as response:
-                    text = await response.text()
+                answer = await request.exchange.post(request.written)
         except TimeoutError:
             return Outcome(reason="timeout")
-        except aiohttp.ClientError:
+        except ConnectionError:
             return Outcome(reason="nobody")
-        ack_ms = (time.perf_counter() - start_s) * 1000
-        no_retry = response.headers.get("X-Slack-No-Retry") == "1"
-        if not 200 <= response.status < 300:
-            return Outcome(reason="http_error", status=response.status, no_retry=no_retry)
-        return Outcome(ack_ms=ack_ms, status=response.status, body=answer_of(text, response.content_type))
+        no_retry = answer.headers.get("x-slack-no-retry") == "1"
+        if not 200 <= answer.status < 300:
+            return Outcome(reason="http_error", status=answer.status, no_retry=no_retry)
+        body = answer_of(answer.body.decode(errors="replace"), answer.content_type)
+        return Outcome(ack_ms=answer.took_ms, status=answer.status, body=body)
 
     async def verify_url(self) -> Json:
-        """Send `url_verification`, as Slack does when the address is entered."""
+        """Send `url_verification`, as Slack does when the address is entered.
+
+        Raises:
+            ControlError: nobody answers there.
+        """
         challenge = self._world.new_id("challenge")
-        body = json.dumps({"token": "t", "challenge": challenge, "type": "url_verification"}).encode()
-        headers = {**headers_of(body, Signing()), "Content-Type": "application/json"}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(self.url, data=body, headers=headers) as response,
-        ):
-            text = await response.text()
-        return {
-            "status": response.status,
-            "body": text,
-            "ok": response.status == 200 and challenge in text,
-        }
+        payload = {"token": "t", "challenge": challenge, "type": "url_verification"}
+        request = await self.request("events_api", payload)
+        if request.exchange is None:
+            raise ControlError(f"nobody is at {self.url}")
+        answer = await request.exchange.post(request.written)
+        text = answer.body.decode(errors="replace")
+        return {"status": answer.status, "body": text, "ok": answer.status == 200 and challenge in text}
 
 
 def body_of(kind: str, payload: Json) -> tuple[bytes, str]:
