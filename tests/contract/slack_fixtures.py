@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the stand-in of Slack: one process for all of them, a new workspace for each."""
+"""Fixtures for the tests of the stand-in of Slack: one process for each file, a new workspace for each test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.fakes.slack.client import Person, Slack
 from tests.fakes.slack.process import running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slack_address() -> Iterator[str]:
     with running() as address:
         yield address

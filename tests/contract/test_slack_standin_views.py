@@ -159,6 +159,31 @@ async def test_the_answer_to_a_command_goes_where_it_says(
     assert [one.rule for one in await slack.violations()] == ["invalid_blocks"]
 
 
+async def test_a_whispers_button_is_pressed_and_answered(
+    slack: Slack, client: AsyncWebClient, ada: Person, general: str, hand: Hand
+) -> None:
+    """An ephemeral message has no message in its press; its answer takes its place, or takes it away."""
+    blocks = [{"type": "actions", "elements": [button("Show", "show")]}]
+    await client.chat_postEphemeral(channel=general, user=ada.id, text="The plan", blocks=blocks)
+    url = (await ada.press(general, "Show")).payload["response_url"]
+    assert (hand.came[0]["container"]["is_ephemeral"], "message" in hand.came[0]) == (True, False)
+    await slack.respond(url, {"replace_original": True, "text": "Shown."})
+    assert [one["visible"] for one in await ada.whispers()] == ["Shown."]
+    await slack.respond(url, {"delete_original": True})
+    assert await ada.whispers() == []
+    assert await slack.violations() == []
+
+
+async def test_a_direct_messages_button_is_pressed(
+    slack: Slack, client: AsyncWebClient, ada: Person, hand: Hand
+) -> None:
+    """The press names the direct message's own id."""
+    blocks = [{"type": "actions", "elements": [button("Acknowledge", "ack")]}]
+    sent = await client.chat_postMessage(channel=ada.id, text="You are called", blocks=blocks)
+    await ada.press_in_direct("Acknowledge")
+    assert hand.came[-1]["channel"] == {"id": sent["channel"], "name": "directmessage"}
+
+
 async def test_home_is_published_and_opened(
     slack: Slack, client: AsyncWebClient, ada: Person, hand: Hand
 ) -> None:
