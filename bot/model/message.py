@@ -41,12 +41,28 @@ class Progress:
     left_s: float | None = None
 
 
+class Place(enum.StrEnum):
+    """Where a message is shown. A platform that has no such place shows nothing of it."""
+
+    CHANNEL = "channel"  # the incident's channel
+    REPORTS = "reports"  # where the reports of all incidents are read
+    DIRECT = "direct"  # the direct messages of one person
+
+
+STATUS_SLOT = "status"
+"""The slot of the message that says what is so now; a chat platform pins it. The console has a page for it."""
+
+REPORT_SLOT = "report"
+"""The slot of the message that carries the post-mortem as a file."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """One message. The same `slot` within an incident is the same message, edited in place; `step` is 1 to 11 or None.
 
     `body` is plain text with line breaks and **bold** and `code` only. `next_steps` are slash commands to type next.
     `decision_id` shows that decision's buttons under the message. `file_name` and `file_text` is a long output.
+    `calls` are the names of persons who must notice it. `person` is whose direct messages it goes to, where it does.
     """
 
     slot: str
@@ -61,6 +77,9 @@ class Message:
     next_steps: tuple[str, ...] = ()
     file_name: str | None = None
     file_text: str | None = None
+    calls: tuple[str, ...] = ()
+    place: Place = Place.CHANNEL
+    person: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

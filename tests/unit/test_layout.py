@@ -46,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "adapters.postgresql_database": {*PORTS, "adapters.reader_answers", "adapters.server_database"},
     "adapters.ssh_host": PORTS,
     "adapters.web_chat": PORTS,
+    "adapters.slack_chat": PORTS,
     "adapters.host_reader": {"bot.dumps"},
     "adapters.host_reader_pack": set(),
 }

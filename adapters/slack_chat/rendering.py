@@ -1,0 +1,145 @@
+"""The neutral message as Slack's blocks, with the text for notifications, and a file for what is too long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from adapters.slack_chat.answers import decision_blocks
+from adapters.slack_chat.blocks import (
+    BLOCKS_LIMIT,
+    TOGETHER_LIMIT,
+    Block,
+    context,
+    fields,
+    header,
+    paragraphs,
+    section,
+    size_of,
+)
+from adapters.slack_chat.tables import lines_of
+from adapters.slack_chat.text import SIGNS, code_block, cut, cut_escaped, escape, mentions, mrkdwn
+from bot.model.decision import Decision, DecisionState
+from bot.model.message import Message, Progress, Reply, Table
+
+NOTIFICATION_LIMIT = 1000
+TABLE_LIMIT = 2900
+BAR = 20
+SHORTER = ((2500, 10, 300), (1000, 6, 100), (300, 0, 0))
+"""How a message that is too long is shortened, step by step: letters of its body, facts, letters of each fact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """What is sent: blocks, the text beside them, and a file (name, content) where there is one."""
+
+    blocks: list[Block]
+    text: str
+    file: tuple[str, str] | None = None
+
+
+def render(message: Message, decision: Decision | None = None, calls: tuple[str, ...] = ()) -> Rendered:
+    """Return the message within Slack's limits; what does not fit goes into the file, and the message says so."""
+    file = _own_file(message)
+    blocks = _blocks(message, decision, calls)
+    if message.table is not None and _too_wide(message.table):
+        file = file or _whole(message)
+        blocks.append(context(f"The whole table is in the file `{escape(file[0])}`."))
+    for body_limit, facts_limit, value_limit in SHORTER:
+        if size_of(blocks) <= TOGETHER_LIMIT and len(blocks) <= BLOCKS_LIMIT:
+            break
+        file = file or _whole(message)
+        facts = tuple(
+            (cut(label, 60), cut(value, value_limit)) for label, value in message.facts[:facts_limit]
+        )
+        short = replace(message, body=cut(message.body, body_limit), facts=facts, table=None)
+        blocks = _blocks(short, decision, calls)
+        blocks.append(context(f"This is the beginning; all of it is in the file `{escape(file[0])}`."))
+    return Rendered(blocks=blocks, text=_notification(message, decision, calls), file=file)
+
+
+def _blocks(message: Message, decision: Decision | None, calls: tuple[str, ...]) -> list[Block]:
+    blocks = [header(f"{SIGNS[message.tone]} {message.title}")]
+    if calls:
+        blocks.append(section(mentions(calls)))
+    if message.body and not _said_by_answer(decision):
+        blocks += paragraphs(mrkdwn(message.body))
+    if message.progress is not None:
+        blocks.append(section(_progress(message.progress)))
+    blocks += fields(message.facts)
+    if message.table is not None:
+        blocks.append(section(_table(message.table)))
+    if decision is not None:
+        blocks += decision_blocks(decision)
+    if message.next_steps:
+        blocks.append(context("Next: " + " · ".join(f"`{escape(step)}`" for step in message.next_steps)))
+    return blocks
+
+
+def _said_by_answer(decision: Decision | None) -> bool:
+    """An answered decision's body says who answered what; its last line here says the same, with the time."""
+    return decision is not None and decision.state is DecisionState.ANSWERED
+
+
+def _progress(progress: Progress) -> str:
+    what = escape(progress.what)
+    if progress.total <= 0:
+        return f"{what}: {progress.done:,} {escape(progress.unit)}"
+    share = max(0.0, min(1.0, progress.done / progress.total))
+    full = int(share * BAR)
+    return f"`{'█' * full}{'░' * (BAR - full)}` *{int(share * 100)} %*  {what}"
+
+
+def _table(table: Table) -> str:
+    lines = lines_of(table)
+    shown: list[str] = []
+    for line in lines:
+        if len(escape("\n".join([*shown, line]))) > TABLE_LIMIT:
+            break
+        shown.append(line)
+    left = len(lines) - len(shown)
+    more = f"\n… and {left} more" if left else ""
+    return code_block("\n".join(shown) + more)
+
+
+def _too_wide(table: Table) -> bool:
+    """Return whether something of the table is cut in the message."""
+    whole = lines_of(table, None)
+    return lines_of(table) != whole or len(escape("\n".join(whole))) > TABLE_LIMIT
+
+
+def _own_file(message: Message) -> tuple[str, str] | None:
+    if message.file_text is None:
+        return None
+    return (message.file_name or "output.txt", message.file_text or "(empty)\n")
+
+
+def _whole(message: Message) -> tuple[str, str]:
+    """Return all that a message says, as a text file."""
+    parts = [message.title, message.body, *(f"{label}: {value}" for label, value in message.facts)]
+    if message.table is not None:
+        parts.append("\n".join(lines_of(message.table, None)))
+    return (f"{message.slot.replace(':', '-')}.txt", "\n\n".join(part for part in parts if part) + "\n")
+
+
+def _notification(message: Message, decision: Decision | None, calls: tuple[str, ...]) -> str:
+    """Return what a notification, and a reader without blocks, is told."""
+    first = message.body.strip().split("\n", 1)[0]
+    parts = [mentions(calls), f"{SIGNS[message.tone]} {escape(message.title)}", mrkdwn(first)]
+    if decision is not None and decision.state is DecisionState.OPEN:
+        parts.append("Answer: " + " / ".join(escape(choice.label) for choice in decision.choices))
+    return cut_escaped(" — ".join(part for part in parts if part), NOTIFICATION_LIMIT)
+
+
+def render_reply(reply: Reply, link: str = "") -> Rendered:
+    """Return the answer to the one who typed; `link` is escaped markup that leads to the incident's channel."""
+    sign = "" if reply.ok else "🚫 "
+    blocks = paragraphs(sign + mrkdwn(reply.text or "Done.")) + fields(reply.facts)
+    if reply.table is not None:
+        blocks.append(section(_table(reply.table)))
+    if link:
+        blocks.append(section(link))
+    if reply.suggestions:
+        blocks.append(context("Next: " + " · ".join(f"`{escape(line)}`" for line in reply.suggestions)))
+    while size_of(blocks) > TOGETHER_LIMIT or len(blocks) > BLOCKS_LIMIT:
+        blocks = [*blocks[:-2], context("… cut; the console shows all of it.")]
+    return Rendered(blocks=blocks, text=cut_escaped(sign + mrkdwn(reply.text or "Done."), NOTIFICATION_LIMIT))
