@@ -98,9 +98,11 @@ messages = sa.Table(
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
     sa.Column("content", JsonText, nullable=False),
+    sa.Column("decision_id", sa.String(200), index=True),
     sa.UniqueConstraint("incident_id", "slot"),
 )
 
+# An empty `external_id`: it was sent, and nobody knows whether it arrived.
 delivered = sa.Table(
     "delivered",
     metadata,
@@ -108,6 +110,15 @@ delivered = sa.Table(
     sa.Column("message_id", sa.ForeignKey("messages.id"), primary_key=True),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("external_id", sa.String(200), nullable=False),
+)
+
+rooms = sa.Table(
+    "rooms",
+    metadata,
+    sa.Column("platform", sa.String(40), primary_key=True),
+    sa.Column("incident_id", sa.ForeignKey("incidents.id"), primary_key=True),
+    sa.Column("channel", sa.String(200), nullable=False, index=True),
+    sa.Column("content", JsonText, nullable=False),
 )
 
 deliveries = sa.Table(

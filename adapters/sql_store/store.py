@@ -18,6 +18,7 @@ from adapters.sql_store.file_lock import FileLock
 from adapters.sql_store.folds import Folds
 from adapters.sql_store.incident_rows import IncidentRows
 from adapters.sql_store.operation_rows import OperationRows
+from adapters.sql_store.room_rows import RoomRows
 from bot.model.errors import NotStartedError, StoreUnavailableError
 from bot.ports.clock import Clock
 from bot.ports.store import Transaction
@@ -29,7 +30,7 @@ T = TypeVar("T")
 UNAVAILABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError)
 
 
-class SqlTransaction(IncidentRows, ChatRows, OperationRows, DeadlineRows):
+class SqlTransaction(IncidentRows, ChatRows, RoomRows, OperationRows, DeadlineRows):
     """One transaction: every room of the port on one connection."""
 
 

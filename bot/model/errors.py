@@ -69,3 +69,19 @@ class SettingsError(BackoutError):
 
 class ProbeError(NotStartedError):
     """The web front of a site did not answer an HTTP request at all (refused, no DNS name, time-out)."""
+
+
+class ChatLaterError(NotStartedError):
+    """A chat platform did not take a message now: it is unreachable, or asks to wait. `after_s` is how long it asks for."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class ChatClosedError(NotStartedError):
+    """A chat platform takes nothing from Backout any more, until a person changes that: a revoked token, a missing right."""
+
+
+class RoomLostError(FailedError):
+    """The incident's channel is gone, archived or closed to Backout: a person did that, or the platform."""

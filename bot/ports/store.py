@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeVar
 from bot.model.decision import Decision
 from bot.model.event import Entry, NewEntry
 from bot.model.incident import Incident
-from bot.model.message import Message, StoredMessage
+from bot.model.message import Message, Place, StoredMessage
 from bot.model.operation import Operation, OperationState
+from bot.model.room import Room
 
 T = TypeVar("T")
 
@@ -86,7 +87,10 @@ class Transaction(Protocol):
 
     # -- decisions
     async def put_decision(self, decision: Decision) -> None:
-        """Insert the decision, or replace the stored one of the same id."""
+        """Insert the decision, or replace the stored one of the same id.
+
+        A change makes a new revision of each message that shows it, so that no platform keeps showing its old buttons.
+        """
 
     async def decision(self, decision_id: str) -> Decision | None:
         """Return the decision, locked until the end of the transaction."""
@@ -101,11 +105,41 @@ class Transaction(Protocol):
     async def messages(self, incident_id: str) -> list[StoredMessage]:
         """Return the incident's messages in the order in which they were first put."""
 
-    async def undelivered(self, platform: str, limit: int = 100) -> list[tuple[StoredMessage, str | None]]:
-        """Return messages whose latest revision the platform has not got, with its own id for them (None: never sent)."""
+    async def unserved(self, platform: str) -> list[str]:
+        """Return the ids of incidents of which the platform has not got every message's latest revision, oldest first."""
+
+    async def undelivered(
+        self, platform: str, incident_id: str | None = None, limit: int = 100
+    ) -> list[tuple[StoredMessage, str | None]]:
+        """Return messages whose latest revision the platform has not got, with its own id for them.
+
+        The id is None where it was never sent, and empty where it was sent and nobody knows whether it arrived.
+        """
+
+    async def mark_attempt(self, platform: str, message_id: str) -> None:
+        """Record that the message is about to be sent for the first time: from now on it may have arrived."""
 
     async def mark_delivered(self, platform: str, message_id: str, revision: int, external_id: str) -> None:
         """Record that the platform has this revision."""
+
+    async def delivered(self, platform: str, incident_id: str) -> dict[str, str]:
+        """Return the platform's own ids of the incident's messages, by slot; those that are not known are left out."""
+
+    async def forget_delivered(self, platform: str, incident_id: str, place: Place) -> None:
+        """Forget that the incident's messages of this place were ever sent to the platform: that place is gone."""
+
+    # -- channels of incidents on chat platforms
+    async def put_room(self, room: Room) -> None:
+        """Insert the channel of the incident on its platform, or replace the stored one."""
+
+    async def room(self, platform: str, incident_id: str) -> Room | None:
+        """Return the incident's channel on the platform, or None."""
+
+    async def room_at(self, platform: str, channel: str) -> Room | None:
+        """Return what stands behind a platform's channel id, or None where it belongs to no incident."""
+
+    async def rooms(self, platform: str) -> list[Room]:
+        """Return the channels of all incidents on the platform."""
 
     # -- deliveries that come in
     async def first_delivery(self, delivery_id: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from bot.model.decision import Choice, Decision, DecisionState
 from bot.model.errors import LeaseLostError
 from bot.model.event import GENESIS, Kind, NewEntry, first_fault
-from bot.model.message import Message, Progress, Table
+from bot.model.message import Message, Place, Progress, Table
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Permission
+from bot.model.room import Room, RoomState
 from bot.ports.store import Deadline, IncidentRow, Store, Transaction
 
 LEASE = timedelta(seconds=20)
@@ -256,6 +258,57 @@ class StoreContract:
         await store.transact(lambda tx: tx.mark_delivered("slack", stored.id, 2, "ts-1"))
         await store.transact(lambda tx: tx.mark_delivered("slack", stored.id, 1, "late"))
         assert await store.transact(lambda tx: tx.undelivered("slack")) == []
+
+    async def test_a_message_that_was_sent_may_have_arrived(self, store: Store) -> None:
+        """Between the attempt and its record a message is due, with an id that is empty: sent, and nobody knows."""
+        await open_shop(store)
+        stored = await store.transact(lambda tx: tx.put_message("shop-1", Message(slot="s", title="1")))
+        await store.transact(lambda tx: tx.mark_attempt("slack", stored.id))
+        assert await store.read(lambda tx: tx.undelivered("slack", "shop-1")) == [(stored, "")]
+        assert await store.read(lambda tx: tx.delivered("slack", "shop-1")) == {}
+        await store.transact(lambda tx: tx.mark_delivered("slack", stored.id, 1, "ts-1"))
+        await store.transact(lambda tx: tx.mark_attempt("slack", stored.id))
+        assert await store.read(lambda tx: tx.delivered("slack", "shop-1")) == {"s": "ts-1"}
+        assert await store.read(lambda tx: tx.undelivered("slack")) == []
+
+    async def test_incidents_with_something_due_are_found(self, store: Store) -> None:
+        """Each incident of which a platform lacks something is named once; with a place that is gone it is due anew."""
+        await open_shop(store)
+        direct = Message(slot="d", title="1", place=Place.DIRECT, person="Dora")
+        for message in (Message(slot="s", title="1"), Message(slot="t", title="1"), direct):
+            await store.transact(lambda tx, m=message: tx.put_message("shop-1", m))
+        assert await store.read(lambda tx: tx.unserved("slack")) == ["shop-1"]
+        for stored, _ in await store.read(lambda tx: tx.undelivered("slack")):
+            await store.transact(lambda tx, i=stored.id: tx.mark_delivered("slack", i, 1, "ts"))
+        assert await store.read(lambda tx: tx.unserved("slack")) == []
+        await store.transact(lambda tx: tx.forget_delivered("slack", "shop-1", Place.CHANNEL))
+        due = await store.read(lambda tx: tx.undelivered("slack", "shop-1"))
+        assert [(one.message.slot, external_id) for one, external_id in due] == [("s", None), ("t", None)]
+
+    async def test_a_decision_that_changes_revises_what_shows_it(self, store: Store) -> None:
+        """Each message with its buttons is due again, once, and no other message is."""
+        await open_shop(store)
+        for slot, shown in (("q", "d-1"), ("call", "d-1"), ("other", None)):
+            message = Message(slot=slot, title="t", decision_id=shown)
+            await store.transact(lambda tx, m=message: tx.put_message("shop-1", m))
+        for changed in (decision(), decision(), decision(state=DecisionState.VOID)):
+            await store.transact(lambda tx, d=changed: tx.put_decision(d))
+        stored = await store.read(lambda tx: tx.messages("shop-1"))
+        assert [(one.message.slot, one.revision) for one in stored] == [("q", 2), ("call", 2), ("other", 1)]
+
+    async def test_a_room_is_found_by_incident_and_by_channel(self, store: Store) -> None:
+        """A channel is kept whole, replaced whole, and leads back to its incident on its own platform only."""
+        await open_shop(store)
+        assert await store.read(lambda tx: tx.room("slack", "shop-1")) is None
+        opening = Room(platform="slack", incident_id="shop-1")
+        await store.transact(lambda tx: tx.put_room(opening))
+        assert await store.read(lambda tx: tx.room_at("slack", "")) is None
+        opened = replace(opening, state=RoomState.OPEN, channel="C1", name="inc", invited=("U1",))
+        await store.transact(lambda tx: tx.put_room(opened))
+        assert await store.read(lambda tx: tx.room("slack", "shop-1")) == opened
+        assert await store.read(lambda tx: tx.room_at("slack", "C1")) == opened
+        assert await store.read(lambda tx: tx.room_at("discord", "C1")) is None
+        assert await store.read(lambda tx: tx.rooms("slack")) == [opened]
 
     async def test_a_delivery_is_new_once(self, store: Store) -> None:
         """Of the same delivery twenty times at once, one is the first."""

@@ -12,13 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
 
+from adapters.sql_store.database import MIGRATIONS
+from adapters.sql_store.schema import metadata
 from adapters.sql_store.store import SqlStore
+from bot.model.decision import DecisionState
 from bot.model.errors import NotStartedError, SettingsError, StoreUnavailableError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import fold
 from bot.ports.store import Store, Transaction
-from tests.contract.store_contract import StoreContract, note, open_shop
+from tests.contract.store_contract import StoreContract, decision, note, open_shop
 
 
 class TestStoreInAFile(StoreContract):
@@ -141,6 +149,40 @@ async def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(NotStartedError, match="newer version"):
         await SqlStore.open(f"sqlite:///{tmp_path}/store.db")
+
+
+async def test_a_store_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its messages know their decisions, its tables are those of the program, and what it holds is kept."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/store.db")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO incidents VALUES ('shop-1', 'shop', 1, 'shop', '#shop-1', 't', '2026-01-31T03:00:00.000000Z', NULL, 0, '')"
+        )
+        for number, content in enumerate(
+            ('{"slot":"q","title":"t","decision_id":"d-1"}', '{"slot":"s","title":"t"}')
+        ):
+            connection.exec_driver_sql(
+                "INSERT INTO messages (id, incident_id, slot, revision, created_at, updated_at, content) VALUES (?, 'shop-1', ?, 1, ?, ?, ?)",
+                (
+                    f"m{number}",
+                    f"s{number}",
+                    "2026-01-31T03:00:00.000000Z",
+                    "2026-01-31T03:00:00.000000Z",
+                    content,
+                ),
+            )
+    store = await SqlStore.open(f"sqlite:///{tmp_path}/store.db")
+    await store.transact(lambda tx: tx.put_decision(decision()))
+    await store.transact(lambda tx: tx.put_decision(decision(state=DecisionState.VOID)))
+    assert [one.revision for one in await store.transact(lambda tx: tx.messages("shop-1"))] == [2, 1]
+    await store.close()
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
 
 
 async def test_a_file_that_is_no_database_is_said_to_be_unreadable(tmp_path: Path) -> None:
