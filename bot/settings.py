@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -35,6 +36,31 @@ class WebSettings(_Strict):
     port: int = Field(default=8765, ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = ()
     tokens_file: Path = Path("tokens.json")
+
+
+class SlackSettings(_Strict):
+    """How Slack is reached. The tokens are not here: they come from the environment alone.
+
+    `mode` is `socket` (Backout calls Slack; no public address) or `http` (Slack calls Backout at http_host:http_port,
+    through a proxy with TLS). `report_channel` is the id of the channel that gets every report.
+    """
+
+    api_url: str = "https://slack.com/api/"
+    mode: Literal["socket", "http"] = "socket"
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=3000, ge=0, le=65535)
+    report_channel: str | None = None
+    edit_interval: Seconds = 1.5
+    retry_interval: Seconds = 5
+    call_timeout: Seconds = 15
+    ping_interval: Seconds = 10
+
+    @field_validator("api_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/") + "/"  # Slack's library puts the method right behind it
 
 
 class SshSettings(_Strict):
@@ -92,6 +118,7 @@ class IntervalSettings(_Strict):
     freeze_samples: Seconds = 3
     approval_expiry: Seconds = 1800
     page_again: Seconds = 300
+    ack_lapses: Seconds = 900
     watch: Seconds = 1800
     watch_step: Seconds = 15
     job_limit: Seconds = 6 * 3600
@@ -122,6 +149,7 @@ class SiteSettings(_Strict):
     contacts: tuple[ContactSettings, ...] = ()
     intervals: IntervalSettings = IntervalSettings()
     retry_after_s: int = 300
+    archive_on_close: bool = False
 
     @field_validator("app_path")
     @classmethod
@@ -167,6 +195,7 @@ class Settings(_Strict):
     folder: Path
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    slack: SlackSettings | None = None
     sites: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")], SiteSettings]
     people: tuple[PersonSettings, ...]
 
@@ -179,8 +208,12 @@ class Settings(_Strict):
         return tuple(p.person() for p in self.people)
 
 
-def load_settings(path: Path) -> Settings:
-    """Return the checked settings of a TOML file; reads only.
+FROM_ENVIRONMENT = ("store", "web", "slack")
+"""The parts of which each key may be given as BACKOUT_PART__KEY too; sites and people are in the file alone."""
+
+
+def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Return the checked settings of a TOML file, some keys overridden by the environment; reads only.
 
     *Raises* SettingsError naming the file, each wrong key and what it should be.
     """
@@ -194,6 +227,7 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(
             f"the settings file {path} cannot be read: {error}. Nothing was started."
         ) from error
+    data = _with_environment(data, environment)
     try:
         settings = Settings(**{**data, "folder": path.resolve().parent})
     except ValidationError as error:
@@ -202,6 +236,18 @@ def load_settings(path: Path) -> Settings:
     _refuse_people_twice(path, settings)
     _refuse_unknown_contacts(path, settings)
     return settings
+
+
+def _with_environment(data: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the data of the file with what the environment says put over it: BACKOUT_SLACK__MODE is `mode` of [slack]."""
+    changed = dict(data)
+    for name, value in environment.items():
+        part, _, key = name.removeprefix("BACKOUT_").lower().partition("__")
+        if name.startswith("BACKOUT_") and key and part in FROM_ENVIRONMENT:
+            given = tuple(value.split(",")) if key == "allowed_hosts" else value
+            before = changed.get(part, {})
+            changed[part] = {**before, key: given} if isinstance(before, dict) else before
+    return changed
 
 
 def _wrong_keys(path: Path, error: ValidationError) -> str:

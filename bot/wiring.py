@@ -173,7 +173,7 @@ async def build(
         parts=parts,
         engine=engine,
         timers=Timers(parts, alarms),
-        outbox=Outbox(store, [console]),
+        outbox=Outbox(parts, [console]),
         console=console,
         alarms=alarms,
     )

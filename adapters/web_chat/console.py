@@ -14,10 +14,8 @@ from adapters.web_chat.api import Api, Handler, plain_words, refused
 from adapters.web_chat.events import Hub
 from adapters.web_chat.guard import LOOPBACK_NAMES, SECURITY_HEADERS, Guard
 from adapters.web_chat.requests import BODY_LIMIT_BYTES
-from bot.model.decision import Decision
 from bot.model.errors import NotStartedError
-from bot.model.message import StoredMessage
-from bot.ports.chat import Inbox, Window
+from bot.ports.chat import Delivery, Inbox, Window
 
 log = structlog.get_logger(__name__)
 
@@ -72,13 +70,20 @@ class WebConsole:
         name = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{name}:{self._port}/"
 
-    async def deliver(
-        self, message: StoredMessage, external_id: str | None, decision: Decision | None
-    ) -> str:
+    @property
+    def rooms(self) -> None:
+        """Return None: the page shows every incident, without a channel for each."""
+        return
+
+    @property
+    def edit_interval_s(self) -> float:
+        """Return 0: the page looks at the store when it is told to, and that costs nothing."""
+        return 0.0
+
+    async def deliver(self, delivery: Delivery) -> str:
         """Tell every open page that the message's incident changed; return the message's own id."""
-        del decision  # the page reads it from the store, with the message
-        self._hub.publish(message.incident_id)
-        return external_id or message.id
+        self._hub.publish(delivery.message.incident_id)
+        return delivery.external_id or delivery.message.id
 
     async def start(self) -> None:
         """Listen, and begin to tell the pages what changes. *Raises* NotStartedError when the address is not free."""

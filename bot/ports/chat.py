@@ -3,10 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bot.model.decision import Decision
-from bot.model.message import IncomingCommand, Reply, StoredMessage
+from bot.model.message import IncomingCommand, Message, Reply, StoredMessage
+from bot.model.room import Room, RoomPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A message on its way to one place of a platform.
+
+    `channel` is the incident's channel there, empty on a platform without them. `external_id` is the platform's own id
+    of the message, None when it was not sent yet; `thread` that of the message under which it belongs, None for none.
+    `account` is whose direct messages are meant, `calls` are the accounts to be notified. `may_be_there`: it was sent
+    before, and nobody knows whether it arrived.
+    """
+
+    message: StoredMessage
+    channel: str = ""
+    external_id: str | None = None
+    thread: str | None = None
+    decision: Decision | None = None
+    account: str | None = None
+    calls: tuple[str, ...] = ()
+    may_be_there: bool = False
+
+
+class Rooms(Protocol):
+    """A platform's channels, one for each incident. Every method may be repeated: it looks before it changes anything.
+
+    All raise ChatLaterError, ChatClosedError, and UnknownOutcomeError when nobody knows whether it was done.
+    """
+
+    async def open(self, plan: RoomPlan, room: Room) -> Room:
+        """Return the incident's channel, made where there is none.
+
+        A channel that an earlier try made is found again and kept. *Raises* FailedError when none can be made.
+        """
+
+    async def furnish(self, plan: RoomPlan, room: Room) -> Room:
+        """Bring topic, members, pin and bookmark to what the plan says; return the channel with what is so now.
+
+        What cannot be done is told in `troubles`, and stops nothing. *Raises* RoomLostError.
+        """
+
+    async def close_room(self, room: Room) -> None:
+        """Archive the channel; one that is archived or gone is left as it is. *Raises* FailedError with the reason."""
 
 
 class Chat(Protocol):
@@ -16,13 +60,24 @@ class Chat(Protocol):
     def platform(self) -> str:
         """Return `web`, `slack` or `discord`."""
 
-    async def deliver(
-        self, message: StoredMessage, external_id: str | None, decision: Decision | None
-    ) -> str:
-        """Show the message, or edit the one of `external_id`; return the platform's own id for it."""
+    @property
+    def rooms(self) -> Rooms | None:
+        """Return the platform's channels, None where an incident needs none."""
+
+    @property
+    def edit_interval_s(self) -> float:
+        """Return how many seconds there must be between two edits of one message."""
+
+    async def deliver(self, delivery: Delivery) -> str:
+        """Show the message, or edit the one of `external_id`; return the platform's own id for it, empty for none.
+
+        Where it may be there already it is looked for, and found it is edited. *Raises* ChatLaterError and
+        ChatClosedError when nothing was sent; UnknownOutcomeError; RoomLostError; FailedError when the platform will
+        never take this message.
+        """
 
     async def start(self) -> None:
-        """Connect, and begin to take commands."""
+        """Begin to connect, and to take commands. A platform that is down is no error: it is tried again and again."""
 
     async def close(self) -> None:
         """Stop taking commands and disconnect."""
@@ -60,6 +115,24 @@ class Window(Protocol):
 
     def person_of(self, platform: str, account: str) -> str | None:
         """Return the name of the person behind an account, or None for a stranger."""
+
+    def sites_of(self, person: str) -> tuple[str, ...]:
+        """Return the sites that the person sees."""
+
+    async def incident_at(self, platform: str, channel: str) -> str | None:
+        """Return the id of the incident that a platform's channel belongs to, or None."""
+
+    async def room_of(self, platform: str, incident_id: str) -> Room | None:
+        """Return the incident's channel on a platform, or None as long as there is none."""
+
+    async def review(self, person: str, decision_id: str) -> Message | None:
+        """Return an open decision with all that it would do, to be read before a grave answer."""
+
+    async def waiting(self, person: str) -> list[dict[str, Any]]:
+        """Return the open decisions that this person may answer and has not voted on."""
+
+    async def backups(self, person: str) -> list[dict[str, Any]]:
+        """Return for each of the person's sites what its backups were when they were last looked at: site, at, good, all, newest."""
 
     async def incidents(self, person: str) -> list[dict[str, Any]]:
         """Return the person's incidents, newest first: id, site, title, channel, opened_at, closed_at, headline, tone."""

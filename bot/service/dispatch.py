@@ -161,7 +161,9 @@ class Dispatcher:
             named = shortened(request.site, _SHOWN_LETTERS)
             return refused(f"There is no site {named!r} for you. Yours: {mine}.{hint} Nothing was changed.")
         if request.site is None and command.channel:
-            of_channel = await tx.incidents(channel=command.channel)
+            room = await tx.room_at(command.platform, command.channel)
+            behind = await tx.incident(room.incident_id) if room else None
+            of_channel = [behind] if behind else await tx.incidents(channel=command.channel)
             readable = [row for row in of_channel if not person.refusal_to_read(row.site)]
             if readable:
                 return readable[0].site, readable[0]

@@ -18,6 +18,7 @@ from bot.service.desk import busy, refuse, state_of, typed
 from bot.service.engine import release_site
 from bot.service.operations.escalate import contact_facts
 from bot.service.parts import Call, Parts, refused
+from bot.service.status import status_message
 
 TIMELINE_SHOWN = 30
 TITLE_LETTERS = 80
@@ -43,6 +44,8 @@ async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Repl
             kind=Kind.INCIDENT_OPENED, actor=call.person.name, text=what_happened or title, data=data
         )
         await tx.append(incident_id, [opened, typed(call)])
+        state = await state_of(tx, incident_id)
+        await tx.put_message(incident_id, status_message(state, (), (), parts.clock.now()))
         await tx.put_message(incident_id, _welcome(parts, site, title, call.person.name))
         operation = Operation(
             id=call.delivery_id, kind="assess", incident_id=incident_id, site=site, person=call.person.name

@@ -11,14 +11,17 @@ from bot.model.codec import to_json
 from bot.model.decision import Decision, DecisionState
 from bot.model.event import Entry
 from bot.model.incident import Incident
-from bot.model.message import StoredMessage
+from bot.model.message import STATUS_SLOT, Message, Place, StoredMessage
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Person
+from bot.model.room import Room
 from bot.model.step import STEP_NAMES
 from bot.ports.store import IncidentRow, Transaction
 from bot.runbook.headline import headline, next_commands
 from bot.service.parts import Parts
 from bot.service.reports import FORMS, report_text
+from bot.service.review import review_message
+from bot.service.waiting import backups_of, may_answer, site_of
 
 Complete = Callable[[str, tuple[str, ...]], list[dict[str, str]]]
 
@@ -36,6 +39,56 @@ class Views:
         """Return the name of the person behind an account, or None for a stranger."""
         person = self._parts.person_of(platform, account)
         return person.name if person else None
+
+    def sites_of(self, person: str) -> tuple[str, ...]:
+        """Return the sites that the person sees."""
+        known = self._parts.person(person)
+        return tuple(s for s in known.sites if s in self._parts.settings.sites) if known else ()
+
+    async def incident_at(self, platform: str, channel: str) -> str | None:
+        """Return the id of the incident that a platform's channel belongs to, or None."""
+        room = await self._parts.store.read(lambda tx: tx.room_at(platform, channel))
+        return room.incident_id if room else None
+
+    async def room_of(self, platform: str, incident_id: str) -> Room | None:
+        """Return the incident's channel on a platform, or None as long as there is none."""
+        room = await self._parts.store.read(lambda tx: tx.room(platform, incident_id))
+        return room if room is not None and room.channel else None
+
+    async def review(self, person: str, decision_id: str) -> Message | None:
+        """Return an open decision with all that it would do; None where it is not open, or not theirs to see."""
+
+        async def body(tx: Transaction) -> Message | None:
+            decision = await tx.decision(decision_id)
+            if decision is None or decision.state is not DecisionState.OPEN:
+                return None
+            if await self._row(tx, person, decision.incident_id) is None:
+                return None
+            messages = [m.message for m in await tx.messages(decision.incident_id)]
+            shown = next((m for m in messages if m.decision_id == decision_id), None)
+            return review_message(decision, shown, await tx.state(decision.incident_id))
+
+        return await self._parts.store.read(body)
+
+    async def waiting(self, person: str) -> list[dict[str, Any]]:
+        """Return the open decisions that this person may answer and has not voted on."""
+
+        async def body(tx: Transaction) -> list[dict[str, Any]]:
+            known = self._parts.person(person)
+            if known is None:
+                return []
+            found = [(d, await site_of(tx, d.incident_id)) for d in await tx.decisions()]
+            return [_decision(d) for d, site in found if may_answer(known, d, site)]
+
+        return await self._parts.store.read(body)
+
+    async def backups(self, person: str) -> list[dict[str, Any]]:
+        """Return for each of the person's sites what its backups were when they were last looked at."""
+
+        async def body(tx: Transaction) -> list[dict[str, Any]]:
+            return [await backups_of(tx, site) for site in self.sites_of(person)]
+
+        return await self._parts.store.read(body)
 
     async def incidents(self, person: str) -> list[dict[str, Any]]:
         """Return the person's incidents, newest first."""
@@ -58,7 +111,7 @@ class Views:
             return {
                 **_summary(row, state, running),
                 **_details(state, running, self._parts.clock.now()),
-                "messages": [_message(m) for m in await tx.messages(incident_id)],
+                "messages": [_message(m) for m in await tx.messages(incident_id) if _in_the_page(m)],
                 "decisions": [
                     _decision(d) for d in await tx.decisions(incident_id=incident_id, open_only=False)
                 ],
@@ -191,6 +244,11 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "person": operation.person,
         "since": operation.created_at.isoformat() if operation.created_at else None,
     }
+
+
+def _in_the_page(stored: StoredMessage) -> bool:
+    """Return whether the page shows a message: it has a place of its own for the status and knows no other channels."""
+    return stored.message.place is Place.CHANNEL and stored.message.slot != STATUS_SLOT
 
 
 def _message(stored: StoredMessage) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from adapters.web_chat.console import WebConsole
 from bot.model.errors import FailedError, NotStartedError, StoreUnavailableError, UnknownOutcomeError
 from bot.model.message import Message, StoredMessage
 from bot.model.secret import Secret
+from bot.ports.chat import Delivery
 from tests.fakes.inbox import FakeBot
 
 TOKENS = {hashlib.sha256(f"tok-{name}".encode()).hexdigest(): name for name in ("ada", "eve", "nobody")}
@@ -322,10 +323,10 @@ async def test_deliver_tells_the_pages_and_keeps_the_messages_id(
         message=Message(slot="s", title="t"),
     )
     async with http.get("/api/events", headers=ADA) as stream:
-        external = await console.deliver(stored, None, None)
+        external = await console.deliver(Delivery(message=stored))
         heard = await lines_until(stream, b"INC-7")
     assert (console.platform, external, b"INC-7" in heard) == ("web", "out-1", True)
-    assert await console.deliver(stored, "kept", None) == "kept"
+    assert await console.deliver(Delivery(message=stored, external_id="kept")) == "kept"
 
 
 async def test_a_fault_of_the_change_feed_ends_the_streams_and_heals(

@@ -15,6 +15,7 @@ from bot.settings import (
     MappingSettings,
     PersonSettings,
     SiteSettings,
+    SlackSettings,
     SshSettings,
     StoreSettings,
     WebSettings,
@@ -42,6 +43,7 @@ def test_the_example_holds_every_key_of_the_settings() -> None:
     parts: list[tuple[type[BaseModel], dict[str, Any]]] = [
         (StoreSettings, data["store"]),
         (WebSettings, data["web"]),
+        (SlackSettings, data["slack"]),
         (PersonSettings, data["people"][0]),
         (SiteSettings, shop),
         (SshSettings, shop["ssh"]),
@@ -60,6 +62,7 @@ def test_what_the_example_calls_a_default_is_one() -> None:
     example = load_settings(EXAMPLE)
     shop = example.sites["shop"]
     assert (example.web.host, example.web.port) == (WebSettings().host, WebSettings().port)
+    assert example.slack == SlackSettings(report_channel="C0123456789")
     assert shop.intervals == IntervalSettings()
     for name in ("branch", "remote", "approvals", "size_limit_bytes", "retry_after_s"):
         assert getattr(shop, name) == SiteSettings.model_fields[name].default

@@ -98,7 +98,11 @@ def settings_of(folder: Path) -> Settings:
     site = {"ssh": ADDRESS, "app_path": "/srv/app", "url": "http://app.example", "backups": ["/backups"]}
     contacts = [{"name": "Dora", "phone": "+49 30 0000"}, {"name": "Egon"}]
     return Settings.model_validate(
-        {"folder": folder, "people": PEOPLE, "sites": {"shop": {**site, "contacts": contacts}, "north": site}}
+        {
+            "folder": folder,
+            "people": PEOPLE,
+            "sites": {"shop": {**site, "contacts": contacts}, "north": {**site, "archive_on_close": True}},
+        }
     )
 
 

@@ -260,3 +260,33 @@ def test_a_damaged_tokens_file_is_told(tmp_path: Path, content: str) -> None:
     tokens_path(tmp_path).write_text(content)
     with pytest.raises(SettingsError, match="backout token NAME"):
         read_tokens(settings)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    """A key of [slack], [web] or [store] may be given as BACKOUT_PART__KEY, and a part may come from there alone."""
+    given = {
+        "BACKOUT_SLACK__API_URL": "http://127.0.0.1:9/api",
+        "BACKOUT_SLACK__HTTP_PORT": "3001",
+        "BACKOUT_SLACK__EDIT_INTERVAL": "0.5",
+        "BACKOUT_WEB__PORT": "9000",
+        "BACKOUT_WEB__ALLOWED_HOSTS": "a.example,b.example",
+        "BACKOUT_SETTINGS": "elsewhere.toml",
+    }
+    settings = load_settings(write(tmp_path), given)
+    assert settings.slack is not None
+    assert (settings.slack.api_url, settings.slack.http_port) == ("http://127.0.0.1:9/api/", 3001)
+    assert settings.slack.edit_interval == 0.5
+    assert (settings.web.port, settings.web.allowed_hosts) == (9000, ("a.example", "b.example"))
+    assert load_settings(write(tmp_path), {}).slack is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BACKOUT_SLACK__MOOD", "x"), ("BACKOUT_SLACK__MODE", "carrier pigeon"), ("BACKOUT_WEB__PORT", "high")],
+)
+def test_a_wrong_key_of_the_environment_is_told_like_one_of_the_file(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    """What the environment gives is checked as the file is."""
+    with pytest.raises(SettingsError, match=name.removeprefix("BACKOUT_").replace("__", ".").lower()):
+        load_settings(write(tmp_path), {name: value})
