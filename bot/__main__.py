@@ -70,10 +70,25 @@ async def _run(settings: Settings) -> None:
     try:
         await bot.start()
         typer.echo(f"Backout is running: {bot.console.url}")
+        if settings.slack is not None:
+            typer.echo(slack_words(settings))
         sys.stdout.flush()
         await stop.wait()
     finally:
         await bot.close()
+
+
+def slack_words(settings: Settings) -> str:
+    """Return whether Slack is used, and what it still lacks."""
+    from bot.wiring import slack_options
+
+    if settings.slack is None or slack_options(settings) is None:
+        return "Slack is in the settings, but SLACK_BOT_TOKEN is not set: Backout runs without Slack."
+    if settings.slack.mode == "http":
+        return (
+            f"Slack: requests are taken on {settings.slack.http_host}:{settings.slack.http_port}/slack/events"
+        )
+    return "Slack: connecting over Socket Mode"
 
 
 def _log_plainly() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -14,12 +14,16 @@ from adapters.host_reader_pack import pack_reader
 from adapters.http_probe.probe import HttpProbe
 from adapters.mysql_database.database import MysqlDatabase
 from adapters.postgresql_database.database import PostgresqlDatabase
+from adapters.slack_chat.chat import SlackChat
+from adapters.slack_chat.settings import SlackOptions
 from adapters.sql_store.store import SqlStore
 from adapters.sqlite_database.database import SqliteDatabase
 from adapters.ssh_host.hosts import SshHosts
 from adapters.ssh_host.settings import HostSettings
 from adapters.web_chat.console import WebConsole
 from bot.model.database import Access
+from bot.model.secret import Secret
+from bot.ports.chat import Chat, Inbox, Window
 from bot.ports.database import Database
 from bot.ports.host import Hosts
 from bot.ports.store import Store
@@ -28,11 +32,12 @@ from bot.service.engine import Engine
 from bot.service.operations.kinds import aborts, handlers
 from bot.service.outbox import Outbox
 from bot.service.parts import Parts
+from bot.service.status import StatusBoard
 from bot.service.timers import Timers
 from bot.service.views import Views
 from bot.settings import Settings, SshSettings
 from bot.tokens import read_tokens
-from commands.catalog import completions, read
+from commands.catalog import CATALOGUE, completions, read
 
 T = TypeVar("T")
 
@@ -55,7 +60,9 @@ class Bot:
         engine: Engine,
         timers: Timers,
         outbox: Outbox,
+        board: StatusBoard,
         console: WebConsole,
+        chats: Sequence[Chat] = (),
         alarms: ApschedulerAlarms,
     ) -> None:
         self.parts = parts
@@ -63,20 +70,29 @@ class Bot:
         self._engine = engine
         self._timers = timers
         self._outbox = outbox
+        self._board = board
+        self._chats = chats
         self._alarms = alarms
 
     async def start(self) -> None:
         """Begin to work: what was running when the last process ended goes on at once."""
         await self._engine.start(sole=True)
+        if self._chats:
+            self._board.start()  # The console shows what is so by itself; only channels need a message for it.
         self._outbox.start()
         await self._timers.start()
         await self.console.start()
+        for chat in self._chats:
+            await chat.start()
 
     async def close(self) -> None:
         """Stop in order; operations stay running in the store, jobs on the hosts."""
         await self.console.close()
         self._alarms.close()
+        await self._board.close()
         await self._outbox.close()
+        for chat in self._chats:
+            await chat.close()
         await self._engine.close()
         await self.parts.hosts.close()
         await self.parts.store.close()
@@ -121,6 +137,40 @@ def database_for(
     return PostgresqlDatabase(driver, access, workspace) if driver == "pgsql" else None
 
 
+def slack_of(
+    settings: Settings, inbox: Inbox, window: Window, environment: Mapping[str, str] = os.environ
+) -> list[Chat]:
+    """Return Slack, where the settings have it and the environment its bot token; nothing else."""
+    options = slack_options(settings, environment)
+    if options is None:
+        return []
+    words = tuple(dict.fromkeys(command.word for command in CATALOGUE))
+    return [SlackChat(options=options, inbox=inbox, window=window, commands=words)]
+
+
+def slack_options(settings: Settings, environment: Mapping[str, str] = os.environ) -> SlackOptions | None:
+    """Return how Slack is reached, None where it is not set up."""
+    known = settings.slack
+    token = environment.get("SLACK_BOT_TOKEN")
+    if known is None or not token:
+        return None
+    app_token, signing_secret = (environment.get(n) for n in ("SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"))
+    return SlackOptions(
+        api_url=known.api_url,
+        http_host=known.http_host,
+        http_port=known.http_port,
+        bot_token=Secret(token),
+        over_http=known.mode == "http",
+        app_token=Secret(app_token) if app_token else None,
+        signing_secret=Secret(signing_secret) if signing_secret else None,
+        report_channel=known.report_channel,
+        edit_interval_s=known.edit_interval,
+        retry_interval_s=known.retry_interval,
+        call_timeout_s=known.call_timeout,
+        ping_interval_s=known.ping_interval,
+    )
+
+
 def as_it_is(port: T) -> T:
     """Return a port unchanged."""
     return port
@@ -160,8 +210,9 @@ async def build(
     )
     wakers.append(engine)
     views = Views(parts, completions)
+    inbox = Dispatcher(parts, read)
     console = WebConsole(
-        inbox=Dispatcher(parts, read),
+        inbox=inbox,
         window=views,
         tokens=read_tokens(settings),
         host=settings.web.host,
@@ -169,11 +220,14 @@ async def build(
         allowed_hosts=settings.web.allowed_hosts,
     )
     alarms = ApschedulerAlarms()
+    chats = slack_of(settings, inbox, views)
     return Bot(
         parts=parts,
         engine=engine,
         timers=Timers(parts, alarms),
-        outbox=Outbox(parts, [console]),
+        outbox=Outbox(parts, [console, *chats]),
+        board=StatusBoard(parts),
         console=console,
+        chats=chats,
         alarms=alarms,
     )

@@ -85,3 +85,11 @@ class ChatClosedError(NotStartedError):
 
 class RoomLostError(FailedError):
     """The incident's channel is gone, archived or closed to Backout: a person did that, or the platform."""
+
+
+class HalfShownError(FailedError):
+    """A chat platform shows the message, but refused its file. `external_id` is the platform's own id of the message."""
+
+    def __init__(self, message: str, external_id: str) -> None:
+        super().__init__(message)
+        self.external_id = external_id

@@ -42,7 +42,7 @@ class Room:
 class RoomPlan:
     """How an incident's channel should be; the same for the same incident, however often it is asked for.
 
-    `accounts` are the platform's ids of those to invite; `known` the channels that belong to other incidents, or did
+    `people` are those to invite, the platform's id and the name of each; `known` the channels that belong to other incidents, or did
     belong to this one; `pin` and `bookmark` the platform's ids of messages, empty where there is none.
     """
 
@@ -51,7 +51,7 @@ class RoomPlan:
     title: str
     opened_at: datetime
     topic: str
-    accounts: tuple[str, ...] = ()
+    people: tuple[tuple[str, str], ...] = ()
     known: frozenset[str] = frozenset()
     pin: str = ""
     bookmark: str = ""

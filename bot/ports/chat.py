@@ -86,7 +86,7 @@ class Chat(Protocol):
 class Inbox(Protocol):
     """What a chat adapter hands over to: implemented by the service's dispatcher.
 
-    Neither method raises for what a person did wrong: the reply says it. Both may be called any number of times with
+    No method raises for what a person did wrong: the reply says it. Both may be called any number of times with
     the same delivery id; the effect is one.
     """
 
@@ -104,6 +104,9 @@ class Inbox(Protocol):
         delivery_id: str,
     ) -> Reply:
         """Take a vote on a decision."""
+
+    async def room_lost(self, platform: str, channel: str, reason: str) -> None:
+        """Take note that a person took an incident's channel away; any other channel is left alone."""
 
 
 class Window(Protocol):
@@ -124,6 +127,9 @@ class Window(Protocol):
 
     async def room_of(self, platform: str, incident_id: str) -> Room | None:
         """Return the incident's channel on a platform, or None as long as there is none."""
+
+    async def refusal(self, person: str, decision_id: str) -> str | None:
+        """Return why this person may not answer a decision, None where they may. What counts is asked again at the answer."""
 
     async def review(self, person: str, decision_id: str) -> Message | None:
         """Return an open decision with all that it would do, to be read before a grave answer."""

@@ -15,6 +15,7 @@ from bot.model.errors import (
     ChatClosedError,
     ChatLaterError,
     FailedError,
+    HalfShownError,
     RoomLostError,
     UnknownOutcomeError,
 )
@@ -49,14 +50,17 @@ class _Round:
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     sent_at: dict[str, float] = field(default_factory=dict)
+    held_until: dict[str, float] = field(default_factory=dict)
     failures: int = 0
     moved: bool = False
+    channel: str = ""
     no_room_until: float = 0.0
     task: asyncio.Task[None] | None = None
 
     def forget_before(self, moment: float) -> None:
         """Forget what was sent so long ago that it holds up no edit."""
         self.sent_at = {message_id: at for message_id, at in self.sent_at.items() if at > moment}
+        self.held_until = {message_id: at for message_id, at in self.held_until.items() if at > moment}
 
 
 class Courier:
@@ -127,7 +131,8 @@ class Courier:
             wait_s = await self._incident(incident_id, found)
         except UnknownOutcomeError as error:
             log.warning("nobody knows whether it was sent; looking", incident=incident_id, error=str(error))
-            return await self._failed(incident_id, found, str(error), self._pace.look_s)
+            soon = self._pace.look_s if found.failures < TOLD_AFTER else self._pace.retry_s
+            return await self._failed(incident_id, found, str(error), soon)
         except ChatLaterError as error:
             return await self._failed(incident_id, found, str(error), error.after_s or self._pace.retry_s)
         except ChatClosedError as error:
@@ -151,6 +156,7 @@ class Courier:
     async def _incident(self, incident_id: str, found: _Round) -> float | None:
         due = await self._store.read(lambda tx: tx.undelivered(self._platform, incident_id))
         room, wait_s = await self._room(incident_id, found, due)
+        found.channel = room.channel if room is not None else found.channel
         for message, external_id in due:
             if message.message.place is Place.CHANNEL and room is None and self._keeper is not None:
                 continue
@@ -158,7 +164,15 @@ class Courier:
             if hold_s > 0:
                 wait_s = min(hold_s, wait_s or hold_s)
                 continue
-            await self._send(message, external_id, room)
+            try:
+                await self._send(message, external_id, room)
+            except ChatLaterError as error:
+                if not external_id or error.after_s is None:
+                    raise
+                # Only edits are asked to wait: what is new is not held up by them.
+                found.held_until[message.id] = time.monotonic() + error.after_s
+                wait_s = min(error.after_s, wait_s or error.after_s)
+                continue
             found.sent_at[message.id] = time.monotonic()
             found.moved = True
         if self._keeper is None or (wait_s is not None and room is None):
@@ -187,7 +201,8 @@ class Courier:
     def _hold_s(self, found: _Round, message_id: str) -> float:
         """Return how long an edit still has to wait: what changes meanwhile is folded into it."""
         last = found.sent_at.get(message_id)
-        return 0.0 if last is None else last + self._chat.edit_interval_s - time.monotonic()
+        paced_until = 0.0 if last is None else last + self._chat.edit_interval_s
+        return max(paced_until, found.held_until.get(message_id, 0.0)) - time.monotonic()
 
     async def _send(self, stored: StoredMessage, external_id: str | None, room: Room | None) -> None:
         delivery = await self._store.read(lambda tx: self._delivery(tx, stored, external_id, room))
@@ -205,7 +220,7 @@ class Courier:
             log.warning(
                 "a message was refused", platform=self._platform, slot=stored.message.slot, error=str(error)
             )
-            given = external_id or ""
+            given = error.external_id if isinstance(error, HalfShownError) else external_id or ""
             await self._tell_refused(stored, str(error))
         await self._mark(stored, given)
 
@@ -276,7 +291,7 @@ class Courier:
         found.failures += 1
         if self._keeper is not None:
             try:
-                await self._keeper.lost(incident_id, reason)
+                await self._keeper.lost(incident_id, found.channel, reason)
             except BackoutError as error:
                 log.warning("not written down yet", incident=incident_id, error=str(error))
         return self._pace.look_s

@@ -17,6 +17,7 @@ from bot.runbook.wording import shortened
 from bot.service import answers
 from bot.service.one_transaction import joined
 from bot.service.parts import Call, Parts, refused
+from bot.service.rooms import lose_room
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,19 @@ class Dispatcher:
             return refused(STRANGER)
         log.info("answer", person=person.name, decision=decision_id, choice=choice, delivery=delivery_id)
         return await self._in_words(lambda: answers.answer(self._parts, person, decision_id, choice, typed))
+
+    async def room_lost(self, platform: str, channel: str, reason: str) -> None:
+        """Take note that a person took an incident's channel away; any other channel is left alone."""
+
+        async def body(tx: Transaction) -> None:
+            room = await tx.room_at(platform, channel)
+            if room is not None:
+                await lose_room(tx, platform, room.incident_id, channel, reason)
+
+        try:
+            await self._parts.store.transact(body)
+        except StoreUnavailableError as error:
+            log.warning("a lost channel is not written down; its next message will find it", error=str(error))
 
     async def _in_words(self, work: Callable[[], Awaitable[Reply]]) -> Reply:
         try:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.model.errors import FailedError
+from bot.model.errors import FailedError, RoomLostError
 from bot.model.message import REPORT_SLOT, STATUS_SLOT, Message, Place, Tone
 from bot.model.operation import OperationState
 from bot.model.room import Room, RoomPlan, RoomState
@@ -76,29 +76,20 @@ class RoomKeeper:
         due = await tx.undelivered(self._platform, row.id, 1)
         return max(left_s, 1.0) if left_s > 0 or busy or due else None
 
-    async def lost(self, incident_id: str, reason: str) -> None:
+    async def lost(self, incident_id: str, channel: str, reason: str) -> None:
         """Write down that the channel is gone. Its messages are due again, in a new one, unless the incident is over."""
-
-        async def body(tx: Transaction) -> None:
-            room = await tx.room(self._platform, incident_id)
-            row = await tx.incident(incident_id)
-            if room is None or row is None:
-                return
-            if row.closed_at is not None:
-                await tx.put_room(replace(room, state=RoomState.CLOSED))
-                return
-            earlier = (*room.earlier, room.channel) if room.channel else room.earlier
-            await tx.put_room(Room(platform=self._platform, incident_id=incident_id, earlier=earlier))
-            await tx.forget_delivered(self._platform, incident_id, Place.CHANNEL)
-            text = f"The channel #{room.name} cannot be used any more: {reason} A new one is opened, with all that was said."
-            await told(tx, incident_id, self._platform, text, Tone.WARNING)
-
-        await self._parts.store.transact(body)
+        await self._parts.store.transact(
+            lambda tx: lose_room(tx, self._platform, incident_id, channel, reason)
+        )
 
     async def _furnished(self, plan: RoomPlan, room: Room) -> Room:
         if is_as_planned(plan, room):
             return room
-        now = await self._rooms.furnish(plan, room)
+        try:
+            now = await self._rooms.furnish(plan, room)
+        except RoomLostError as error:
+            await self.lost(room.incident_id, room.channel, str(error))
+            raise
         new = [trouble for trouble in now.troubles if trouble not in room.troubles]
 
         async def body(tx: Transaction) -> None:
@@ -123,8 +114,8 @@ class RoomKeeper:
         room = await tx.room(self._platform, incident_id)
         known = frozenset(r.channel for r in await tx.rooms(self._platform) if r.incident_id != incident_id)
         sent = await tx.delivered(self._platform, incident_id)
-        accounts = [
-            p.ids[self._platform]
+        people = [
+            (p.ids[self._platform], p.name)
             for p in self._parts.settings.persons()
             if self._platform in p.ids and row.site in p.sites
         ]
@@ -134,7 +125,7 @@ class RoomKeeper:
             title=row.title,
             opened_at=row.opened_at,
             topic=f"{row.site}: {row.title} ({incident_id})",
-            accounts=tuple(accounts),
+            people=tuple(people),
             known=known | frozenset(room.earlier if room else ()),
             pin=sent.get(STATUS_SLOT, ""),
             bookmark=sent.get(REPORT_SLOT, ""),
@@ -166,11 +157,26 @@ class RoomKeeper:
         await self._parts.store.transact(body)
 
 
+async def lose_room(tx: Transaction, platform: str, incident_id: str, channel: str, reason: str) -> None:
+    """Write down that an incident's channel is gone; one that was replaced already is left alone. *Changes*: the store only."""
+    room = await tx.room(platform, incident_id)
+    row = await tx.incident(incident_id)
+    if room is None or row is None or room.channel != channel or room.state is not RoomState.OPEN:
+        return
+    if row.closed_at is not None:
+        await tx.put_room(replace(room, state=RoomState.CLOSED))
+        return
+    await tx.put_room(Room(platform=platform, incident_id=incident_id, earlier=(*room.earlier, channel)))
+    await tx.forget_delivered(platform, incident_id, Place.CHANNEL)
+    text = f"The channel #{room.name} cannot be used any more: {reason} A new one is opened, with all that was said."
+    await told(tx, incident_id, platform, text, Tone.WARNING)
+
+
 def is_as_planned(plan: RoomPlan, room: Room) -> bool:
     """Return whether nothing has to be changed in a channel; what was tried in vain is not tried again."""
     return (
         plan.topic == room.topic
-        and set(plan.accounts) <= set(room.invited)
+        and {account for account, _ in plan.people} <= set(room.invited)
         and plan.pin in ("", room.pinned)
         and plan.bookmark in ("", room.bookmarked)
     )

@@ -55,6 +55,18 @@ class Views:
         room = await self._parts.store.read(lambda tx: tx.room(platform, incident_id))
         return room if room is not None and room.channel else None
 
+    async def refusal(self, person: str, decision_id: str) -> str | None:
+        """Return why this person may not answer a decision, None where they may; reads only."""
+
+        async def body(tx: Transaction) -> str | None:
+            known = self._parts.person(person)
+            decision = await tx.decision(decision_id)
+            if known is None or decision is None:
+                return None
+            return known.refusal(decision.permission, await site_of(tx, decision.incident_id))
+
+        return await self._parts.store.read(body)
+
     async def review(self, person: str, decision_id: str) -> Message | None:
         """Return an open decision with all that it would do; None where it is not open, or not theirs to see."""
 

@@ -57,7 +57,7 @@ class FakeChat:
         return replace(
             room,
             topic=plan.topic,
-            invited=plan.accounts,
+            invited=tuple(account for account, _ in plan.people),
             pinned=plan.pin,
             bookmarked=plan.bookmark,
             troubles=self.troubles,

@@ -24,6 +24,7 @@ class RunningBot:
         self.settings = settings
         self.url = f"http://127.0.0.1:{port}"
         self.log = settings.parent / "bot.log"
+        self.environment: dict[str, str] = {}  # what the process gets beside this one's own
         self._process: subprocess.Popen[bytes] | None = None
 
     def backout(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +47,8 @@ class RunningBot:
         began = time.monotonic()
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "bot", "run", "--settings", str(self.settings)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY)
+            env = {**os.environ, **self.environment}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=env)
         while time.monotonic() - began < START_LIMIT_S:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the bot ended at once:\n{self.log.read_text()[-2000:]}")

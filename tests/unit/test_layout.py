@@ -53,15 +53,17 @@ ROOMS: dict[str, set[str]] = {
 ROOTS = {"bot.wiring", "bot.__main__"}
 
 LIBRARIES: dict[str, set[str]] = {
-    "aiohttp": {"adapters.web_chat", "adapters.http_probe"},
+    "aiohttp": {"adapters.web_chat", "adapters.http_probe", "adapters.slack_chat"},
     "alembic": {"adapters.sql_store"},
     "apscheduler": {"adapters.apscheduler_alarms"},
     "asyncssh": {"adapters.ssh_host"},
     "jinja2": {"bot.report"},
     "pydantic": {"bot.model", "bot.settings", "adapters.reader_answers"},
     "rich": {"bot.__main__"},
+    "slack_bolt": {"adapters.slack_chat"},
+    "slack_sdk": {"adapters.slack_chat"},
     "sqlalchemy": {"adapters.sql_store"},
-    "structlog": {"bot.service", "bot.__main__", "adapters.web_chat"},
+    "structlog": {"bot.service", "bot.__main__", "adapters.web_chat", "adapters.slack_chat"},
     "tree_sitter": {"bot.laravel"},
     "tree_sitter_php": {"bot.laravel"},
     "typer": {"bot.__main__"},
