@@ -228,6 +228,19 @@ async def _verify(settings: Settings) -> list[str]:
 
 
 @app.command()
+def manifest(
+    url: Annotated[
+        str | None, typer.Option(help="Backout's public address, for signed HTTP in place of Socket Mode")
+    ] = None,
+) -> None:
+    """Print Slack's app manifest, made from the commands that there are."""
+    from adapters.slack_chat.manifest import manifest_yaml
+    from commands.catalog import subcommands
+
+    typer.echo(manifest_yaml(subcommands(), url), nl=False)
+
+
+@app.command()
 def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
     """Tell in plain words what each site still lacks, by connecting to it; reads only. Exit status 1 when one lacks something."""
     from adapters.http_probe.probe import HttpProbe

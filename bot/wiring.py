@@ -37,7 +37,7 @@ from bot.service.timers import Timers
 from bot.service.views import Views
 from bot.settings import Settings, SshSettings
 from bot.tokens import read_tokens
-from commands.catalog import CATALOGUE, completions, read
+from commands.catalog import completions, read, subcommands
 
 T = TypeVar("T")
 
@@ -144,8 +144,7 @@ def slack_of(
     options = slack_options(settings, environment)
     if options is None:
         return []
-    words = tuple(dict.fromkeys(command.word for command in CATALOGUE))
-    return [SlackChat(options=options, inbox=inbox, window=window, commands=words)]
+    return [SlackChat(options=options, inbox=inbox, window=window, commands=tuple(subcommands()))]
 
 
 def slack_options(settings: Settings, environment: Mapping[str, str] = os.environ) -> SlackOptions | None:

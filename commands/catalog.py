@@ -14,6 +14,12 @@ from commands.arguments import Command, Parsed, Wrong, explained, parse, shown, 
 CATALOGUE: tuple[Command, ...] = (*incident.COMMANDS, *backups.COMMANDS, *restore.COMMANDS, *app.COMMANDS)
 
 
+def subcommands() -> dict[str, tuple[str, ...]]:
+    """Return each slash command with its subcommands, as a platform registers them."""
+    words = dict.fromkeys(command.word for command in CATALOGUE)
+    return {word: tuple(c.sub for c in CATALOGUE if c.word == word) for word in words}
+
+
 @dataclass(frozen=True, kw_only=True)
 class CommandRequest:
     """A line that was read, ready for the dispatcher."""
