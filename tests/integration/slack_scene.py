@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from adapters.slack_chat.manifest import manifest
 from adapters.sql_store.store import SqlStore
-from bot.model.event import NewEntry
+from bot.model.event import Kind, NewEntry
 from bot.ports.store import Transaction
 from bot.service.desk import Question, open_question
+from commands.catalog import subcommands
 from tests.fakes.slack.client import Slack
 from tests.fakes.slack.person import Person
 from tests.playbooks.story import Story
@@ -24,12 +26,13 @@ from tests.site.servers import free_port
 
 T = TypeVar("T")
 
-INCIDENT = "inc-album-1"
 GENERAL = "general"
 PEOPLE = ("anna", "boris", "clara", "dora", "mallory")
 LOOK_S = 0.05
 
-_TEMPLATE = """\
+SITES = tuple(f"site{number}" for number in range(1, 25))
+
+_HEAD = """\
 [store]
 path = "records/backout.db"
 
@@ -50,64 +53,66 @@ ping_interval = 1
 [[people]]
 name = "Anna"
 ids = {{ web = "anna", slack = "{anna}" }}
-sites = ["album"]
+sites = {sites}
 may_respond = true
 may_approve = true
 
 [[people]]
 name = "Boris"
 ids = {{ web = "boris", slack = "{boris}" }}
-sites = ["album"]
+sites = {sites}
 may_respond = true
 may_approve = true
 
 [[people]]
 name = "Clara"
 ids = {{ web = "clara", slack = "{clara}" }}
-sites = ["album"]
+sites = {sites}
 
 [[people]]
 name = "Dora"
 ids = {{ web = "dora", slack = "{dora}" }}
-sites = ["album", "shop"]
+sites = {sites}
 may_respond = true
+"""
 
-[sites.album]
-app_path = "/srv/album"
+_SITE = """
+[sites.{site}]
+app_path = "/srv/{site}"
 url = "http://127.0.0.1:1"
 backups = ["/srv/backups"]
-{album}
-[sites.album.ssh]
+archive_on_close = {archive}
+
+[sites.{site}.ssh]
 address = "127.0.0.1"
 port = 1
 user = "deploy"
 known_hosts = "known_hosts"
 
-[[sites.album.contacts]]
+[[sites.{site}.contacts]]
 name = "Dora"
 person = "Dora"
 phone = "+49 30 0000"
 
-[[sites.album.contacts]]
+[[sites.{site}.contacts]]
 name = "Boris"
 person = "Boris"
 phone = "+49 30 0001"
 
-[sites.album.intervals]
+[sites.{site}.intervals]
 page_again = {page_again}
 ack_lapses = {ack_lapses}
-
-[sites.shop]
-app_path = "/srv/shop"
-url = "http://127.0.0.1:1"
-backups = ["/srv/backups"]
-
-[sites.shop.ssh]
-address = "127.0.0.1"
-port = 1
-user = "deploy"
-known_hosts = "known_hosts"
 """
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An incident with its channel: name and id."""
+
+    id: str
+    site: str
+    name: str
+    channel: str
 
 
 @dataclass
@@ -122,6 +127,7 @@ class SlackScene:
     http_url: str
     over_http: bool = False
     expected: set[str] = field(default_factory=set)
+    unused: list[str] = field(default_factory=lambda: list(SITES))
 
     @property
     def anna(self) -> Person:
@@ -172,29 +178,35 @@ class SlackScene:
         finally:
             await store.close()
 
-    async def opened(self, text: str = "/incident start album rows are gone") -> str:
-        """Have Anna open an incident; return its channel's name once the welcome stands there."""
-        await self.anna.command(self.general, text)
-        return await self.channel()
+    def site(self) -> str:
+        """Return a site that no test has used yet."""
+        return self.unused.pop(0)
 
-    async def channel(self, incident_id: str = INCIDENT) -> str:
-        """Return the name of an incident's channel as soon as there is one."""
+    async def opened(self, what: str = "rows are gone", site: str = "") -> Opened:
+        """Have Anna open an incident; it is returned once its welcome stands in its channel."""
+        site = site or self.site()
+        await self.anna.command(self.general, f"/incident start {site} {what}")
+        return await self.incident(f"inc-{site}-1", site)
+
+    async def incident(self, incident_id: str, site: str) -> Opened:
+        """Return an incident as soon as its channel has its welcome."""
         room = await until(
             lambda: self.records(lambda tx: tx.room("slack", incident_id)), lambda r: r and r.name
         )
-        await self.slack.wait_for_message(room.name, "Incident on")
-        return str(room.name)
+        assert room is not None
+        await self.slack.wait_for_message(room.name, "downtime so far")
+        return Opened(incident_id, site, room.name, room.channel)
 
     async def texts(self, channel: str) -> list[str]:
         """Return the titles of the bot's messages in a channel, in their order."""
         shown = await self.slack.messages(channel)
         return [title_of(one) for one in shown if one["by_bot"] and not one["subtype"]]
 
-    async def timeline(self, incident_id: str = INCIDENT) -> list[str]:
+    async def timeline(self, incident_id: str) -> list[str]:
         """Return the timeline's texts."""
         return [entry.text for entry in await self.records(lambda tx: tx.entries(incident_id))]
 
-    async def at_rest(self, incident_id: str = INCIDENT) -> None:
+    async def at_rest(self, incident_id: str) -> None:
         """Wait until everything in the store has been delivered, with nothing running."""
 
         async def busy(tx: Transaction) -> list[Any]:
@@ -202,6 +214,11 @@ class SlackScene:
             return [*running, *await tx.undelivered("slack", incident_id)]
 
         await until(lambda: self.records(busy), lambda found: not found)
+
+    async def mallory_says(self, incident: Opened, text: str) -> str:
+        """Have somebody whom no settings know say something in an incident's channel; return the message's ts."""
+        await self.mallory.join(incident.name)
+        return await self.mallory.say(incident.name, text)
 
     async def no_violations(self) -> None:
         """Assert that every call and every ack kept Slack's rules, but for what the test provoked."""
@@ -237,65 +254,78 @@ async def slack_scene(
     folder: Path,
     *,
     over_http: bool = False,
-    start: bool = True,
-    album: str = "",
+    before: Callable[[SlackScene], Awaitable[object]] | None = None,
+    archive: bool = False,
     page_again: float = 300,
     ack_lapses: float = 900,
 ) -> AsyncIterator[SlackScene]:
-    """Give a workspace with the app installed from its manifest, and the bot running unless told otherwise.
+    """Give a workspace with the app installed from its manifest, and the bot running there.
 
-    At the end no rule of Slack may have been broken.
+    `before` may change the bot's records before it starts. At the end no rule of Slack may have been broken.
     """
     async with Slack.started() as slack:
+        web_port, http_port = free_port(), free_port()
+        url = f"http://127.0.0.1:{http_port}"
+        await slack.install(manifest(subcommands(), url if over_http else None))
         people = {name: await slack.add_person(name) for name in PEOPLE}
         general = await slack.add_channel(GENERAL, members=list(people.values()))
         reports = await slack.add_channel("reports")
-        web_port, http_port = free_port(), free_port()
         ids = {name: person.id for name, person in people.items()}
-        text = _TEMPLATE.format(
+        head = _HEAD.format(
             api_url=slack.api_url,
             mode="http" if over_http else "socket",
             web_port=web_port,
             http_port=http_port,
             reports=reports,
-            album=album,
-            page_again=page_again,
-            ack_lapses=ack_lapses,
+            sites=list(SITES),
             **ids,
         )
-        settings = _settings_in(folder, text)
+        sites = [
+            _SITE.format(
+                site=site, archive=str(archive).lower(), page_again=page_again, ack_lapses=ack_lapses
+            )
+            for site in SITES
+        ]
+        settings = _settings_in(folder, head + "".join(sites))
         bot = RunningBot(settings, web_port)
         bot.environment = {
             "SLACK_BOT_TOKEN": slack.bot_token,
             "SLACK_APP_TOKEN": slack.app_token,
             "SLACK_SIGNING_SECRET": slack.signing_secret,
         }
-        url = f"http://127.0.0.1:{http_port}/slack/events"
-        scene = SlackScene(slack, bot, people, general, reports, url, over_http)
+        scene = SlackScene(slack, bot, people, general, reports, f"{url}/slack/events", over_http)
         if over_http:
-            await slack.deliver_over_http(url)
+            await slack.deliver_over_http(scene.http_url)
         try:
-            if start:
-                await scene.start()
+            if before is not None:
+                await before(scene)
+            await scene.start()
             yield scene
             await scene.no_violations()
         finally:
             bot.stop()
 
 
-async def told(scene: SlackScene, story: Story, *questions: Question, incident_id: str = INCIDENT) -> None:
-    """Put an incident into the records of a bot that does not run, with its questions open."""
+async def told(scene: SlackScene, story: Story, *questions: Question) -> tuple[str, str]:
+    """Put an incident into the records of a bot that does not run, with its questions open; return its id and site."""
+    site = scene.site()
+    incident_id = f"inc-{site}-1"
+    opened = NewEntry(
+        kind=Kind.INCIDENT_OPENED,
+        actor="Anna",
+        text="rows are gone",
+        data={"site": site, "title": "rows are gone"},
+    )
     entries = [NewEntry(kind=k, actor=a, text=t, data=d) for k, a, t, d in story.moments]
 
     async def body(tx: Transaction) -> None:
-        await tx.open_incident(
-            incident_id=incident_id, site="album", channel=incident_id, title="rows are gone"
-        )
-        await tx.append(incident_id, entries)
+        await tx.open_incident(incident_id=incident_id, site=site, channel=incident_id, title="rows are gone")
+        await tx.append(incident_id, [opened, *entries])
         for question in questions:
             await open_question(tx, incident_id, question, "backout")
 
     await scene.write(body)
+    return incident_id, site
 
 
 def buttons_of(message: dict[str, Any]) -> list[str]:
