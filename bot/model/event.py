@@ -60,6 +60,7 @@ class Kind(enum.StrEnum):
     ESCALATED = "escalated"
     PAGED = "paged"
     ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"  # somebody had it, and nothing followed
     OPERATION_FAILED = "operation.failed"
     OPERATION_CANCELLED = "operation.cancelled"
     SITE_RELEASED = "site.released"

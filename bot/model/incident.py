@@ -313,4 +313,5 @@ _RULES: dict[Kind, Rule] = {
     Kind.DECISION_ANSWERED: _answered,
     Kind.ESCALATED: lambda state, entry: replace(state, escalation=entry.data, acknowledged_by=None),
     Kind.ACKNOWLEDGED: lambda state, entry: replace(state, acknowledged_by=entry.actor),
+    Kind.UNACKNOWLEDGED: lambda state, _: replace(state, acknowledged_by=None),
 }

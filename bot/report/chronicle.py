@@ -37,6 +37,7 @@ LABELS = {
     Kind.DECISION_ANSWERED: "Decision",
     Kind.ESCALATED: "Help called",
     Kind.ACKNOWLEDGED: "Call answered",
+    Kind.UNACKNOWLEDGED: "Answered call lapsed",
     Kind.REFUSED: "Refused",
     Kind.STEP_FAILED: "Step failed",
     Kind.STEP_UNKNOWN: "Outcome of a step unknown",

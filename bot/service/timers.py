@@ -12,7 +12,7 @@ from bot.model.operation import Operation
 from bot.ports.alarms import Alarms
 from bot.ports.store import Deadline, Transaction
 from bot.service.desk import void
-from bot.service.operations.escalate import page
+from bot.service.operations.escalate import LAPSE, lapse, page
 from bot.service.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -80,6 +80,8 @@ class Timers:
                 await void(tx, decision, "Nobody decided in time.")
         elif deadline.kind == "page":
             await page(tx, self._parts, incident_id, args["site"], int(args["attempt"]))
+        elif deadline.kind == LAPSE:
+            await lapse(tx, self._parts, incident_id, args)
         elif deadline.kind == "watch":
             await tx.add_operation(_watch(deadline, incident_id))
 

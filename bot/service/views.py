@@ -259,8 +259,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _in_the_page(stored: StoredMessage) -> bool:
-    """Return whether the page shows a message: it has a place of its own for the status and knows no other channels."""
-    return stored.message.place is Place.CHANNEL and stored.message.slot != STATUS_SLOT
+    """Return whether the page shows a message: it has a place of its own for the status, and it rings nobody."""
+    message = stored.message
+    return message.place is Place.CHANNEL and message.slot != STATUS_SLOT and not message.calls
 
 
 def _message(stored: StoredMessage) -> dict[str, Any]:

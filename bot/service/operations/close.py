@@ -12,6 +12,7 @@ from bot.ports.store import Transaction
 from bot.runbook import guards
 from bot.service.desk import state_of, void_all
 from bot.service.engine import OperationContext
+from bot.service.operations.escalate import LAPSE
 from bot.service.parts import Parts
 from bot.service.reports import write_report
 from bot.service.site_work import SiteWork, Telling, done_entry, step_message
@@ -30,7 +31,7 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         if reason is not None and not (ctx.args.get("now") and guards.only_watched(state)):
             raise FailedError(reason)
         await void_all(tx, work.incident_id, ["*"], "The incident was closed.")
-        for key in ("watch", "page"):
+        for key in ("watch", "page", LAPSE):
             await tx.drop_deadline(f"{key}.{work.incident_id}")
         entry = NewEntry(
             kind=Kind.INCIDENT_CLOSED,

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from bot.model.decision import Choice
+from bot.model.decision import Choice, Decision
 from bot.model.event import Kind, NewEntry
-from bot.model.message import Message, Tone
-from bot.model.person import Contact
+from bot.model.message import Message, Place, Tone
+from bot.model.person import Contact, Permission
 from bot.ports.store import Deadline, Transaction
 from bot.service.desk import Question, open_question, state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
 
 SLOT = "escalation"
+LAPSE = "unack"
 TRIES_EACH = 2
 """How often one contact is called before the next one is called too."""
 
@@ -56,9 +57,11 @@ async def page(tx: Transaction, parts: Parts, incident_id: str, site: str, attem
     text = f"Calling {contact.name} ({contact.role}), call {attempt + 1}: {reason}."
     data = {"contact": contact.name, "role": contact.role, "attempt": attempt + 1}
     await tx.append(incident_id, [NewEntry(kind=Kind.PAGED, text=text, data=data)])
-    if attempt == 0:
-        await open_question(tx, incident_id, _acknowledge(contact, reason), "backout")
+    asked = await _asked(tx, incident_id)
+    if attempt == 0 or asked is None:
+        asked = await open_question(tx, incident_id, _acknowledge(contact, reason), "backout")
     await tx.put_message(incident_id, _calling(contact, reason, attempt))
+    await _ring(tx, parts, incident_id, contact, reason, asked)
     await tx.set_deadline(
         Deadline(
             key=f"page.{incident_id}",
@@ -70,12 +73,49 @@ async def page(tx: Transaction, parts: Parts, incident_id: str, site: str, attem
     )
 
 
+async def _asked(tx: Transaction, incident_id: str) -> Decision | None:
+    """Return the open question who has it."""
+    found = await tx.decisions(incident_id=incident_id)
+    return next((d for d in found if d.purpose == "acknowledge"), None)
+
+
+async def _ring(
+    tx: Transaction, parts: Parts, incident_id: str, contact: Contact, reason: str, asked: Decision
+) -> None:
+    """Call one person so that it is noticed: a message of its own each time, in the channel and to the person alone."""
+    person = parts.person(contact.person) if contact.person else None
+    if person is None:
+        return
+    calls = [e for e in await tx.entries(incident_id) if e.kind is Kind.PAGED]
+    row = await tx.incident(incident_id)
+    title = f"{contact.name}, you are needed (call {len(calls)})"
+    await tx.put_message(
+        incident_id,
+        Message(slot=f"call-{len(calls)}", title=title, tone=Tone.BAD, body=reason, calls=(person.name,)),
+    )
+    await tx.put_message(
+        incident_id,
+        Message(
+            slot=f"call-{len(calls)}-direct",
+            title=title,
+            tone=Tone.BAD,
+            body=f"{reason}. The call is repeated until somebody takes it.",
+            facts=(("incident", incident_id), ("what", row.title if row else ""), ("role", contact.role)),
+            decision_id=asked.id,
+            calls=(person.name,),
+            place=Place.DIRECT,
+            person=person.name,
+        ),
+    )
+
+
 def _acknowledge(contact: Contact, reason: str) -> Question:
     return Question(
         purpose="acknowledge",
         question=f"{contact.name}, you are needed: {reason}",
         body="The call is repeated until someone takes it.",
         choices=(Choice(key="ack", label="I have it", style="primary", starts="acknowledge"),),
+        permission=Permission.READ,
         tone=Tone.BAD,
     )
 
@@ -111,19 +151,45 @@ def _nobody(reason: str, site: str) -> Message:
     )
 
 
-async def acknowledge(ctx: OperationContext, _: Parts) -> dict[str, Any]:
-    """Stop the calls: a person has the matter in hand. *Changes*: the store only."""
-    name, incident_id = ctx.operation.person, ctx.operation.incident_id
+async def acknowledge(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Stop the calls: a person has the matter in hand, for as long as something follows. *Changes*: the store only."""
+    name, incident_id, site = ctx.operation.person, ctx.operation.incident_id, ctx.operation.site
 
     async def nothing() -> None:
         return None
 
     async def record(tx: Transaction, _: None) -> None:
         entry = NewEntry(kind=Kind.ACKNOWLEDGED, actor=name, text=f"{name} has it.", data={"person": name})
-        await tx.append(incident_id, [entry])
+        (written,) = await tx.append(incident_id, [entry])
         await tx.drop_deadline(f"page.{incident_id}")
         await void_all(tx, incident_id, ["acknowledge"], f"{name} has it.")
         await tx.put_message(incident_id, Message(slot=SLOT, title=f"{name} has it", tone=Tone.GOOD))
+        lapses_s = parts.site(site).intervals.ack_lapses
+        await tx.set_deadline(
+            Deadline(
+                key=f"{LAPSE}.{incident_id}",
+                kind=LAPSE,
+                due_at=await tx.now() + timedelta(seconds=lapses_s),
+                incident_id=incident_id,
+                args={"site": site, "person": name, "sequence": written.sequence},
+            )
+        )
 
     await ctx.step("acknowledged", nothing, record)
     return {"person": name}
+
+
+async def lapse(tx: Transaction, parts: Parts, incident_id: str, args: dict[str, Any]) -> None:
+    """Take an acknowledgement back when its person did nothing since, and call again. *Changes*: the store only."""
+    state = await state_of(tx, incident_id)
+    name = str(args["person"])
+    if not state.open or state.acknowledged_by != name or state.escalation is None:
+        return
+    entries = await tx.entries(incident_id)
+    if any(e.actor == name and e.sequence > int(args["sequence"]) for e in entries):
+        return
+    text = f"{name} had it, and nothing followed. The calls begin again."
+    data = {"person": name}
+    await tx.append(incident_id, [NewEntry(kind=Kind.UNACKNOWLEDGED, text=text, data=data)])
+    called = sum(e.kind is Kind.PAGED for e in entries)
+    await page(tx, parts, incident_id, str(args["site"]), called)

@@ -90,6 +90,7 @@ SETS = [
     (Kind.DECISION_ANSWERED, {"purpose": "freeze", "answer": "freeze"}, "manual", {}),
     (Kind.ESCALATED, {"reason": "r"}, "escalation", {"reason": "r"}),
     (Kind.ACKNOWLEDGED, {}, "acknowledged_by", "backout"),
+    (Kind.UNACKNOWLEDGED, {}, "acknowledged_by", None),
     (Kind.INCIDENT_CLOSED, {"outcome": "recovered"}, "outcome", "recovered"),
 ]
 

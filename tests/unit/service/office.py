@@ -17,7 +17,7 @@ from bot.model.incident import Incident
 from bot.model.message import IncomingCommand, Reply
 from bot.model.operation import Operation, OperationState
 from bot.ports.store import Store, Transaction
-from bot.service.desk import Question, open_question, read_state
+from bot.service.desk import Question, open_question, read_state, void
 from bot.service.dispatch import Dispatcher
 from bot.service.parts import Parts
 from bot.settings import Settings
@@ -96,7 +96,7 @@ class TrippingStore:
 def settings_of(folder: Path) -> Settings:
     """Return settings of two sites, `shop` and `north`, and six people."""
     site = {"ssh": ADDRESS, "app_path": "/srv/app", "url": "http://app.example", "backups": ["/backups"]}
-    contacts = [{"name": "Dora", "phone": "+49 30 0000"}, {"name": "Egon"}]
+    contacts = [{"name": "Dora", "person": "Anna", "phone": "+49 30 0000"}, {"name": "Egon"}]
     return Settings.model_validate(
         {
             "folder": folder,
@@ -161,6 +161,19 @@ class Office:
             await tx.append(incident_id, entries)
 
         await self.store.transact(body)
+
+    async def tell_entries(self, entries: list[NewEntry], incident_id: str = "inc-shop-1") -> None:
+        """Open an incident with these entries."""
+
+        async def body(tx: Transaction) -> None:
+            await tx.open_incident(incident_id=incident_id, site="shop", channel=incident_id, title="t")
+            await tx.append(incident_id, entries)
+
+        await self.store.transact(body)
+
+    async def void(self, decision: Decision) -> None:
+        """Void a decision."""
+        await self.store.transact(lambda tx: void(tx, decision, "Done."))
 
     async def goes_on(self, *moments: Any, incident_id: str = "inc-shop-1") -> None:
         """Append moments to an incident's timeline."""
