@@ -59,6 +59,11 @@ class SlackChat:
         """Return how many seconds there must be between two edits of one message."""
         return self._options.edit_interval_s
 
+    @property
+    def retry_interval_s(self) -> float:
+        """Return how many seconds a failed message waits until it is tried again."""
+        return self._options.retry_interval_s
+
     async def deliver(self, delivery: Delivery) -> str:
         """Show the message, or edit it; return where it is."""
         return await self._sender.deliver(delivery)

@@ -80,6 +80,11 @@ class WebConsole:
         """Return 0: the page looks at the store when it is told to, and that costs nothing."""
         return 0.0
 
+    @property
+    def retry_interval_s(self) -> float:
+        """Return the pause before the store is looked at again."""
+        return RETRY_S
+
     async def deliver(self, delivery: Delivery) -> str:
         """Tell every open page that the message's incident changed; return the message's own id."""
         self._hub.publish(delivery.message.incident_id)

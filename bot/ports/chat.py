@@ -68,6 +68,10 @@ class Chat(Protocol):
     def edit_interval_s(self) -> float:
         """Return how many seconds there must be between two edits of one message."""
 
+    @property
+    def retry_interval_s(self) -> float:
+        """Return how many seconds a failed message waits until it is tried again."""
+
     async def deliver(self, delivery: Delivery) -> str:
         """Show the message, or edit the one of `external_id`; return the platform's own id for it, empty for none.
 

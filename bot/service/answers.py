@@ -24,7 +24,7 @@ async def answer(parts: Parts, person: Person, decision_id: str, key: str, typed
         row = await tx.incident(decision.incident_id) if decision else None
         if decision is None or row is None or person.refusal_to_read(row.site):
             return refused(
-                f"There is no decision {decision_id}. Open ones: GET /api/decisions, or /incident status"
+                f"There is no decision {decision_id}. Open ones: /incident status, or GET /api/decisions"
             )
         if reason := person.refusal(decision.permission, row.site):
             return refused(f"{reason}. Nothing was changed; the decision stays open.")

@@ -35,13 +35,23 @@ TOLD_AFTER = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long a failure waits, in seconds. `look_s`: until it is looked whether a message of unknown outcome arrived."""
+    """How long a failure waits, in seconds.
+
+    `look_s`: until it is looked whether a message of unknown outcome arrived; `closed_s`, `no_room_s`: until it is tried
+    again what a person must repair first; `quiet_s`: how long a closed incident's channel stays open for last words.
+    """
 
     retry_s: float = 5.0
     look_s: float = 1.0
     closed_s: float = 30.0
     no_room_s: float = 60.0
     quiet_s: float = 30.0
+
+    @classmethod
+    def of(cls, chat: Chat) -> Pace:
+        """Return the pace of a platform, from how often it wants to be tried again."""
+        retry_s = chat.retry_interval_s
+        return cls(retry_s=retry_s, look_s=min(1.0, retry_s), closed_s=6 * retry_s, no_room_s=12 * retry_s)
 
 
 @dataclass

@@ -256,9 +256,9 @@ async def ask(
         await tx.append(call.incident_id, [typed(call)])
         decision = await open_question(tx, call.incident_id, question(state), call.person.name)
         keys = "|".join(c.key for c in decision.choices)
+        shell = f" (From a shell: backout answer {decision.id} {keys})" if call.platform == "web" else ""
         return Reply(
-            text=f"{decision.question} The question is in the channel; nothing was changed yet. "
-            f"(From a shell: backout answer {decision.id} {keys})",
+            text=f"{decision.question} The question is in the channel; nothing was changed yet.{shell}",
             incident_id=call.incident_id,
             decision_id=decision.id,
         )

@@ -6,10 +6,10 @@ import re
 
 from bot.model.errors import NotStartedError
 from bot.model.event import Entry, Kind, NewEntry
-from bot.model.message import Message, Reply, Table, Tone
+from bot.model.message import REPORT_SLOT, Message, Reply, Table, Tone
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Permission
-from bot.model.step import STEP_NAMES
+from bot.model.step import STEP_NAMES, Step
 from bot.ports.store import Transaction
 from bot.runbook import guards
 from bot.runbook.headline import headline, next_commands, usual_outcome, work_words
@@ -18,6 +18,7 @@ from bot.service.desk import busy, refuse, state_of, typed
 from bot.service.engine import release_site
 from bot.service.operations.escalate import contact_facts
 from bot.service.parts import Call, Parts, refused
+from bot.service.reports import report_text
 from bot.service.status import status_message
 
 TIMELINE_SHOWN = 30
@@ -247,6 +248,8 @@ async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
 
 async def report(parts: Parts, call: Call) -> Reply:
     """Return where the post-mortem can be read; it is computed from the timeline at each look."""
+    if call.platform != "web":
+        return await _report_as_file(parts, call)
     entries: list[Entry] = await parts.store.transact(lambda tx: tx.entries(call.incident_id))
     written = next((e.data.get("path") for e in reversed(entries) if e.kind is Kind.REPORT_WRITTEN), None)
     where = f" The final one: {written}." if written else " It is final once the incident is closed."
@@ -254,6 +257,31 @@ async def report(parts: Parts, call: Call) -> Reply:
         text=f"The post-mortem as it stands now: the Report tab, or GET /api/incidents/{call.incident_id}/report.md.{where}",
         incident_id=call.incident_id,
     )
+
+
+async def _report_as_file(parts: Parts, call: Call) -> Reply:
+    """Put the post-mortem as it stands now into the channel; one that is closed has it there already."""
+    text = await report_text(parts, call.incident_id, call.site or "", "md")
+
+    async def body(tx: Transaction) -> Reply:
+        there = {m.message.slot: m.message for m in await tx.messages(call.incident_id)}
+        if call.incident is not None and call.incident.closed_at is not None and REPORT_SLOT in there:
+            return Reply(text="The post-mortem is in the channel, as a file.", incident_id=call.incident_id)
+        draft = Message(
+            slot=REPORT_SLOT,
+            title=f"Post-mortem of {call.incident_id}, a draft",
+            step=int(Step.REPORT),
+            body="As it stands now; it is final once the incident is closed.",
+            file_name=f"{call.incident_id}.md",
+            file_text=text,
+        )
+        await tx.put_message(call.incident_id, draft)
+        return Reply(
+            text="The post-mortem as it stands now comes into the channel, as a file.",
+            incident_id=call.incident_id,
+        )
+
+    return await parts.store.transact(body)
 
 
 async def list_all(parts: Parts, call: Call) -> Reply:

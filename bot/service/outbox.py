@@ -13,7 +13,7 @@ class Outbox:
     """One courier for each platform. A message that changed many times meanwhile is sent once, in its latest form."""
 
     def __init__(self, parts: Parts, chats: Sequence[Chat], pace: Pace | None = None) -> None:
-        self._couriers = [Courier(parts, chat, pace or Pace()) for chat in chats]
+        self._couriers = [Courier(parts, chat, pace or Pace.of(chat)) for chat in chats]
         self._store = parts.store
 
     def start(self) -> None:

@@ -11,7 +11,7 @@ from bot.model.codec import to_json
 from bot.model.decision import Decision, DecisionState
 from bot.model.event import Entry
 from bot.model.incident import Incident
-from bot.model.message import STATUS_SLOT, Message, Place, StoredMessage
+from bot.model.message import REPORT_SLOT, STATUS_SLOT, Message, Place, StoredMessage
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Person
 from bot.model.room import Room
@@ -259,9 +259,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _in_the_page(stored: StoredMessage) -> bool:
-    """Return whether the page shows a message: it has a place of its own for the status, and it rings nobody."""
+    """Return whether the page shows a message: it has places of its own for status and report, and it rings nobody."""
     message = stored.message
-    return message.place is Place.CHANNEL and message.slot != STATUS_SLOT and not message.calls
+    elsewhere = message.place is not Place.CHANNEL or message.slot in (STATUS_SLOT, REPORT_SLOT)
+    return not elsewhere and not message.calls
 
 
 def _message(stored: StoredMessage) -> dict[str, Any]:

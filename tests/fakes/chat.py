@@ -27,6 +27,7 @@ class FakeChat:
 
     platform: str = "slack"
     edit_interval_s: float = 0.0
+    retry_interval_s: float = 0.02
     shown: dict[str, Shown] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
     faults: list[Exception] = field(default_factory=list)

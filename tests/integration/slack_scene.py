@@ -30,7 +30,7 @@ GENERAL = "general"
 PEOPLE = ("anna", "boris", "clara", "dora", "mallory")
 LOOK_S = 0.05
 
-SITES = tuple(f"site{number}" for number in range(1, 25))
+SITES = tuple(f"site{number}" for number in range(1, 81))
 
 _HEAD = """\
 [store]
@@ -126,6 +126,7 @@ class SlackScene:
     reports: str
     http_url: str
     over_http: bool = False
+    token: str = ""
     expected: set[str] = field(default_factory=set)
     unused: list[str] = field(default_factory=lambda: list(SITES))
 
@@ -297,6 +298,7 @@ async def slack_scene(
         if over_http:
             await slack.deliver_over_http(scene.http_url)
         try:
+            scene.token = await asyncio.to_thread(bot.token, "Anna")
             if before is not None:
                 await before(scene)
             await scene.start()

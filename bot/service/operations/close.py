@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
-from bot.model.message import Tone
+from bot.model.message import REPORT_SLOT, Message, Place, Tone
 from bot.model.step import Step
 from bot.ports.store import Transaction
 from bot.runbook import guards
+from bot.runbook.wording import duration_words
 from bot.service.desk import state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.operations.escalate import LAPSE
 from bot.service.parts import Parts
-from bot.service.reports import write_report
+from bot.service.reports import report_text, write_report
 from bot.service.site_work import SiteWork, Telling, done_entry, step_message
 
 
@@ -49,5 +51,26 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     message = step_message(
         Step.REPORT, text, Tone.GOOD, facts=(("outcome", outcome),), next_steps=("/incident report",)
     )
-    await work.tell("reported", Telling(entries=[entry, done_entry(Step.REPORT, text)], messages=[message]))
+    published = await _published(work, parts, outcome)
+    await work.tell(
+        "reported",
+        Telling(entries=[entry, done_entry(Step.REPORT, text)], messages=[message, *published]),
+    )
     return {"outcome": outcome, "report": str(path)}
+
+
+async def _published(work: SiteWork, parts: Parts, outcome: str) -> list[Message]:
+    """Return the post-mortem as a file, for the incident's channel and for where all reports are read."""
+    state = await work.incident()
+    text = await report_text(parts, work.incident_id, work.site_name, "md")
+    report = Message(
+        slot=REPORT_SLOT,
+        title=f"Post-mortem of {work.incident_id}",
+        tone=Tone.NEUTRAL,
+        step=int(Step.REPORT),
+        body=f"{work.site_name}: {state.title}",
+        facts=(("outcome", outcome), ("downtime", duration_words(state.downtime.total_seconds()))),
+        file_name=f"{work.incident_id}.md",
+        file_text=text,
+    )
+    return [report, replace(report, slot=f"{REPORT_SLOT}-published", step=None, place=Place.REPORTS)]
