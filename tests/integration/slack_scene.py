@@ -153,7 +153,9 @@ class SlackScene:
     async def start(self) -> None:
         """Start the bot, and wait until Slack reaches it."""
         await asyncio.to_thread(self.bot.start)
-        if not self.over_http:
+        if self.over_http:
+            await until(self.slack.verify_url, lambda answer: answer["ok"])
+        else:
             await self.slack.wait_for_socket()
 
     async def restart(self) -> None:
