@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.site.production import Production
@@ -16,23 +17,24 @@ path = "records/backout.db"
 port = {port}
 tokens_file = "records/tokens.json"
 
+{slack}
 [[people]]
 name = "{responder}"
-ids = {{ web = "anna" }}
+ids = {{ web = "anna"{anna} }}
 sites = ["album"]
 may_respond = true
 may_approve = true
 
 [[people]]
 name = "{approver}"
-ids = {{ web = "boris" }}
+ids = {{ web = "boris"{boris} }}
 sites = ["album"]
 may_respond = true
 may_approve = true
 
 [[people]]
 name = "{reader}"
-ids = {{ web = "clara" }}
+ids = {{ web = "clara"{clara} }}
 sites = ["album"]
 
 [sites.album]
@@ -41,6 +43,7 @@ url = "{p.url}"
 backups = ["{p.backups_path}"]
 deploy_script = "{p.deploy_script}"
 branch = "{p.branch}"
+approvals = {approvals}
 smoke_paths = ["/", "/photos/{first_photo}"]
 manual_checks = [{manual}]
 
@@ -72,7 +75,7 @@ expect = 0
 [[sites.album.contacts]]
 name = "Dora"
 role = "Database Administrator"
-phone = "+49 30 0000"
+{dba}phone = "+49 30 0000"
 email = "dora@example.org"
 
 [sites.album.intervals]
@@ -93,8 +96,18 @@ def write_settings(
     watch_step_s: float = 1.0,
     manual: tuple[str, ...] = ("the newest photos are shown",),
     first_photo: int | None = None,
+    slack: str = "",
+    slack_ids: Mapping[str, str] | None = None,
+    approvals: int = 1,
 ) -> Path:
-    """Write the settings file into `folder` and return its path. The watch is shortened, and the incident says so."""
+    """Write the settings file into `folder` and return its path. The watch is shortened, and the incident says so.
+
+    `slack` is the part of the settings for Slack, `slack_ids` the people's accounts there; Boris is the DBA's person then.
+    """
+    ids = {
+        name.lower(): f', slack = "{(slack_ids or {})[name]}"' if slack_ids else ""
+        for name in (RESPONDER, APPROVER, READER)
+    }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "backout.toml"
     path.write_text(
@@ -109,6 +122,10 @@ def write_settings(
             reader=READER,
             manual=", ".join(f'"{item}"' for item in manual),
             first_photo=first_photo or 1,
+            slack=slack,
+            dba=f'person = "{APPROVER}"\n' if slack_ids else "",
+            approvals=approvals,
+            **ids,
         ),
         encoding="utf-8",
     )

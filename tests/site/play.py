@@ -1,11 +1,11 @@
-"""Plays an incident as a person would, through the public JSON API alone."""
+"""Plays an incident as a person would: one scenario, acted at the console or in a chat, watched over the JSON API."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from tests.site.running_bot import Api
 
@@ -19,18 +19,60 @@ class PlayStoppedError(Exception):
     """The incident did not go on: what was asked for, and what the bot says of it."""
 
 
+class Hands(Protocol):
+    """Where somebody acts. Each deed gives the reply that the person got: `ok`, `text`."""
+
+    def command(self, text: str, incident: str) -> dict[str, Any]:
+        """Type a command in the incident's channel, "" where there is none yet."""
+
+    def answer(self, decision: dict[str, Any], choice: str, typed: str | None) -> dict[str, Any]:
+        """Answer a decision."""
+
+
+@dataclass
+class Console:
+    """The console's own way: the JSON API."""
+
+    api: Api
+
+    def command(self, text: str, incident: str) -> dict[str, Any]:
+        """Type a command."""
+        return self.api.command(text, incident)
+
+    def answer(self, decision: dict[str, Any], choice: str, typed: str | None) -> dict[str, Any]:
+        """Answer a decision."""
+        return self.api.answer(decision["id"], choice, typed)
+
+
 @dataclass
 class Player:
-    """One person at the console. `say` prints the timeline as it grows."""
+    """One person. `say` prints the timeline as it grows; `hands` are the console where nothing else is given.
+
+    `second` approves too, where the site asks for two persons.
+    """
 
     api: Api
     say: Say
     incident: str = ""
     seen: int = 0
+    hands: Hands | None = None
+    second: Hands | None = None
+
+    @property
+    def acts(self) -> Hands:
+        """Return where this person acts."""
+        return self.hands or Console(self.api)
+
+    def start(self, text: str) -> None:
+        """Open the incident."""
+        reply = self.acts.command(text, "")
+        if not reply.get("ok"):
+            raise PlayStoppedError(f"{text}: {reply.get('text')}")
+        self.incident = reply.get("incident_id") or self.api.get("/api/incidents")[0]["id"]
 
     def type(self, text: str) -> dict[str, Any]:
         """Type a command in the incident's channel; a refusal stops the play."""
-        reply = self.api.command(text, self.incident)
+        reply = self.acts.command(text, self.incident)
         if not reply.get("ok"):
             raise PlayStoppedError(f"{text}: {reply.get('text')}")
         self.incident = reply.get("incident_id") or self.incident
@@ -78,10 +120,24 @@ class Player:
 
     def choose(self, purpose: str, choice: str, typed: str | None = None) -> None:
         """Wait for a decision and answer it."""
-        decision = self.decision(purpose)
-        reply = self.api.answer(decision["id"], choice, typed)
+        self.give(self.decision(purpose), choice, typed)
+
+    def give(self, decision: dict[str, Any], choice: str, typed: str | None = None) -> None:
+        """Answer a decision; a refusal stops the play."""
+        reply = self.acts.answer(decision, choice, typed)
         if not reply.get("ok"):
             raise PlayStoppedError(f"{decision['question']} {choice}: {reply.get('text')}")
+
+    def approve(self, site: str) -> None:
+        """Approve the plan: by the command, or by two persons' buttons where there is a second one."""
+        if self.second is None:
+            self.type(f"/restore confirm {site}")
+            return
+        decision = self.decision("cutover")
+        self.give(decision, "approve", site)
+        reply = self.second.answer(decision, "approve", site)
+        if not reply.get("ok"):
+            raise PlayStoppedError(f"{decision['question']} the second person: {reply.get('text')}")
 
     def step(self, number: int, limit_s: float = STEP_LIMIT_S) -> None:
         """Wait until a step is done and nothing runs."""
@@ -115,9 +171,7 @@ def play(player: Player, *, commits: tuple[str, ...], before: Hook) -> dict[str,
     Returns the incident's last state. *Raises* PlayStoppedError where the bot does not let it go on.
     """
     before("start")
-    player.incident = player.api.command(f"/incident start {SITE} captions are gone since the deployment")[
-        "incident_id"
-    ]
+    player.start(f"/incident start {SITE} captions are gone since the deployment")
     before("freeze")
     player.choose("assessed", "freeze")
     player.step(2)
@@ -131,7 +185,7 @@ def play(player: Player, *, commits: tuple[str, ...], before: Hook) -> dict[str,
     answer_tables(player)
     player.decision("cutover")
     before("cutover")
-    player.type(f"/restore confirm {SITE}")
+    player.approve(SITE)
     player.until("cut-over", lambda s: s["operation"] is None and s["cutover"] == "done")
     before("deploy")
     player.type("/app rollback")
@@ -146,7 +200,7 @@ def play(player: Player, *, commits: tuple[str, ...], before: Hook) -> dict[str,
     for decision in [
         d for d in player.state()["decisions"] if d["purpose"].startswith("manual:") and d["state"] == "open"
     ]:
-        player.api.answer(decision["id"], "ok")
+        player.give(decision, "ok")
     player.type("/app reopen")
     player.choose("reopen", "reopen")
     player.decision("close")
@@ -171,9 +225,7 @@ def answer_tables(player: Player) -> None:
     for decision in player.until("the plan", plan_or_question):
         if decision["purpose"].startswith("missing:"):
             advised = next(c["key"] for c in decision["choices"] if c["style"] == "primary")
-            reply = player.api.answer(decision["id"], advised)
-            if not reply.get("ok"):
-                raise PlayStoppedError(f"{decision['question']}: {reply.get('text')}")
+            player.give(decision, advised)
 
 
 def deploy(player: Player, commits: tuple[str, ...]) -> None:
