@@ -41,7 +41,7 @@ def render(message: Message, decision: Decision | None = None, calls: tuple[str,
     """Return the message within Slack's limits; what does not fit goes into the file, and the message says so."""
     file = _own_file(message)
     blocks = _blocks(message, decision, calls)
-    if message.table is not None and _too_wide(message.table):
+    if message.table is not None and _too_long(message.table):
         file = file or _whole(message)
         blocks.append(context(f"The whole table is in the file `{escape(file[0])}`."))
     for body_limit, facts_limit, value_limit in SHORTER:
@@ -97,14 +97,13 @@ def _table(table: Table) -> str:
             break
         shown.append(line)
     left = len(lines) - len(shown)
-    more = f"\n… and {left} more" if left else ""
+    more = f"\n… and {left} more lines" if left else ""
     return code_block("\n".join(shown) + more)
 
 
-def _too_wide(table: Table) -> bool:
-    """Return whether something of the table is cut in the message."""
-    whole = lines_of(table, None)
-    return lines_of(table) != whole or len(escape("\n".join(whole))) > TABLE_LIMIT
+def _too_long(table: Table) -> bool:
+    """Return whether the message does not hold the whole table."""
+    return len(escape("\n".join(lines_of(table)))) > TABLE_LIMIT
 
 
 def _own_file(message: Message) -> tuple[str, str] | None:

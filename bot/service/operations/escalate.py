@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -164,6 +165,7 @@ async def acknowledge(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         await tx.drop_deadline(f"page.{incident_id}")
         await void_all(tx, incident_id, ["acknowledge"], f"{name} has it.")
         await tx.put_message(incident_id, Message(slot=SLOT, title=f"{name} has it", tone=Tone.GOOD))
+        await _quieten(tx, incident_id, name)
         lapses_s = parts.site(site).intervals.ack_lapses
         await tx.set_deadline(
             Deadline(
@@ -177,6 +179,15 @@ async def acknowledge(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
     await ctx.step("acknowledged", nothing, record)
     return {"person": name}
+
+
+async def _quieten(tx: Transaction, incident_id: str, name: str) -> None:
+    """Say in every call that somebody has it, so that nobody who reads it later jumps up. *Changes*: the store only."""
+    for stored in await tx.messages(incident_id):
+        call = stored.message
+        if call.calls and call.tone is Tone.BAD:
+            said = replace(call, tone=Tone.NEUTRAL, body=f"{name} has it. ({call.body})")
+            await tx.put_message(incident_id, said)
 
 
 async def lapse(tx: Transaction, parts: Parts, incident_id: str, args: dict[str, Any]) -> None:

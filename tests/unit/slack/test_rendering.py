@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,6 +117,17 @@ def test_a_table_stands_in_fixed_width_with_numbers_to_the_right() -> None:
     table = Table(columns=("table", "rows"), rows=(("users", "12"), ("orders", "2,000")), numeric=(1,))
     text = render(Message(slot="s", title="t", table=table)).blocks[-1]["text"]["text"]
     assert text == "```table    rows\nusers      12\norders  2,000```"
+
+
+def test_a_cell_that_is_too_wide_goes_on_in_the_next_line() -> None:
+    """Nothing of a reason is cut away where the table is too wide for a line."""
+    why = " ".join(f"word{n}" for n in range(40))
+    table = Table(columns=("file", "why"), rows=(("a.sql", why), ("b.sql", "short")))
+    shown = render(Message(slot="s", title="t", table=table))
+    text = shown.blocks[-1]["text"]["text"]
+    assert max(len(line) for line in text.strip("`").splitlines()) <= 100
+    assert re.sub(r"\s+", " ", text.replace("a.sql", "")).count(why) == 1
+    assert shown.file is None
 
 
 def test_a_message_that_is_too_long_keeps_its_buttons() -> None:
