@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,9 @@ T = TypeVar("T")
 GENERAL = "general"
 PEOPLE = ("anna", "boris", "clara", "dora", "mallory")
 LOOK_S = 0.05
+
+HANGING = "hanging"
+"""A site whose host takes a connection and never says a word."""
 
 SITES = tuple(f"site{number}" for number in range(1, 81))
 
@@ -85,7 +89,7 @@ archive_on_close = {archive}
 
 [sites.{site}.ssh]
 address = "127.0.0.1"
-port = 1
+port = {ssh_port}
 user = "deploy"
 known_hosts = "known_hosts"
 
@@ -280,14 +284,19 @@ async def slack_scene(
             web_port=web_port,
             http_port=http_port,
             reports=reports,
-            sites=list(SITES),
+            sites=[*SITES, HANGING],
             **ids,
         )
+        silent = socket.create_server(("127.0.0.1", 0))
         sites = [
             _SITE.format(
-                site=site, archive=str(archive).lower(), page_again=page_again, ack_lapses=ack_lapses
+                site=site,
+                archive=str(archive).lower(),
+                page_again=page_again,
+                ack_lapses=ack_lapses,
+                ssh_port=silent.getsockname()[1] if site == HANGING else 1,
             )
-            for site in SITES
+            for site in (*SITES, HANGING)
         ]
         settings = _settings_in(folder, head + "".join(sites))
         bot = RunningBot(settings, web_port)
@@ -308,6 +317,7 @@ async def slack_scene(
             await scene.no_violations()
         finally:
             bot.stop()
+            silent.close()
 
 
 async def told(scene: SlackScene, story: Story, *questions: Question) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -13,7 +13,7 @@ from bot.model.decision import Choice
 from bot.model.message import Tone
 from bot.model.person import Permission
 from bot.service.desk import Question
-from tests.integration.slack_scene import Opened, SlackScene, buttons_of, slack_scene, told, until
+from tests.integration.slack_scene import HANGING, Opened, SlackScene, buttons_of, slack_scene, told, until
 from tests.playbooks.story import PLAN_HASH, PLANNED_STORY, Story
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -118,6 +118,30 @@ async def test_a_step_has_one_message_and_a_thread(scene: SlackScene) -> None:
     await scene.at_rest(incident.id)
     titles = await scene.texts(incident.name)
     assert titles.count("1. Assess") == 1
+
+
+async def test_a_channel_of_somebody_else_is_left_alone(scene: SlackScene) -> None:
+    """A channel that is called like the incident's and was made by a person is not taken over."""
+    site = scene.site()
+    name = f"inc-{datetime.now(UTC):%Y%m%d}-{site}-taken"
+    theirs = await scene.slack.add_channel(name, members=[scene.mallory])
+    incident = await scene.opened("taken", site)
+    assert (incident.name, incident.channel == theirs) == (f"{name}-2", False)
+    assert await scene.texts(name) == []
+
+
+async def test_an_ack_waits_for_no_host(scene: SlackScene) -> None:
+    """A command that asks a host that hangs is acknowledged at once, and others are answered meanwhile."""
+    await scene.anna.command(scene.general, f"/incident start {HANGING} nobody answers")
+    incident = await scene.incident(f"inc-{HANGING}-1", HANGING)
+    for command in ("/app status", "/app logs"):
+        delivery = await scene.anna.command(incident.name, command)
+        assert delivery.error == ""
+        assert delivery.ack_ms is not None
+        assert delivery.ack_ms < 1000
+    await scene.anna.wait_for_whisper("The answer takes a moment longer")
+    await scene.anna.command(incident.name, "/incident note meanwhile")
+    await scene.anna.wait_for_whisper("Noted.")
 
 
 async def test_a_stranger_is_refused_in_command_modal_and_button(scene: SlackScene) -> None:
