@@ -249,9 +249,24 @@ def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
 
     known = load_settings(settings)
     results = asyncio.run(_checked(check_sites(known, hosts_of(known), database_for, HttpProbe())))
+    results += asyncio.run(_checked_slack(known))
     for line, good in results:
         typer.echo(f"{'ok  ' if good else 'MISS'} {line}")
     raise typer.Exit(0 if all(good for _, good in results) else FAILED)
+
+
+async def _checked_slack(settings: Settings) -> list[tuple[str, bool]]:
+    """Return what Slack still lacks; nothing where it is not in the settings."""
+    from adapters.slack_chat.check import check_slack
+    from bot.wiring import slack_options
+
+    if settings.slack is None:
+        return []
+    options = slack_options(settings)
+    if options is None:
+        return [("Slack: SLACK_BOT_TOKEN is not set, so Backout runs without Slack", False)]
+    people = [(person.name, person.ids["slack"]) for person in settings.people if "slack" in person.ids]
+    return await check_slack(options, people)
 
 
 async def _checked(work: Coroutine[Any, Any, T]) -> T:

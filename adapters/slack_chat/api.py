@@ -114,6 +114,16 @@ class SlackApi:
             self._own_user = str((await self.read("auth.test"))["user_id"])
         return self._own_user
 
+    async def granted_scopes(self) -> frozenset[str] | None:
+        """Return the scopes of the token, as Slack tells them in a header; None where it does not. Reads only."""
+        try:
+            answer = await self.client().api_call("auth.test")
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ChatLaterError(f"Slack is not reached ({_words(error)}).") from error
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        told = headers.get("x-oauth-scopes")
+        return None if told is None else frozenset(scope.strip() for scope in str(told).split(","))
+
     async def upload(self, url: str, content: bytes) -> None:
         """Send a file's bytes to the address that Slack gave; nobody sees them before the upload is completed."""
         self.client()

@@ -24,6 +24,7 @@ from tests.site.play import Player, PlayStoppedError, play
 from tests.site.production import Production
 from tests.site.running_bot import RunningBot
 from tests.site.servers import free_port
+from tests.site.slack_play import Stage, slack_stage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -43,8 +44,31 @@ def main() -> int:
     site = production.build(folder / "production", photos=args.photos, database=args.database)
     compared = _by_hand(site) if args.compare else None
     site = production.load(site.folder)  # the server's socket stands elsewhere after the comparison's copy
-    settings = write_settings(site, folder / "bot", port=args.port or free_port(), first_photo=_a_photo(site))
+    if args.slack:
+        with slack_stage() as stage:
+            return _run(site, folder, args, compared, stage)
+    return _run(site, folder, args, compared, None)
+
+
+def _run(
+    site: Production,
+    folder: Path,
+    args: argparse.Namespace,
+    compared: dict[str, Any] | None,
+    stage: Stage | None,
+) -> int:
+    """Start the bot, on Slack too where there is a stage, and play or wait."""
+    settings = write_settings(
+        site,
+        folder / "bot",
+        port=args.port or free_port(),
+        first_photo=_a_photo(site),
+        slack=stage.settings() if stage else "",
+        slack_ids={name: person.id for name, person in stage.people.items()} if stage else None,
+        approvals=2 if stage else 1,
+    )
     bot = RunningBot(settings, _port(settings))
+    bot.environment = stage.environment() if stage else {}
     tokens = {name: bot.token(name) for name in (RESPONDER, APPROVER)}
     seconds = bot.start()
     print(f"The bot started in {seconds:.1f} s. Console: {bot.url}")
@@ -52,7 +76,7 @@ def main() -> int:
         print(f"  token of {name}: {token}")
     try:
         if args.play or args.compare:
-            return _play(bot, tokens[RESPONDER], site, args.fault, compared)
+            return _play(bot, tokens[RESPONDER], site, args.fault, compared, stage)
         return _wait(bot)
     finally:
         bot.stop()
@@ -68,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=sorted(ENGINES), default="sqlite")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--play", action="store_true", help="play the incident through the JSON API")
+    parser.add_argument("--slack", action="store_true", help="act in Slack, on the stand-in of it")
     parser.add_argument("--compare", action="store_true", help="play the runbook by hand on a copy first")
     parser.add_argument(
         "--fault",
@@ -97,11 +122,19 @@ def _by_hand(site: Production) -> dict[str, Any]:
 
 
 def _play(
-    bot: RunningBot, token: str, site: Production, fault: str | None, compared: dict[str, Any] | None
+    bot: RunningBot,
+    token: str,
+    site: Production,
+    fault: str | None,
+    compared: dict[str, Any] | None,
+    stage: Stage | None,
 ) -> int:
     began = time.monotonic()
     hook: Callable[[str], None] = faults.hook(fault, site) if fault else lambda _: None
     player = Player(bot.as_person(token), print)
+    if stage is not None:
+        stage.run(stage.slack.wait_for_socket())
+        player.hands, player.second = stage.hands(RESPONDER), stage.hands(APPROVER)
     stopped = ""
     try:
         play(player, commits=site.corrected_commits, before=hook)
@@ -120,6 +153,10 @@ def _play(
     print(f"recovered: {'yes' if recovered else 'no'}")
     print(f"report: {_report(bot, player)}")
     faults.clean_up(site)
+    if stage is not None:
+        channel = stage.run(stage.hands(RESPONDER).channel(player.incident))
+        print(f"\nWhat Slack shows:\n{stage.run(stage.slack.text(channel))}")
+        print(f"rules of Slack broken: {stage.run(stage.slack.violations()) or 'none'}")
     return 0 if recovered else 1
 
 
