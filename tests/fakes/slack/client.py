@@ -143,7 +143,7 @@ class Slack:
         found = [Violation(**one) for one in await self.ask("violations")]
         return [one for one in found if one.rule not in ignore]
 
-    async def wait_for_violations(self, *, count: int = 1, timeout_s: float = 5.0) -> list[Violation]:
+    async def wait_for_violations(self, *, count: int = 1, timeout_s: float = 60.0) -> list[Violation]:
         """Return the violations as soon as there are so many: for what a test provoked by intent."""
         found = await self.ask("wait_for_violations", count=count, timeout_s=timeout_s)
         return [Violation(**one) for one in found]
@@ -165,7 +165,7 @@ class Slack:
         return list(await self.ask("scopes_used"))
 
     async def wait_for_message(
-        self, channel: str, containing: str, *, timeout_s: float = 10.0, after_ts: str = "0"
+        self, channel: str, containing: str, *, timeout_s: float = 60.0, after_ts: str = "0"
     ) -> Json:
         """Return the newest message whose visible text contains this, as soon as there is one.
 
@@ -182,18 +182,18 @@ class Slack:
             )
         )
 
-    async def wait_for_call(self, method: str, *, count: int = 1, timeout_s: float = 10.0) -> list[Json]:
+    async def wait_for_call(self, method: str, *, count: int = 1, timeout_s: float = 60.0) -> list[Json]:
         """Return the calls of a method as soon as there are so many."""
         return list(await self.ask("wait_for_call", method=method, count=count, timeout_s=timeout_s))
 
     async def wait_for_delivery(
-        self, name: str | None = None, *, count: int = 1, timeout_s: float = 10.0
+        self, name: str | None = None, *, count: int = 1, timeout_s: float = 60.0
     ) -> list[Delivery]:
         """Return the deliveries of a command, action or event as soon as so many were acked."""
         found = await self.ask("wait_for_delivery", name=name, count=count, timeout_s=timeout_s)
         return [Delivery.of(one) for one in found]
 
-    async def wait_for_socket(self, *, count: int = 1, timeout_s: float = 10.0) -> None:
+    async def wait_for_socket(self, *, count: int = 1, timeout_s: float = 60.0) -> None:
         """Return as soon as the bot has so many Socket Mode connections."""
         await self.ask("wait_for_socket", count=count, timeout_s=timeout_s)
 

@@ -165,7 +165,7 @@ class Person:
         """Return the stack of open modals, the one on top last."""
         return list(await self.ask("modals", user=self.id))
 
-    async def wait_for_modal(self, *, containing: str = "", timeout_s: float = 5.0) -> Json:
+    async def wait_for_modal(self, *, containing: str = "", timeout_s: float = 60.0) -> Json:
         """Return the modal on top as soon as there is one whose visible text contains this."""
         return dict(
             await self.ask("wait_for_modal", user=self.id, containing=containing, timeout_s=timeout_s)
@@ -188,7 +188,7 @@ class Person:
         """Return the ephemeral messages this person was shown: answers to commands among them. Oldest first."""
         return list(await self.ask("whispers", user=self.id, channel=channel))
 
-    async def wait_for_whisper(self, containing: str, *, timeout_s: float = 10.0) -> Json:
+    async def wait_for_whisper(self, containing: str, *, timeout_s: float = 60.0) -> Json:
         """Return the newest ephemeral message that contains this, as soon as there is one."""
         return dict(
             await self.ask("wait_for_whisper", user=self.id, containing=containing, timeout_s=timeout_s)
@@ -198,7 +198,7 @@ class Person:
         """Return the direct messages between the bot and this person."""
         return list(await self.ask("direct_messages", user=self.id))
 
-    async def wait_for_direct(self, containing: str, *, timeout_s: float = 10.0) -> Json:
+    async def wait_for_direct(self, containing: str, *, timeout_s: float = 60.0) -> Json:
         """Return the newest direct message that contains this, as soon as there is one."""
         return dict(
             await self.ask("wait_for_direct", user=self.id, containing=containing, timeout_s=timeout_s)
