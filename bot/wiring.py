@@ -14,7 +14,6 @@ from adapters.host_reader_pack import pack_reader
 from adapters.http_probe.probe import HttpProbe
 from adapters.mysql_database.database import MysqlDatabase
 from adapters.postgresql_database.database import PostgresqlDatabase
-from adapters.slack_chat.chat import SlackChat
 from adapters.slack_chat.settings import SlackOptions
 from adapters.sql_store.store import SqlStore
 from adapters.sqlite_database.database import SqliteDatabase
@@ -144,6 +143,8 @@ def slack_of(
     options = slack_options(settings, environment)
     if options is None:
         return []
+    from adapters.slack_chat.chat import SlackChat
+
     return [SlackChat(options=options, inbox=inbox, window=window, commands=tuple(subcommands()))]
 
 

@@ -6,10 +6,12 @@ the person reads `operation_timeout`. What can go wrong goes wrong in the task t
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
@@ -22,13 +24,27 @@ from adapters.slack_chat.text import typed_text
 from bot.model.message import Reply
 from bot.ports.chat import Inbox
 
+log = structlog.get_logger(__name__)
+
 Body = dict[str, Any]
-Act = Callable[..., Any]
 
 DECLARE = "declare_incident"
 NOTE = "add_to_timeline"
 PIN = "pushpin"
 START_COMMAND = "/incident"
+
+
+def calm(listener: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Return the listener as one that never raises; what Slack sent in another form than documented is told in the log."""
+
+    @functools.wraps(listener)
+    async def never_raises(**given: Any) -> None:
+        try:
+            await listener(**given)
+        except Exception:  # an outer door: an ack that was given must not get lost for it
+            log.exception("a delivery from Slack could not be read")
+
+    return never_raises
 
 
 class Incoming:
@@ -62,18 +78,18 @@ class Incoming:
             authorize=authorize,
         )
         for command in self._commands:
-            app.command(command)(self._on_command)
-        app.action(re.compile(rf"^{ACTION}\."))(self._on_answer)
-        app.action(re.compile(r""))(_on_nothing)
-        app.view(CONFIRM)(self._on_confirmed)
-        app.view(START)(self._on_started)
-        app.shortcut(DECLARE)(self._on_declare)
-        app.shortcut(NOTE)(self._on_note)
-        app.event("app_mention")(self._on_mention)
-        app.event("reaction_added")(self._on_reaction)
-        app.event("app_home_opened")(self._on_home)
+            app.command(command)(calm(self._on_command))
+        app.action(re.compile(rf"^{ACTION}\."))(calm(self._on_answer))
+        app.action(re.compile(r""))(calm(_on_nothing))
+        app.view(CONFIRM)(calm(self._on_confirmed))
+        app.view(START)(calm(self._on_started))
+        app.shortcut(DECLARE)(calm(self._on_declare))
+        app.shortcut(NOTE)(calm(self._on_note))
+        app.event("app_mention")(calm(self._on_mention))
+        app.event("reaction_added")(calm(self._on_reaction))
+        app.event("app_home_opened")(calm(self._on_home))
         for gone in ("channel_archive", "channel_deleted"):
-            app.event(gone)(self._on_channel_gone)
+            app.event(gone)(calm(self._on_channel_gone))
         return app
 
     # -- commands

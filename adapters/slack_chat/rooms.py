@@ -9,7 +9,7 @@ from typing import Any
 from adapters.slack_chat.api import SlackApi, SlackRefusedError
 from adapters.slack_chat.naming import channel_name
 from adapters.slack_chat.places import sent_of
-from adapters.slack_chat.text import cut, escape
+from adapters.slack_chat.text import cut_escaped, escape
 from bot.model.errors import FailedError, RoomLostError
 from bot.model.room import Room, RoomPlan
 
@@ -57,7 +57,7 @@ class SlackRooms:
         """Bring topic, members, pin and bookmark to what the plan says; what Slack refuses is told in `troubles`."""
         troubles: list[str] = list(room.troubles)
         if plan.topic != room.topic:
-            topic = cut(escape(plan.topic), TOPIC_LIMIT)
+            topic = cut_escaped(escape(plan.topic), TOPIC_LIMIT)
             await self._try(troubles, "The channel has no topic", self._set_topic(room, topic))
         for account, name in plan.people:
             if account not in room.invited:

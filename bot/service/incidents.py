@@ -90,7 +90,7 @@ async def status(parts: Parts, call: Call) -> Reply:
     running = await _running(parts, call.incident_id)
     told = headline(state, running)
     facts = tuple(
-        (f"{int(step)} {STEP_NAMES[step]}", f"{s.status.value}: {s.note}" if s.note else s.status.value)
+        (f"{int(step)}. {STEP_NAMES[step]}", f"{s.status.value}: {s.note}" if s.note else s.status.value)
         for step, s in state.steps.items()
     )
     return Reply(
