@@ -375,7 +375,7 @@ async def test_the_status_names_the_steps(office: Office) -> None:
     """`/incident status` calls each step by its name, not by its number alone."""
     await office.tell(JUST_OPENED)
     labels = [label for label, _ in (await office.types("anna", "/incident status")).facts]
-    assert (labels[0], labels[-1]) == ("1 Assess", "11 Report")
+    assert (labels[0], labels[-1]) == ("1. Assess", "11. Report")
 
 
 @pytest.mark.parametrize(
