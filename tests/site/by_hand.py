@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.site.clone import clone_production
 from tests.site.production import Production, environment, session, stop
-from tests.site.sessions import Session, SqliteSession
+from tests.site.sessions import ClientSession, Session, SqliteSession
 from tests.site.since import Record
 
 BOOT = (
@@ -269,9 +269,9 @@ def has_column(live: Session, table: str, column: str) -> bool:
     if isinstance(live, SqliteSession):
         there = live.query("select 1 from pragma_table_info(?) where name = ?", table, column)
     else:
-        wanted = (
-            "table_name = ? and column_name = ? and table_schema not in ('pg_catalog', 'information_schema')"
-        )
+        assert isinstance(live, ClientSession)
+        # Its own schema only: what a cut-over put aside, beside it, has the same tables.
+        wanted = f"table_name = ? and column_name = ? and table_schema = {live.own_schema}"
         there = live.query(f"select 1 from information_schema.columns where {wanted}", table, column)
     return bool(there)
 

@@ -88,10 +88,14 @@ class SqliteSession(Session):
 
 
 class ClientSession(Session):
-    """A client program that is kept running: statements go in, each answer comes back before the next one."""
+    """A client program that is kept running: statements go in, each answer comes back before the next one.
+
+    `own_schema` is the SQL expression for the schema in which an unqualified table is found.
+    """
 
     def __init__(self, login: Login) -> None:
         self._pg = login.driver == "pgsql"
+        self.own_schema = "current_schema()" if self._pg else "database()"
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
         self._client = subprocess.Popen(
             [*login.client(), *([] if self._pg else ["--unbuffered"])],
