@@ -244,6 +244,26 @@ async def test_a_missing_scope_is_told_to_the_one_who_typed(scene: SlackScene) -
     await scene.slack.set_scopes(SCOPES)
 
 
+async def test_every_scope_is_needed(scene: SlackScene) -> None:
+    """What an incident does uses each scope that the manifest asks for, and none beside."""
+    incident = await scene.opened()
+    await scene.at_rest(incident.id)
+    await scene.anna.mention(incident.name, "incident status")
+    seen = await scene.mallory_says(incident, "I saw it")
+    await scene.anna.react(incident.name, seen)
+    await until(lambda: scene.timeline(incident.id), lambda t: any("mallory at" in one for one in t))
+    await scene.anna.remove_bot(incident.name)
+    await scene.slack.fault("chat.postMessage", "drop_after", times=4)
+    await scene.anna.command(scene.general, f"/incident escalate --site {incident.site} help")
+    await scene.dora.wait_for_direct(incident.id)
+    await scene.slack.wait_for_message(incident.name, "you are needed")
+    await scene.at_rest(incident.id)
+    await scene.anna.command(incident.name, "/incident close seen enough")
+    await scene.slack.wait_for_message(incident.name, "Post-mortem of")
+    await until(lambda: scene.slack.channel(incident.name), lambda found: found["bookmarks"])
+    assert set(await scene.slack.scopes_used()) == set(SCOPES)
+
+
 async def test_a_cut_socket_is_connected_again(scene: SlackScene) -> None:
     """A cut connection, and Slack's own wish to change it, cost nothing but a moment."""
     incident = await scene.opened()

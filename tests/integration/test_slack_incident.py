@@ -197,6 +197,22 @@ async def test_a_button_turns_into_the_answer(scene: SlackScene) -> None:
     assert voted == ["Boris: Not now (1 of 1)"]
 
 
+async def test_many_clicks_at_once_are_one_answer(scene: SlackScene) -> None:
+    """Two persons press both buttons again and again in the same moment: one is taken, the others are told so."""
+    incident = await scene.opened()
+    await scene.at_rest(incident.id)
+    await scene.anna.command(incident.name, "/app freeze")
+    await scene.slack.wait_for_message(incident.name, "[Not now]")
+    presses = [
+        (who, incident.name, label) for who in (scene.anna, scene.boris) for label in ("Freeze", "Not now")
+    ]
+    acks = await scene.slack.burst_presses(presses * 5)
+    assert [one.error for one in acks if one.error] == []
+    await scene.at_rest(incident.id)
+    voted = [text for text in await scene.timeline(incident.id) if text.endswith("(1 of 1)")]
+    assert len(voted) == 1
+
+
 async def test_a_grave_answer_shows_the_plan_and_wants_the_site_s_name(scene: SlackScene) -> None:
     """The modal holds the plan with its whole hash; a wrong name changes nothing, the right one decides."""
     incident = await planned(scene, "one")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,13 +69,13 @@ def test_the_scenario_of_the_demo_runs_on_slack(production: Production, tmp_path
             stage.run(stage.slack.wait_for_message(stage.reports, f"Post-mortem of {INCIDENT}", timeout_s=30))
             shown = stage.run(stage.slack.channel(channel))
             text = stage.run(stage.slack.text(channel))
+            messages = stage.run(stage.slack.messages(channel))
             files = stage.run(stage.slack.files())
             violations = stage.run(stage.slack.violations())
         finally:
             scene.bot.stop()
-    (tmp_path / "channel.txt").write_text(text, encoding="utf-8")
-    print(text)
     assert violations == []
+    assert shortest_gap_s(messages) >= 1.0
     assert (state["outcome"], state["cutover"]) == ("recovered", "done")
     assert disagreements(production, "corrected", online=True) == []
     assert "✅ *Approve and cut over* — Anna and Boris" in text
@@ -84,3 +86,9 @@ def test_the_scenario_of_the_demo_runs_on_slack(production: Production, tmp_path
 
 def texts(scene: Scene) -> list[str]:
     return [entry["text"] for entry in scene.entries()]
+
+
+def shortest_gap_s(messages: list[dict[str, Any]]) -> float:
+    """Return the shortest time between two edits of the same message."""
+    edits = [one["edit_times_s"] for one in messages]
+    return min(later - earlier for times in edits for earlier, later in itertools.pairwise(times))
