@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from adapters.slack_chat.answers import decision_blocks
@@ -17,10 +18,11 @@ from adapters.slack_chat.blocks import (
     size_of,
 )
 from adapters.slack_chat.tables import lines_of
-from adapters.slack_chat.text import SIGNS, code_block, cut, cut_escaped, escape, mentions, mrkdwn
+from adapters.slack_chat.text import SIGNS, code_block, cut, cut_escaped, escape, mentions, mrkdwn, pieces
 from bot.model.decision import Decision, DecisionState
 from bot.model.message import Message, Progress, Reply, Table
 
+_COLUMNS = re.compile(r"\S {2,}\S")
 NOTIFICATION_LIMIT = 1000
 TABLE_LIMIT = 2900
 BAR = 20
@@ -37,10 +39,15 @@ class Rendered:
     file: tuple[str, str] | None = None
 
 
-def render(message: Message, decision: Decision | None = None, calls: tuple[str, ...] = ()) -> Rendered:
-    """Return the message within Slack's limits; what does not fit goes into the file, and the message says so."""
+def render(
+    message: Message, decision: Decision | None = None, calls: tuple[str, ...] = (), link: str = ""
+) -> Rendered:
+    """Return the message within Slack's limits; what does not fit goes into the file, and the message says so.
+
+    `link` is escaped markup that leads to the incident's channel, for a message that stands elsewhere.
+    """
     file = _own_file(message)
-    blocks = _blocks(message, decision, calls)
+    blocks = _blocks(message, decision, calls, link)
     if message.table is not None and _too_long(message.table):
         file = file or _whole(message)
         blocks.append(context(f"The whole table is in the file `{escape(file[0])}`."))
@@ -52,12 +59,12 @@ def render(message: Message, decision: Decision | None = None, calls: tuple[str,
             (cut(label, 60), cut(value, value_limit)) for label, value in message.facts[:facts_limit]
         )
         short = replace(message, body=cut(message.body, body_limit), facts=facts, table=None)
-        blocks = _blocks(short, decision, calls)
+        blocks = _blocks(short, decision, calls, link)
         blocks.append(context(f"This is the beginning; all of it is in the file `{escape(file[0])}`."))
     return Rendered(blocks=blocks, text=_notification(message, decision, calls), file=file)
 
 
-def _blocks(message: Message, decision: Decision | None, calls: tuple[str, ...]) -> list[Block]:
+def _blocks(message: Message, decision: Decision | None, calls: tuple[str, ...], link: str) -> list[Block]:
     blocks = [header(f"{SIGNS[message.tone]} {message.title}")]
     if calls:
         blocks.append(section(mentions(calls)))
@@ -68,6 +75,8 @@ def _blocks(message: Message, decision: Decision | None, calls: tuple[str, ...])
     blocks += fields(message.facts)
     if message.table is not None:
         blocks.append(section(_table(message.table)))
+    if link:
+        blocks.append(section(f"→ {link}"))
     if decision is not None:
         blocks += decision_blocks(decision)
     if message.next_steps:
@@ -129,10 +138,18 @@ def _notification(message: Message, decision: Decision | None, calls: tuple[str,
     return cut_escaped(" — ".join(part for part in parts if part), NOTIFICATION_LIMIT)
 
 
+def _said(sign: str, text: str) -> list[Block]:
+    """Return a reply's text; one that is written in columns keeps them."""
+    if "\n" not in text or not _COLUMNS.search(text):
+        return paragraphs(sign + mrkdwn(text))
+    head = [section(sign)] if sign else []
+    return head + [section(code_block(piece)) for piece in pieces(text, TABLE_LIMIT // 2)]
+
+
 def render_reply(reply: Reply, link: str = "") -> Rendered:
     """Return the answer to the one who typed; `link` is escaped markup that leads to the incident's channel."""
     sign = "" if reply.ok else "🚫 "
-    blocks = paragraphs(sign + mrkdwn(reply.text or "Done.")) + fields(reply.facts)
+    blocks = _said(sign, reply.text or "Done.") + fields(reply.facts)
     if reply.table is not None:
         blocks.append(section(_table(reply.table)))
     if link:

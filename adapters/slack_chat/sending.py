@@ -63,7 +63,7 @@ class Sender:
         return True
 
     async def _delivered(self, delivery: Delivery, channel: str) -> Sent:
-        rendered = render(delivery.message.message, delivery.decision, delivery.calls)
+        rendered = render(delivery.message.message, delivery.decision, delivery.calls, delivery.link)
         sent = sent_of(delivery.external_id)
         if sent is None and delivery.may_be_there:
             sent = await self._found(delivery, channel)

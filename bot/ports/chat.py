@@ -18,7 +18,8 @@ class Delivery:
     `channel` is the incident's channel there, empty on a platform without them. `external_id` is the platform's own id
     of the message, None when it was not sent yet; `thread` that of the message under which it belongs, None for none.
     `account` is whose direct messages are meant, `calls` are the accounts to be notified. `may_be_there`: it was sent
-    before, and nobody knows whether it arrived.
+    before, and nobody knows whether it arrived. `link` leads to the incident's channel, in the platform's own markup, for a
+    message that stands elsewhere.
     """
 
     message: StoredMessage
@@ -29,6 +30,7 @@ class Delivery:
     account: str | None = None
     calls: tuple[str, ...] = ()
     may_be_there: bool = False
+    link: str = ""
 
 
 class Rooms(Protocol):

@@ -244,6 +244,8 @@ class Courier:
         if message.decision_id is not None:
             decision = await tx.decision(message.decision_id)
         calls = [self._account(name) for name in message.calls]
+        elsewhere = message.place is not Place.CHANNEL
+        known = await tx.room(self._platform, stored.incident_id) if elsewhere else None
         return Delivery(
             message=stored,
             channel=room.channel if room is not None else "",
@@ -253,6 +255,7 @@ class Courier:
             account=self._account(message.person) if message.person else None,
             calls=tuple(account for account in calls if account is not None),
             may_be_there=external_id == "",
+            link=known.link if known is not None else "",
         )
 
     def _account(self, name: str) -> str | None:

@@ -37,6 +37,9 @@ def review_message(decision: Decision, shown: Message | None, state: Incident) -
         facts = plan_facts(state.plan)
     for choice in decision.choices:
         facts += choice_facts(choice)
+    if decision.votes_needed > 1:
+        so_far = ", ".join(decision.votes) or "nobody"
+        facts.append(("persons who must say the same", f"{decision.votes_needed}; so far: {so_far}"))
     return Message(
         slot=f"review-{decision.id}",
         title=decision.question,

@@ -262,7 +262,7 @@ def _in_the_page(stored: StoredMessage) -> bool:
     """Return whether the page shows a message: it has places of its own for status and report, and it rings nobody."""
     message = stored.message
     elsewhere = message.place is not Place.CHANNEL or message.slot in (STATUS_SLOT, REPORT_SLOT)
-    return not elsewhere and not message.calls
+    return not elsewhere and (message.decision_id is not None or not message.calls)
 
 
 def _message(stored: StoredMessage) -> dict[str, Any]:

@@ -35,10 +35,11 @@ async def called(scene: SlackScene) -> Opened:
 async def test_the_dba_is_called_until_somebody_has_it(scene: SlackScene) -> None:
     """Mentioned in the channel and called directly, again, then the next contact; Acknowledge ends it everywhere."""
     incident = await called(scene)
-    mention = await scene.slack.wait_for_message(incident.name, "Dora, you are needed (call 1)")
+    mention = await scene.slack.wait_for_message(incident.name, "Dora, you are needed: keys are in the way")
     assert mention["notified"] == [f"@{scene.dora.id}"]
     direct = await scene.dora.wait_for_direct("Dora, you are needed (call 1)")
     assert "keys are in the way" in str(direct["blocks"])
+    assert f"<#{incident.channel}>" in str(direct["blocks"])
     await scene.dora.wait_for_direct("Dora, you are needed (call 2)")
     await scene.boris.wait_for_direct("Boris, you are needed (call 3)")
     await scene.boris.press_in_direct("I have it")
@@ -62,7 +63,7 @@ def called_before(texts: list[str]) -> int:
 async def test_a_call_that_was_taken_is_made_again_when_nothing_follows(scene: SlackScene) -> None:
     """Whoever said so and then fell asleep again does not leave the incident alone."""
     incident = await called(scene)
-    await scene.slack.wait_for_message(incident.name, "you are needed (call 1)")
+    await scene.slack.wait_for_message(incident.name, "[I have it]")
     await scene.dora.command(incident.name, "/incident ack")
     await scene.slack.wait_for_message(incident.name, "Dora has it")
     calls = await until(

@@ -11,7 +11,7 @@ from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Place, Tone
 from bot.model.person import Contact, Permission
 from bot.ports.store import Deadline, Transaction
-from bot.service.desk import Question, open_question, state_of, void_all
+from bot.service.desk import Question, open_question, slot_of, state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
 
@@ -90,10 +90,15 @@ async def _ring(
     calls = [e for e in await tx.entries(incident_id) if e.kind is Kind.PAGED]
     row = await tx.incident(incident_id)
     title = f"{contact.name}, you are needed (call {len(calls)})"
-    await tx.put_message(
-        incident_id,
-        Message(slot=f"call-{len(calls)}", title=title, tone=Tone.BAD, body=reason, calls=(person.name,)),
-    )
+    if len(calls) == 1:  # The question itself is new in the channel: it rings, and nothing is said twice.
+        shown = [
+            m.message for m in await tx.messages(incident_id) if m.message.slot == slot_of("acknowledge")
+        ]
+        rung = replace(shown[0], calls=(person.name,))
+    else:
+        slot = f"call-{len(calls)}"
+        rung = Message(slot=slot, title=title, tone=Tone.BAD, body=reason, calls=(person.name,))
+    await tx.put_message(incident_id, rung)
     await tx.put_message(
         incident_id,
         Message(
@@ -185,7 +190,7 @@ async def _quieten(tx: Transaction, incident_id: str, name: str) -> None:
     """Say in every call that somebody has it, so that nobody who reads it later jumps up. *Changes*: the store only."""
     for stored in await tx.messages(incident_id):
         call = stored.message
-        if call.calls and call.tone is Tone.BAD:
+        if call.calls and call.tone is Tone.BAD and call.slot != slot_of("acknowledge"):
             said = replace(call, tone=Tone.NEUTRAL, body=f"{name} has it. ({call.body})")
             await tx.put_message(incident_id, said)
 

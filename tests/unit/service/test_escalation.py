@@ -39,7 +39,7 @@ async def test_each_call_is_a_message_of_its_own_in_channel_and_to_the_person(ca
         await call(called, attempt)
     shown = await messages(called)
     (decision,) = await called.open_decisions()
-    assert shown["call-1"].calls == shown["call-2"].calls == ("Anna",)
+    assert shown["decision-acknowledge"].calls == shown["call-2"].calls == ("Anna",)
     direct = shown["call-2-direct"]
     assert (direct.place, direct.person, direct.decision_id) == (Place.DIRECT, "Anna", decision.id)
     assert "keys in the way" in direct.body

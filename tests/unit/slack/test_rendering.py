@@ -227,6 +227,12 @@ def test_a_refusal_is_told_apart_from_an_answer() -> None:
     assert "`/app freeze`" in everything(shown.blocks)
 
 
+def test_a_text_in_columns_keeps_them() -> None:
+    """The list of commands lines up, and nothing in it is markup."""
+    shown = render_reply(Reply(text="/incident start <site>   open\n/incident status         look"))
+    assert shown.blocks[0]["text"]["text"].startswith("```/incident start &lt;site&gt;   open\n")
+
+
 @pytest.mark.parametrize(
     ("sent", "typed"),
     [
