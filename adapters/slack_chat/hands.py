@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
@@ -12,9 +13,10 @@ log = structlog.get_logger(__name__)
 
 REMEMBERED = 10_000
 UNDER_WAY_LIMIT = 5_000
-# When many press in the same moment, all are acknowledged before the work of the later ones begins.
-MANY = 4
-PAUSE_S = 0.2
+# When many press in the same moment, all are acknowledged before any of their work begins: it begins once nothing more
+# has come in for a moment, too short to be noticed, and after half a second in any case.
+QUIET_S = 0.05
+LONGEST_PAUSE_S = 0.5
 
 
 class Hands:
@@ -23,6 +25,7 @@ class Hands:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._taken_at = 0.0
 
     def take(self, delivery_id: str, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> bool:
         """Begin to carry it out; False where this delivery was taken before, or too much is under way.
@@ -38,8 +41,8 @@ class Hands:
         self._known[delivery_id] = None
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        pause_s = 0.0 if at_once or len(self._tasks) < MANY else PAUSE_S
-        task = asyncio.create_task(_run(delivery_id, work, pause_s), name=f"slack {delivery_id}")
+        self._taken_at = time.monotonic()
+        task = asyncio.create_task(self._run(delivery_id, work, at_once), name=f"slack {delivery_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
@@ -53,12 +56,20 @@ class Hands:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _run(self, delivery_id: str, work: Callable[[], Awaitable[None]], at_once: bool) -> None:
+        try:
+            if not at_once:
+                await self._acks_first()
+            await work()
+        except (
+            Exception
+        ):  # an outer door: the ack is out, and what went wrong is told in the log with its traceback
+            log.exception("a delivery from Slack failed", delivery=delivery_id)
 
-async def _run(delivery_id: str, work: Callable[[], Awaitable[None]], pause_s: float) -> None:
-    try:
-        await asyncio.sleep(pause_s)
-        await work()
-    except (
-        Exception
-    ):  # an outer door: the ack is out, and what went wrong is told in the log with its traceback
-        log.exception("a delivery from Slack failed", delivery=delivery_id)
+    async def _acks_first(self) -> None:
+        """Wait until nothing more comes in."""
+        began = time.monotonic()
+        while (quiet_s := time.monotonic() - self._taken_at) < QUIET_S:
+            if time.monotonic() - began > LONGEST_PAUSE_S:
+                return
+            await asyncio.sleep(QUIET_S - quiet_s)
