@@ -213,6 +213,10 @@ class SlackScene:
         """Return the timeline's texts."""
         return [entry.text for entry in await self.records(lambda tx: tx.entries(incident_id))]
 
+    async def noted(self, incident: Opened, text: str) -> None:
+        """Wait until something stands in an incident's timeline."""
+        await until(lambda: self.timeline(incident.id), lambda texts: any(text in one for one in texts))
+
     async def at_rest(self, incident_id: str) -> None:
         """Wait until everything in the store has been delivered, with nothing running."""
 

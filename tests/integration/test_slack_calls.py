@@ -51,7 +51,7 @@ async def test_the_dba_is_called_until_somebody_has_it(scene: SlackScene) -> Non
             one for one in mine if "I have it" in str(one["blocks"]) and "actions" in str(one["blocks"])
         ] == []
     await scene.boris.command(incident.name, "/incident note on my way")
-    await scene.boris.wait_for_whisper("Noted.")
+    await scene.noted(incident, "on my way")
 
 
 def called_before(texts: list[str]) -> int:
@@ -72,7 +72,7 @@ async def test_a_call_that_was_taken_is_made_again_when_nothing_follows(scene: S
     await scene.slack.wait_for_message(incident.name, f"you are needed (call {called_before(calls) + 1})")
     await scene.dora.command(incident.name, "/incident ack")
     await scene.dora.command(incident.name, "/incident note here I am")
-    await scene.dora.wait_for_whisper("Noted.")
+    await scene.noted(incident, "here I am")
 
 
 async def test_the_report_is_a_file_in_both_channels(scene: SlackScene) -> None:

@@ -52,9 +52,14 @@ def web_status(scene: SlackScene) -> int:
         return int(response.status)
 
 
+def long(*values: str) -> list[Any]:
+    """Return values whose like is in the normal suite."""
+    return [pytest.param(value, marks=pytest.mark.long) for value in values]
+
+
 def often(*kinds: str) -> list[Any]:
     """Return the kinds of faults; the first one is in the normal suite."""
-    return [kinds[0], *(pytest.param(kind, marks=pytest.mark.long) for kind in kinds[1:])]
+    return [kinds[0], *long(*kinds[1:])]
 
 
 @pytest.mark.parametrize("kind", often("drop_after", "drop_before", "status_after", "slow_after"))
@@ -62,11 +67,9 @@ def often(*kinds: str) -> list[Any]:
     "method",
     [
         "conversations.create",
-        "conversations.setTopic",
-        "conversations.invite",
-        "pins.add",
         "chat.postMessage",
         "chat.update",
+        *long("conversations.setTopic", "conversations.invite", "pins.add"),
     ],
 )
 async def test_no_message_is_lost_or_doubled(scene: SlackScene, method: str, kind: str) -> None:
@@ -88,11 +91,8 @@ async def test_no_message_is_lost_or_doubled(scene: SlackScene, method: str, kin
 @pytest.mark.parametrize(
     "method",
     [
-        "files.getUploadURLExternal",
-        "upload",
         "files.completeUploadExternal",
-        "bookmarks.add",
-        "bookmarks.list",
+        *long("files.getUploadURLExternal", "upload", "bookmarks.add", "bookmarks.list"),
     ],
 )
 @pytest.mark.parametrize("kind", often("drop_after", "status_after"))
@@ -137,7 +137,7 @@ async def test_an_answer_to_one_person_is_not_doubled(scene: SlackScene) -> None
     before = len(await scene.anna.whispers())
     await scene.slack.fault("response_url", "drop_after", times=1)
     await scene.anna.command(incident.name, "/incident note said once")
-    await scene.anna.wait_for_whisper("Noted.")
+    await until(scene.anna.whispers, lambda seen: len(seen) == before + 1)
     await scene.slack.fault("chat.postEphemeral", "drop_after", times=1)
     await scene.anna.mention(incident.name, "incident contacts")
     await scene.anna.wait_for_whisper("Contacts of")
@@ -194,7 +194,7 @@ async def test_a_channel_that_a_person_took_away_is_opened_anew(scene: SlackScen
     await scene.slack.wait_for_message(new.channel, "cannot be used any more")
     await assert_each_once(scene, new)
     await scene.anna.command(room.name, "/incident note we are here now")
-    await scene.anna.wait_for_whisper("Noted.")
+    await scene.noted(new, "we are here now")
 
 
 async def test_backout_comes_back_when_it_was_removed(scene: SlackScene) -> None:
@@ -270,7 +270,7 @@ async def test_a_cut_socket_is_connected_again(scene: SlackScene) -> None:
     await scene.slack.drop_sockets()
     await scene.slack.wait_for_socket(timeout_s=20)
     await scene.anna.command(incident.name, "/incident note after the cut")
-    await scene.anna.wait_for_whisper("Noted.")
+    await scene.noted(incident, "after the cut")
     for reason in ("warning", "refresh_requested"):
         await scene.slack.send_disconnect(reason)  # type: ignore[arg-type]
         await scene.slack.wait_for_socket(timeout_s=20)

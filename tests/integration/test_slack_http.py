@@ -54,7 +54,7 @@ async def test_what_is_not_signed_does_nothing(scene: SlackScene, signature: str
     delivery = await scene.anna.command(incident.name, "/incident note forged")
     assert delivery.status == 401
     await scene.anna.command(incident.name, "/incident note signed")
-    await scene.anna.wait_for_whisper("Noted.")
+    await scene.noted(incident, "signed")
     assert "forged" not in await scene.timeline(incident.id)
 
 

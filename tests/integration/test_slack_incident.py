@@ -141,7 +141,7 @@ async def test_an_ack_waits_for_no_host(scene: SlackScene) -> None:
         assert delivery.ack_ms < 1000
     await scene.anna.wait_for_whisper("The answer takes a moment longer")
     await scene.anna.command(incident.name, "/incident note meanwhile")
-    await scene.anna.wait_for_whisper("Noted.")
+    await scene.noted(incident, "meanwhile")
 
 
 async def test_a_stranger_is_refused_in_command_modal_and_button(scene: SlackScene) -> None:
@@ -197,6 +197,12 @@ async def test_a_button_turns_into_the_answer(scene: SlackScene) -> None:
     assert voted == ["Boris: Not now (1 of 1)"]
 
 
+async def refusals(scene: SlackScene, incident: Opened) -> int:
+    """Return how many times somebody was told in the channel that a question was answered already."""
+    seen = [one for who in (scene.anna, scene.boris) for one in await who.whispers(incident.name)]
+    return len([one for one in seen if "answered already" in one["text"]])
+
+
 async def test_many_clicks_at_once_are_one_answer(scene: SlackScene) -> None:
     """Two persons press both buttons again and again in the same moment: one is taken, the others are told so."""
     incident = await scene.opened()
@@ -208,7 +214,7 @@ async def test_many_clicks_at_once_are_one_answer(scene: SlackScene) -> None:
     ]
     acks = await scene.slack.burst_presses(presses * 5)
     assert [one.error for one in acks if one.error] == []
-    await scene.at_rest(incident.id)
+    await until(lambda: refusals(scene, incident), lambda found: found == len(acks) - 1)
     voted = [text for text in await scene.timeline(incident.id) if text.endswith("(1 of 1)")]
     assert len(voted) == 1
 
@@ -276,7 +282,7 @@ async def test_what_is_sent_again_has_one_effect(scene: SlackScene) -> None:
     incident = await scene.opened()
     await scene.at_rest(incident.id)
     note = await scene.anna.command(incident.name, "/incident note only once")
-    await scene.anna.wait_for_whisper("Noted.")
+    await until(lambda: scene.timeline(incident.id), lambda texts: "only once" in texts)
     await scene.slack.deliver_again(note)
     await scene.restart()
     await scene.slack.deliver_again(note)
@@ -311,7 +317,7 @@ async def test_messages_go_into_the_timeline(scene: SlackScene) -> None:
     incident = await scene.opened()
     ts = await scene.boris.say(incident.name, "the export ran at two & ended at three")
     await scene.anna.message_shortcut("add_to_timeline", incident.name, ts)
-    await scene.anna.wait_for_whisper("Noted.")
+    await scene.noted(incident, "the export ran")
     await scene.boris.react(incident.name, ts)
     other = await scene.mallory_says(incident, "I saw it too")
     await scene.anna.react(incident.name, other)
