@@ -74,7 +74,7 @@ class Conversation:
 
     async def _link(self, reply: Reply, channel: str) -> str:
         """Return what leads to the incident's channel, where the person stands in another one; waits for it a little."""
-        if not reply.ok or reply.incident_id is None:
+        if reply.incident_id is None:
             return ""
         for _ in range(int(ROOM_WAIT_S / 0.1)):
             room = await self._window.room_of(PLATFORM, reply.incident_id)

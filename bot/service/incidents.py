@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from bot.model.errors import NotStartedError
 from bot.model.event import Entry, Kind, NewEntry
@@ -36,10 +37,11 @@ async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Repl
         row = await tx.open_incident(incident_id=incident_id, site=site, channel=incident_id, title=title)
         if row is None:
             there = (await tx.incidents(site=site, open_only=True))[0]
-            return refused(
+            text = (
                 f"{site} has an open incident already: {there.id} (channel {there.channel}). Nothing was changed. "
                 f"See: /incident status --site {site}"
             )
+            return replace(refused(text), incident_id=there.id)
         data = {"site": site, "title": title, "what_happened": what_happened, "person": call.person.name}
         opened = NewEntry(
             kind=Kind.INCIDENT_OPENED, actor=call.person.name, text=what_happened or title, data=data

@@ -120,6 +120,14 @@ async def test_a_step_has_one_message_and_a_thread(scene: SlackScene) -> None:
     assert titles.count("1. Assess") == 1
 
 
+async def test_who_comes_second_is_led_to_the_channel(scene: SlackScene) -> None:
+    """A site has one open incident; whoever wants to open another is told which, and where it is."""
+    incident = await scene.opened()
+    await scene.boris.command(scene.general, f"/incident start {incident.site} the same, I think")
+    whisper = await scene.boris.wait_for_whisper(f"#{incident.name}")
+    assert "open incident already" in str(whisper)
+
+
 async def test_a_channel_of_somebody_else_is_left_alone(scene: SlackScene) -> None:
     """A channel that is called like the incident's and was made by a person is not taken over."""
     site = scene.site()
