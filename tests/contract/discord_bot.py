@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import discord as library
 import yarl
@@ -106,6 +106,20 @@ class Bot(library.Client):
             names = [f"album-{number}" for number in range(40)]
             found = [app_commands.Choice(name=one, value=one) for one in names if current in one]
             return found[:25]
+
+        @group.command(name="page", description="Options of every kind")
+        async def page(
+            interaction: Interaction,
+            who: library.Member,
+            where: library.TextChannel,
+            role: library.Role,
+            minutes: app_commands.Range[int, 1, 60],
+            quiet: bool,
+            share: float,
+            step: Literal["freeze", "assess"],
+        ) -> None:
+            self.heard.append((who.name, where.name, role.name, minutes, quiet, share, step))
+            await interaction.response.send_message(f"Paged {who.mention}.")
 
         @group.command(name="slow", description="Answer late")
         async def slow(interaction: Interaction) -> None:

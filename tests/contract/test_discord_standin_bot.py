@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import discord as library
 import pytest
 
@@ -92,7 +94,10 @@ async def test_a_modal_does_not_outlive_the_bot(discord: Discord, ada: Person, g
         await post_decision(bot, "confirm")
         await ada.press(general, "Confirm")
     async with bot_on(discord):
-        delivery = await ada.submit({"Type the site's name": "album"})
+        submitted = asyncio.create_task(ada.submit({"Type the site's name": "album"}))
+        await discord.wait_for_delivery(answered=False, count=2)
+        await discord.advance(3.1)
+        delivery = await submitted
     modal = await ada.modal()
     assert modal is not None
     assert (delivery.error, modal["error"]) == ("did_not_respond", "Something went wrong. Try again.")
@@ -163,8 +168,11 @@ async def test_without_a_first_answer_the_person_reads_so(
 ) -> None:
     """After three seconds the interaction is over: a violation, and a late answer is refused with 10062."""
     async with bot_on(discord) as bot:
-        bot.wait_s = 3.1
-        delivery = await ada.command(general, "/incident slow")
+        bot.wait_s = 1.0
+        typed = asyncio.create_task(ada.command(general, "/incident slow"))
+        await discord.wait_for_delivery(answered=False)
+        await discord.advance(3.1)
+        delivery = await typed
         await discord.wait_for_call("create_interaction_response")
     assert (delivery.ack_ms, delivery.error) == (None, "did_not_respond")
     assert [one.rule for one in await discord.violations()] == ["answer_late"]
@@ -176,7 +184,11 @@ async def test_nobody_there(discord: Discord, ada: Person, general: str) -> None
     """Without a connection nobody answers; that is no fault of the bot's."""
     async with bot_on(discord):
         pass
-    delivery = await ada.command(general, "/incident slow")
+    await discord.wait_for_no_gateway()
+    typed = asyncio.create_task(ada.command(general, "/incident slow"))
+    await discord.wait_for_delivery(answered=False)
+    await discord.advance(4)
+    delivery = await typed
     assert (delivery.error, delivery.bot_was_there) == ("did_not_respond", False)
     assert await discord.violations() == []
 
@@ -253,6 +265,7 @@ async def test_the_same_interaction_can_come_again_and_be_forged(
         await discord.deliver({**pressed.payload, "member": member})
     assert {one.user.id for one in bot.heard} == {int(ada.id), int(bob.id)}
     assert len({one.id for one in bot.heard}) == 2
+    assert await discord.violations() == []
 
 
 async def test_words_come_with_their_intent_only(discord: Discord, ada: Person, general: str) -> None:

@@ -103,16 +103,30 @@ async def test_a_session_that_was_lost_too_long_is_over(discord: Discord, ada: P
 async def test_an_interaction_may_come_too_late_after_a_resume(
     discord: Discord, ada: Person, general: str
 ) -> None:
-    """Pressed while the connection was lost: the person read that nobody answered, and the bot is told 10062."""
+    """Typed while the connection was lost for long: the person read that nobody answered, the bot is told 10062."""
     async with bot_on(discord) as bot:
-        await discord.go_down("drop")
-        await discord.come_up()
-        late = await ada.command(general, "/incident start", site="album", summary="x")
+        await discord.open_gateway(is_open=False)
+        typed = asyncio.create_task(ada.command(general, "/incident start", site="album", summary="x"))
+        await discord.wait_for_delivery(answered=False, count=1)
         await discord.advance(4)
+        late = await typed
+        await discord.open_gateway(is_open=True)
         await discord.wait_for_gateway(resumed=1, timeout_s=20)
         [call] = await discord.wait_for_call("create_interaction_response")
     assert (late.error, late.bot_was_there, len(bot.heard)) == ("did_not_respond", False, 1)
     assert call["answer"] == "404 10062"
+    assert await discord.violations() == []
+
+
+async def test_an_interaction_is_in_time_over_a_new_connection(
+    discord: Discord, ada: Person, general: str
+) -> None:
+    """Typed while the connection was lost for a moment: it comes with the RESUME and is answered."""
+    async with bot_on(discord):
+        await discord.drop_gateway()
+        delivery = await ada.command(general, "/incident start", site="album", summary="x")
+    assert delivery.error == ""
+    assert (await discord.connections())["resumed"] == 1
     assert await discord.violations() == []
 
 

@@ -231,10 +231,12 @@ class Discord:
         return list(await self.ask("wait_for_call", operation=operation, count=count, timeout_s=timeout_s))
 
     async def wait_for_delivery(
-        self, name: str | None = None, *, count: int = 1, timeout_s: float = 10.0
+        self, name: str | None = None, *, count: int = 1, timeout_s: float = 10.0, answered: bool = True
     ) -> list[Delivery]:
-        """Return the interactions of a command or custom_id as soon as so many were answered."""
-        found = await self.ask("wait_for_delivery", name=name, count=count, timeout_s=timeout_s)
+        """Return the interactions of a command or custom_id as soon as so many were answered, or only made."""
+        found = await self.ask(
+            "wait_for_delivery", name=name, count=count, timeout_s=timeout_s, answered=answered
+        )
         return [Delivery.of(one) for one in found]
 
     async def wait_for_gateway(
@@ -250,6 +252,10 @@ class Discord:
                 timeout_s=timeout_s,
             )
         )
+
+    async def wait_for_no_gateway(self, *, timeout_s: float = 10.0) -> None:
+        """Return as soon as no connection is open: the bot has gone."""
+        await self.ask("wait_for_no_gateway", timeout_s=timeout_s)
 
     async def wait_for_commands(self, *, count: int = 1, timeout_s: float = 10.0) -> list[Json]:
         """Return the registered commands as soon as there are so many."""
@@ -281,6 +287,10 @@ class Discord:
     async def drop_gateway(self) -> int:
         """Cut every gateway connection without a word; return how many."""
         return int((await self.ask("drop_gateway"))["count"])
+
+    async def open_gateway(self, *, is_open: bool) -> None:
+        """Let the gateway take connections, or cut them and take none: the HTTP API works on."""
+        await self.ask("open_gateway", is_open=is_open)
 
     async def close_gateway(self, code: int) -> int:
         """Close every gateway connection with a code; return how many."""

@@ -6,11 +6,23 @@ import copy
 from typing import Any
 
 from tests.fakes.discord.ask import Ask, Refused
-from tests.fakes.discord.rules import FLAGS_OF_BOTS, MENTION, ROLE_MENTION, content_faults, is_empty
+from tests.fakes.discord.rules import FLAGS_OF_BOTS, MENTION, ROLE_MENTION, Fault, content_faults, is_empty
 from tests.fakes.discord.rules_components import component_faults
 from tests.fakes.discord.things import Attachment, Channel, Flag, Json, Message
 from tests.fakes.discord.world import World
 
+KEYS = {
+    "content",
+    "embeds",
+    "components",
+    "allowed_mentions",
+    "attachments",
+    "flags",
+    "tts",
+    "nonce",
+    "enforce_nonce",
+    "message_reference",
+}
 NOT_HELD = ("poll", "sticker_ids", "shared_client_theme")
 COMPLAINTS = {"content": "invalid_content", "embeds": "invalid_embeds", "components": "invalid_components"}
 
@@ -27,7 +39,9 @@ def check_content(ask: Ask, body: Json, *, flags: int = FLAGS_OF_BOTS, edited: M
     judged = body
     if edited and "flags" not in body:
         judged = {**body, "flags": edited.flags & Flag.COMPONENTS_V2}
-    faults = [*content_faults(judged), *component_faults(judged)]
+    odd_keys = sorted(set(body) - KEYS - set(NOT_HELD))
+    faults: list[Fault] = [(one, "there is no such key here") for one in odd_keys]
+    faults += [*content_faults(judged), *component_faults(judged)]
     if faults:
         rule = COMPLAINTS.get(faults[0][0].split("/")[0], "invalid_message")
         raise ask.wrong(rule, faults)

@@ -17,7 +17,7 @@ from tests.fakes.discord.gateway import BAD_TOKEN, Gateway
 from tests.fakes.discord.limits import Limits
 from tests.fakes.discord.permits import BITS, bits_of
 from tests.fakes.discord.schema import Schema
-from tests.fakes.discord.things import ControlError, Event, Json, Kind, Overwrite, Role
+from tests.fakes.discord.things import FIRST_ANSWER_S, ControlError, Event, Json, Kind, Overwrite, Role
 from tests.fakes.discord.wire import channel_json, role_json
 from tests.fakes.discord.world import PRIVILEGED, World
 
@@ -171,6 +171,9 @@ class Control:
 
     async def _advance(self, seconds: float) -> Json:
         self._world.clock.moved_s += seconds
+        for one in self._world.interactions.values():
+            if self._world.clock.now_s() - one.made_s > FIRST_ANSWER_S:
+                one.settled.set()
         return {}
 
     # ---- the gateway
@@ -178,6 +181,7 @@ class Control:
     def _gateway_verbs(self) -> dict[str, Verb]:
         return {
             "drop_gateway": self._drop_gateway,
+            "open_gateway": self._open_gateway,
             "close_gateway": self._close_gateway,
             "ask_to_reconnect": self._ask_to_reconnect,
             "invalidate_session": self._invalidate_session,
@@ -186,6 +190,10 @@ class Control:
 
     async def _drop_gateway(self) -> Json:
         return {"count": self._gateway.drop()}
+
+    async def _open_gateway(self, is_open: bool) -> Json:
+        self._gateway.is_open = is_open
+        return {"count": 0 if is_open else self._gateway.drop()}
 
     async def _close_gateway(self, code: int) -> Json:
         return {"count": await self._gateway.close(code)}

@@ -48,6 +48,7 @@ class Look:
             "wait_for_call": self.wait_for_call,
             "wait_for_delivery": self.wait_for_delivery,
             "wait_for_gateway": self.wait_for_gateway,
+            "wait_for_no_gateway": self.wait_for_no_gateway,
             "wait_for_commands": self.wait_for_commands,
             "wait_for_violations": self.wait_for_violations,
             "wait_for_modal": self.wait_for_modal,
@@ -243,10 +244,13 @@ class Look:
 
         return list(await self._wait(look, timeout_s, why))
 
-    async def wait_for_delivery(self, name: str | None, count: int, timeout_s: float) -> list[Json]:
+    async def wait_for_delivery(
+        self, name: str | None, count: int, timeout_s: float, answered: bool
+    ) -> list[Json]:
         def look() -> list[Json]:
             everything = self._world.interactions.values()
-            found = [one.shown() for one in everything if name in (None, one.name) and one.answer]
+            named = [one for one in everything if name in (None, one.name)]
+            found = [one.shown() for one in named if one.answer or not answered]
             return found if len(found) >= count else []
 
         def why() -> str:
@@ -269,6 +273,13 @@ class Look:
             )
 
         await self._wait(enough, timeout_s, why)
+        return await self.connections()
+
+    async def wait_for_no_gateway(self, timeout_s: float) -> Json:
+        def gone() -> bool:
+            return not self._gateway.links
+
+        await self._wait(gone, timeout_s, lambda: f"{len(self._gateway.links)} are open")
         return await self.connections()
 
     async def wait_for_commands(self, count: int, timeout_s: float) -> list[Json]:

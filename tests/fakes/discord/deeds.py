@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -10,14 +11,22 @@ from tests.fakes.discord import names
 from tests.fakes.discord.fields import chosen, filled_modal, find_component
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.permits import EVERYTHING
-from tests.fakes.discord.things import Channel, ControlError, Event, Interaction, Json, Message, User
+from tests.fakes.discord.things import (
+    FIRST_ANSWER_S,
+    Channel,
+    ControlError,
+    Event,
+    Interaction,
+    Json,
+    Message,
+    User,
+)
 from tests.fakes.discord.typed import MESSAGE_MENU, filled, find_command, nested, split
 from tests.fakes.discord.wire import channel_json, member_json, user_json
 from tests.fakes.discord.wire_messages import message_json
 from tests.fakes.discord.world import World
 
 COMMAND, COMPONENT, AUTOCOMPLETE, SUBMIT = 2, 3, 4, 5
-FIRST_ANSWER_S = 3.0
 BUTTON = 2
 WHOLE_MESSAGES = 10 * 1024 * 1024
 
@@ -267,7 +276,10 @@ class Deeds:
         )
 
     async def _deliver(self, interaction: Interaction) -> Json:
-        """Send it, and wait three seconds for the first answer; a person waits no longer."""
+        """Send it, and wait three seconds for the first answer; a person waits no longer.
+
+        While the bot's connection is lost its session keeps the event: a RESUME in time is an answer in time.
+        """
         self._world.add_interaction(interaction)
         links = set(self._gateway.links)
 
@@ -277,11 +289,10 @@ class Deeds:
         sent()
         event = Event(name="INTERACTION_CREATE", data=interaction.payload)
         interaction.was_sent = self._gateway.tell(event, sent)
-        try:
-            await asyncio.wait_for(
-                interaction.answered.wait(), FIRST_ANSWER_S if interaction.was_sent else 0.0
-            )
-        except TimeoutError:
+        with contextlib.suppress(TimeoutError):
+            wait_s = FIRST_ANSWER_S if self._gateway.sessions else 0.0
+            await asyncio.wait_for(interaction.settled.wait(), wait_s)
+        if interaction.answer is None:
             interaction.error = "did_not_respond"
             stayed = bool(links & self._gateway.links) and interaction.was_sent and not self._world.down
             if stayed:
@@ -307,6 +318,7 @@ class Deeds:
         old = self._world.interactions.get(interaction)
         if old is None:
             raise ControlError(f"there is no interaction {interaction}")
+        old.repeated = True
         self._gateway.tell(Event(name="INTERACTION_CREATE", data=old.payload))
         return old.shown()
 

@@ -63,6 +63,7 @@ class Gateway:
         self.sessions: dict[str, Session] = {}
         self.heartbeat_ms = 41_250
         self.acks_heartbeats = True
+        self.is_open = True
         self.identified = 0
         self.resumed = 0
 
@@ -128,7 +129,7 @@ class Gateway:
     # ---- a connection
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        if self._world.down:
+        if self._world.down or not self.is_open:
             return web.Response(status=503)
         socket = web.WebSocketResponse(max_msg_size=1 << 20, timeout=1.0)
         await socket.prepare(request)

@@ -9,10 +9,10 @@ from tests.fakes.discord.routes_messages import remove
 from tests.fakes.discord.rules import FLAGS_OF_BOTS, Fault
 from tests.fakes.discord.rules_commands import choices_faults
 from tests.fakes.discord.rules_components import modal_faults
-from tests.fakes.discord.things import Channel, Flag, Interaction, Json, Message, Modal
+from tests.fakes.discord.things import FIRST_ANSWER_S, Channel, Flag, Interaction, Json, Message, Modal
 from tests.fakes.discord.wire_messages import message_json, tell_message
 
-FIRST_ANSWER_S, TOKEN_S = 3.0, 15 * 60.0
+TOKEN_S = 15 * 60.0
 COMMAND, COMPONENT, AUTOCOMPLETE, SUBMIT = 2, 3, 4, 5
 SAY, DEFER, DEFER_UPDATE, UPDATE, CHOICES, MODAL = 4, 5, 6, 7, 8, 9
 # What may answer what. A modal's submission has a message to update only where a component opened it.
@@ -44,7 +44,7 @@ def answer(ask: Ask) -> Json | None:
     message = _do(ask, interaction, kind, data)
     interaction.answer = body
     interaction.ack_ms = (ask.came_perf_s - interaction.sent_perf_s) * 1000
-    interaction.answered.set()
+    interaction.settled.set()
     if ask.query.get("with_response") not in ("true", "True", "1"):
         return None
     return _told(ask, interaction, kind, message)
@@ -60,7 +60,7 @@ def _waiting(ask: Ask) -> Interaction:
     if found is None or found.token != ask.path["interaction_token"]:
         raise ask.wrong("unknown_interaction", "there never was such an interaction and token", 10062)
     if found.answer is not None:
-        if found.answer_lost:
+        if found.answer_lost or found.repeated:
             raise Refused(40060)
         raise ask.wrong("acked_twice", f"{found.name} was answered already", 40060)
     if found.error or ask.world.clock.now_s() - found.made_s > FIRST_ANSWER_S:

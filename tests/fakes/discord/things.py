@@ -163,6 +163,7 @@ class Interaction:
     """A command, press, modal or autocompletion on its way, with its answer.
 
     `kind`: 2 command, 3 component, 4 autocomplete, 5 modal. `answer_lost`: the test dropped the answer to the callback.
+    `repeated`: the test sent it once more. `settled`: it was answered, or is over.
     `error`: what the person reads: `did_not_respond`, or "".
     """
 
@@ -179,13 +180,14 @@ class Interaction:
     modal: Json | None = None
     answer: Json | None = None
     answer_lost: bool = False
+    repeated: bool = False
     ack_ms: float | None = None
     error: str = ""
     sent_perf_s: float = 0.0
     response_id: str = ""
     followups: list[str] = field(default_factory=list)
     was_sent: bool = False
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def shown(self) -> Json:
         """Return what a test sees of it."""
@@ -204,6 +206,8 @@ class Interaction:
         }
 
 
+# A person waits no longer for the first answer to an interaction.
+FIRST_ANSWER_S = 3.0
 KIND_WORDS = {2: "command", 3: "component", 4: "autocomplete", 5: "modal"}
 
 
