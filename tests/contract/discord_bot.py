@@ -87,7 +87,6 @@ class Bot(library.Client):
         )
         self.discord = discord
         self.heard: list[Any] = []
-        self.resumes = 0
         self.wait_s = 0.0
         self.tree = app_commands.CommandTree(self)
         self._commands()
@@ -152,9 +151,6 @@ class Bot(library.Client):
     async def on_message(self, message: library.Message) -> None:
         if message.author.id != int(self.discord.bot_id):
             self.heard.append(message)
-
-    async def on_resumed(self) -> None:
-        self.resumes += 1
 
     async def channel_named(self, name: str) -> library.TextChannel:
         guild = self.get_guild(int(self.discord.guild_id))

@@ -238,6 +238,18 @@ async def test_an_ephemeral_answer_is_not_a_message_of_the_channel(
     assert [one.rule for one in await discord.violations()] == ["ephemeral_by_channel"]
 
 
+async def test_an_ephemeral_answer_is_told_as_a_direct_message(
+    discord: Discord, ada: Person, general: str
+) -> None:
+    """Known of Discord: the event of an own ephemeral message has no server, and needs the intent for direct ones."""
+    async with bot_on(discord) as bot:
+        told = asyncio.ensure_future(bot.wait_for("message", timeout=5))
+        await asyncio.sleep(0)
+        await ada.command(general, "/incident start", site="album", summary="x")
+        message = await told
+    assert (message.guild, message.flags.ephemeral, message.author.name) == (None, True, "backout")
+
+
 async def test_many_presses_at_once_are_each_measured(discord: Discord, ada: Person, general: str) -> None:
     """A burst is sent in one go, and every first answer has its time."""
     async with bot_on(discord) as bot:

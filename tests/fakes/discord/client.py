@@ -111,13 +111,17 @@ class Discord:
         made = await self.ask("add_channel", name=name, kind=kind, parent=parent, only=list(only))
         return str(made["id"])
 
+    async def set_permissions(self, role: str, permissions: Collection[str]) -> None:
+        """Let a role (by id or name) have these permissions and no others."""
+        await self.ask("set_permissions", role=role, permissions=list(permissions))
+
     async def set_bot_permissions(self, permissions: Collection[str]) -> None:
         """Let the bot's role have these permissions and no others (everybody's own count besides)."""
-        await self.ask("set_bot_permissions", permissions=list(permissions))
+        await self.set_permissions(self.bot_role_id, permissions)
 
     async def set_everyone_permissions(self, permissions: Collection[str]) -> None:
         """Let everybody have these permissions and no others."""
-        await self.ask("set_everyone_permissions", permissions=list(permissions))
+        await self.set_permissions(self.everyone_id, permissions)
 
     async def overwrite(
         self, channel: str, target: str, *, allow: Collection[str] = (), deny: Collection[str] = ()

@@ -78,8 +78,7 @@ class Control:
             "add_person": self._add_person,
             "add_role": self._add_role,
             "add_channel": self._add_channel,
-            "set_bot_permissions": self._set_bot_permissions,
-            "set_everyone_permissions": self._set_everyone_permissions,
+            "set_permissions": self._set_permissions,
             "overwrite": self._overwrite,
             "allow_intents": self._allow_intents,
             "check_answers": self._check_answers,
@@ -141,16 +140,10 @@ class Control:
             self._world.emit(Event(name="CHANNEL_CREATE", data=data, intent=GUILDS))
         return {"id": channel.id}
 
-    async def _set_bot_permissions(self, permissions: list[str]) -> Json:
-        role = self._world.roles[names.BOT_ROLE_ID]
-        role.permissions = _bits(permissions)
-        self._tell_role(role, "GUILD_ROLE_UPDATE")
-        return {}
-
-    async def _set_everyone_permissions(self, permissions: list[str]) -> Json:
-        role = self._world.roles[names.EVERYONE_ID]
-        role.permissions = _bits(permissions)
-        self._tell_role(role, "GUILD_ROLE_UPDATE")
+    async def _set_permissions(self, role: str, permissions: list[str]) -> Json:
+        found = self._world.role_named(role)
+        found.permissions = _bits(permissions)
+        self._tell_role(found, "GUILD_ROLE_UPDATE")
         return {}
 
     async def _overwrite(self, channel: str, target: str, allow: list[str], deny: list[str]) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, route
-from tests.fakes.discord.permits import EVERYTHING
+from tests.fakes.discord.permits import BITS, EVERYTHING
 from tests.fakes.discord.routes_people import check_guild
 from tests.fakes.discord.rules import Fault, text
 from tests.fakes.discord.things import Channel, Event, Json, Kind, Overwrite
@@ -15,6 +15,7 @@ from tests.fakes.discord.wire import channel_json
 from tests.fakes.discord.world import World
 
 GUILDS = 1 << 0
+MANAGE_ROLES = BITS["manage_roles"]
 NAME, TOPIC = 100, 1024
 CHANNELS, IN_CATEGORY, OVERWRITES = 500, 50, 1000
 KEYS = {
@@ -148,9 +149,17 @@ def overwrite_of(ask: Ask, target: str, given: Json) -> Overwrite:
 
 
 def _check_may_set(ask: Ask, overwrite: Overwrite, channel: Channel | None) -> None:
-    """Refuse bits that the bot has not; and to set the right to manage roles at all, but for administrators."""
+    """Refuse bits that the bot has not.
+
+    The right to manage roles is set by administrators only, and by who was given it in this very channel.
+    """
     held = ask.world.permissions(ask.world.bot.id, channel)
-    if held != EVERYTHING and (overwrite.allow | overwrite.deny) & (~held | 1 << 28):
+    if held == EVERYTHING:
+        return
+    mine = [ask.world.bot.id, *ask.world.members[ask.world.bot.id].roles]
+    own = [channel.overwrites[one] for one in mine if channel and one in channel.overwrites]
+    given_here = any(one.allow & MANAGE_ROLES for one in own)
+    if (overwrite.allow | overwrite.deny) & (~held | (0 if given_here else MANAGE_ROLES)):
         raise Refused(50013)
 
 

@@ -176,7 +176,7 @@ def fill(ask: Ask, channel: Channel, message: Message, data: Json) -> None:
     fields["flags"] = message.flags & ~Flag.LOADING & ~FLAGS_OF_BOTS | fields["flags"] & FLAGS_OF_BOTS
     for name, value in fields.items():
         setattr(message, name, value)
-    tell_message(ask.world, channel, message)
+    tell_message(ask.world, channel, message, "MESSAGE_UPDATE")
 
 
 def _told(ask: Ask, interaction: Interaction, kind: int, message: Message | None) -> Json:

@@ -143,12 +143,13 @@ def remove(world: World, channel: Channel, message: Message) -> None:
     del channel.messages[message.id]
     channel.pins.pop(message.id, None)
     world.gone.add(message.id)
-    if message.seen_by or not world.bot_sees(channel):
+    if not message.seen_by and not world.bot_sees(channel):
         return
+    direct = channel.is_direct or bool(message.seen_by)
     data: Json = {"id": message.id, "channel_id": channel.id}
-    if not channel.is_direct:
+    if not direct:
         data["guild_id"] = names.GUILD_ID
-    intent = DIRECT_MESSAGES if channel.is_direct else GUILD_MESSAGES
+    intent = DIRECT_MESSAGES if direct else GUILD_MESSAGES
     world.emit(Event(name="MESSAGE_DELETE", data=data, intent=intent))
 
 

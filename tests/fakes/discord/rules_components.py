@@ -109,7 +109,7 @@ def button_faults(button: Json, at: str) -> Iterator[Fault]:
         yield f"{at}/label", "a button without label and emoji"
 
 
-def menu_faults(menu: Json, at: str, *, in_modal: bool = False) -> Iterator[Fault]:
+def menu_faults(menu: Json, at: str) -> Iterator[Fault]:
     yield from text(menu.get("custom_id"), f"{at}/custom_id", CUSTOM_ID)
     if menu.get("placeholder") is not None:
         yield from text(menu["placeholder"], f"{at}/placeholder", PLACEHOLDER, 0)
@@ -173,7 +173,7 @@ def modal_part_faults(part: Json, at: str) -> Iterator[Fault]:
         if inner.get("type") == INPUT:
             yield from input_faults(inner, f"{at}/component")
         elif inner.get("type") in MENUS:
-            yield from menu_faults(inner, f"{at}/component", in_modal=True)
+            yield from menu_faults(inner, f"{at}/component")
         else:
             yield f"{at}/component", f"{inner.get('type')!r} has no place under a label here"
     elif part.get("type") == TEXT_DISPLAY:

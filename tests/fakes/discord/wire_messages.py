@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.discord import names
-from tests.fakes.discord.things import Attachment, Channel, Event, Flag, Json, Message
+from tests.fakes.discord.things import Attachment, Channel, Event, Json, Message
 from tests.fakes.discord.wire import member_json, stamp, thread_json, user_json
 from tests.fakes.discord.world import PRIVILEGED, World
 
@@ -124,18 +124,18 @@ def reactions_json(world: World, message: Message) -> list[Json]:
 def message_event(world: World, channel: Channel, message: Message, name: str) -> Event:
     """Return MESSAGE_CREATE or MESSAGE_UPDATE, with what is left of it without the intent for content."""
     data = message_json(world, message, nonce=name == "MESSAGE_CREATE")
-    if not channel.is_direct:
+    # Known and documented: what one person alone sees is told as if it were a direct message.
+    direct = channel.is_direct or bool(message.seen_by)
+    if not direct:
         data["guild_id"] = names.GUILD_ID
         author = world.members.get(message.author_id)
         if author:
             data["member"] = member_json(world, author, with_user=False)
     bare = {**data, **CONTENT} if is_hidden(world, message) else None
-    return Event(
-        name=name, data=data, intent=DIRECT_MESSAGES if channel.is_direct else GUILD_MESSAGES, bare=bare
-    )
+    return Event(name=name, data=data, intent=DIRECT_MESSAGES if direct else GUILD_MESSAGES, bare=bare)
 
 
 def tell_message(world: World, channel: Channel, message: Message, name: str = "MESSAGE_CREATE") -> None:
-    """Tell of a message to a bot that sees its channel; nobody is told of what one person alone sees."""
-    if world.bot_sees(channel) and not message.seen_by and not message.flags & Flag.LOADING:
+    """Tell of a message to a bot that sees its channel; of its own ephemeral ones wherever they are."""
+    if world.bot_sees(channel) or message.seen_by:
         world.emit(message_event(world, channel, message, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from tests.fakes.discord import names, permits
@@ -134,7 +134,7 @@ class World:
         return self.add_channel("", Kind.DM, recipients=[user_id])
 
     def post(self, channel: Channel, author_id: str, **fields: Any) -> Message:
-        """Put a message into a channel. A thread that slept and is not locked wakes up."""
+        """Put a message into a channel."""
         message = Message(
             id=self.new_id(),
             channel_id=channel.id,
@@ -199,9 +199,6 @@ class World:
         if user_id not in self.users:
             raise ControlError(f"there is no user {user_id}")
         return self.users[user_id]
-
-    def people(self) -> Iterator[User]:
-        return (one for one in self.users.values() if not one.is_bot)
 
     def role_named(self, given: str) -> Role:
         for one in self.roles.values():
