@@ -192,7 +192,7 @@ async def test_a_message_lives(discord: Discord, client: library.Client, general
     assert (pinned.embeds[0].description, await pinned.attachments[0].read()) == ("step 3", b"# Report")
     assert "report.md" in await discord.text("general")
     [held] = await discord.pins("general")
-    assert (held["edits"], held["files"], list(held["reactions"])) == (1, ["report.md"], ["✅"])
+    assert (held["edits"], held["files"], list(held["reacted"])) == (1, ["report.md"], ["✅"])
     found = await channel.fetch_message(posted.id)
     await found.unpin()
     await found.delete()

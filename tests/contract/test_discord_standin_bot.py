@@ -66,7 +66,17 @@ async def test_a_press_on_what_is_no_longer_there(discord: Discord, ada: Person,
         with pytest.raises(ControlError, match="sees no Approve"):
             await ada.press(general, "Approve")
         await ada.press(general, "Approve", message=old)
-    assert len(bot.heard) == 2
+        await ada.delete_message(general, old["id"])
+        pressed = asyncio.create_task(ada.press(general, "Approve", message=old))
+        await discord.wait_for_call("create_interaction_response", count=3)
+        await discord.advance(4)
+        assert (await pressed).error == "did_not_respond"
+    assert [one["answer"] for one in await discord.calls("create_interaction_response")] == [
+        "200",
+        "200",
+        "404 10008",
+    ]
+    assert await discord.violations() == []
 
 
 async def test_a_modal_is_opened_filled_and_submitted(discord: Discord, ada: Person, general: str) -> None:

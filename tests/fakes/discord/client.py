@@ -162,7 +162,7 @@ class Discord:
         """Return a channel's messages that everybody sees, oldest first.
 
         As Discord writes them, and beside that: visible, nonce, edits, edit_times_s, notified (who was pinged),
-        allowed_mentions, files, reactions, thread_id, interaction_id.
+        allowed_mentions, files, reacted (who, by emoji), thread_id, interaction_id.
         """
         return list(await self.ask("messages", channel=channel))
 

@@ -110,7 +110,7 @@ class Look:
             "interaction_id": message.interaction_id,
             "thread_id": message.thread_id,
             "files": [one.name for one in message.attachments],
-            "reactions": {emoji: users for emoji, users in message.reactions.items() if users},
+            "reacted": {emoji: users for emoji, users in message.reactions.items() if users},
         }
 
     def _said(self, channel: Channel) -> list[Message]:

@@ -117,15 +117,21 @@ def _do(ask: Ask, interaction: Interaction, kind: int, data: Json) -> Message | 
 def _place(ask: Ask, interaction: Interaction) -> Channel:
     found = ask.world.channels.get(interaction.channel_id)
     if found is None:
-        raise Refused(10003)
+        raise _gone(interaction, 10003)
     return found
+
+
+def _gone(interaction: Interaction, code: int) -> Refused:
+    """Refuse an answer because of what is gone: then it is not the bot's fault that none is taken."""
+    interaction.refused = True
+    return Refused(code)
 
 
 def _source(ask: Ask, interaction: Interaction) -> Message:
     """Return the message whose button was pressed."""
     found = _place(ask, interaction).messages.get(interaction.message_id)
     if found is None:
-        raise Refused(10008)
+        raise _gone(interaction, 10008)
     return found
 
 

@@ -163,7 +163,7 @@ class Interaction:
     """A command, press, modal or autocompletion on its way, with its answer.
 
     `kind`: 2 command, 3 component, 4 autocomplete, 5 modal. `answer_lost`: the test dropped the answer to the callback.
-    `repeated`: the test sent it once more. `settled`: it was answered, or is over.
+    `repeated`: the test sent it once more. `refused`: what the answer wanted to change is gone. `settled`: it was answered, or is over.
     `error`: what the person reads: `did_not_respond`, or "".
     """
 
@@ -181,6 +181,7 @@ class Interaction:
     answer: Json | None = None
     answer_lost: bool = False
     repeated: bool = False
+    refused: bool = False
     ack_ms: float | None = None
     error: str = ""
     sent_perf_s: float = 0.0
