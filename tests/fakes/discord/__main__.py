@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from tests.fakes.discord.api import Api
 from tests.fakes.discord.control import Control
+from tests.fakes.discord.courier import Courier
 from tests.fakes.discord.deeds import Deeds
 from tests.fakes.discord.deeds_events import EventDeeds
 from tests.fakes.discord.faults import Faults
@@ -36,7 +37,8 @@ async def serve(port: int, *, with_parent: bool) -> None:
         gateway.tell(event)
 
     world.on_event = tell
-    api, deeds = Api(world, limits, faults, schema), Deeds(world, gateway)
+    api, courier = Api(world, limits, faults, schema), Courier(world, gateway)
+    deeds = Deeds(world, courier)
     control = Control(
         world=world,
         schema=schema,
@@ -44,6 +46,7 @@ async def serve(port: int, *, with_parent: bool) -> None:
         limits=limits,
         faults=faults,
         gateway=gateway,
+        courier=courier,
         deeds=deeds,
         event_deeds=EventDeeds(world, deeds),
     )

@@ -10,6 +10,8 @@ from aiohttp import web
 from tests.fakes.discord import names
 from tests.fakes.discord.api import Api
 from tests.fakes.discord.control_look import Look
+from tests.fakes.discord.control_wait import Waits
+from tests.fakes.discord.courier import Courier
 from tests.fakes.discord.deeds import Deeds
 from tests.fakes.discord.deeds_events import EventDeeds
 from tests.fakes.discord.faults import DOWN_KINDS, Faults
@@ -38,6 +40,7 @@ class Control:
         limits: Limits,
         faults: Faults,
         gateway: Gateway,
+        courier: Courier,
         deeds: Deeds,
         event_deeds: EventDeeds,
     ) -> None:
@@ -47,13 +50,15 @@ class Control:
         self._limits = limits
         self._faults = faults
         self._gateway = gateway
+        look = Look(world, gateway, limits)
         events: dict[str, Any] = event_deeds.verbs()
         self._verbs: dict[str, Verb] = {
-            **Look(world, gateway, limits).verbs(),
+            **look.verbs(),
+            **Waits(world, gateway, look).verbs(),
             **self._server_verbs(),
             **self._gateway_verbs(),
             **self._fault_verbs(),
-            **_deed_verbs(deeds),
+            **_deed_verbs(deeds, courier),
             **events,
         }
 
@@ -263,7 +268,7 @@ def _bits(permissions: list[str]) -> int:
     return bits_of(permissions)
 
 
-def _deed_verbs(deeds: Deeds) -> dict[str, Verb]:
+def _deed_verbs(deeds: Deeds, courier: Courier) -> dict[str, Verb]:
     return {
         "command": deeds.command,
         "autocomplete": deeds.autocomplete,
@@ -275,6 +280,6 @@ def _deed_verbs(deeds: Deeds) -> dict[str, Verb]:
         "choose": deeds.choose,
         "submit": deeds.submit,
         "cancel": deeds.cancel,
-        "deliver": deeds.deliver,
-        "deliver_again": deeds.deliver_again,
+        "deliver": courier.deliver_as_given,
+        "deliver_again": courier.deliver_again,
     }

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from typing import Any
 
 from tests.fakes.discord import names
+from tests.fakes.discord.courier import Courier
 from tests.fakes.discord.fields import chosen, filled_modal, find_component
-from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.permits import EVERYTHING
 from tests.fakes.discord.things import (
-    FIRST_ANSWER_S,
     Channel,
     ControlError,
-    Event,
     Interaction,
     Json,
     Message,
@@ -46,11 +42,11 @@ ATTACHMENT_BYTES = 10 * 1024 * 1024
 
 
 class Deeds:
-    """Builds what Discord sends for a deed, sends it, and waits for the first answer as a person does."""
+    """Builds what Discord sends for a deed, and has it delivered."""
 
-    def __init__(self, world: World, gateway: Gateway) -> None:
+    def __init__(self, world: World, courier: Courier) -> None:
         self._world = world
-        self._gateway = gateway
+        self._courier = courier
 
     def actor(self, user_id: str) -> User:
         """Return somebody who can do something at all."""
@@ -115,7 +111,7 @@ class Deeds:
         return self._interaction(COMMAND, name, actor, place, data)
 
     async def command(self, user: str, channel: str, text: str, values: Json) -> Json:
-        return await self._deliver(self.command_of(user, channel, text, values))
+        return await self._courier.deliver(self.command_of(user, channel, text, values))
 
     async def autocomplete(self, user: str, channel: str, text: str, option: str, values: Json) -> Json:
         """Type into an option that completes itself; the choices offered are in the answer."""
@@ -129,7 +125,7 @@ class Deeds:
         given, resolved = filled(self._world, options, {option: "", **values}, focused=option)
         interaction = self._command(actor, place, command, nested(way, given), resolved, name=option)
         interaction.kind = interaction.payload["type"] = AUTOCOMPLETE
-        return await self._deliver(interaction)
+        return await self._courier.deliver(interaction)
 
     async def message_menu(self, user: str, name: str, channel: str, message_id: str) -> Json:
         """Use a command of a message's menu; the message's content comes with it, whatever the intents."""
@@ -140,7 +136,7 @@ class Deeds:
         message = self._message(actor, place, message_id)
         resolved = {"messages": {message.id: message_json(self._world, message)}}
         interaction = self._command(actor, place, command, [], resolved, name=name, target_id=message.id)
-        return await self._deliver(interaction)
+        return await self._courier.deliver(interaction)
 
     def _message(self, actor: User, place: Channel, message_id: str) -> Message:
         found = place.messages.get(message_id)
@@ -186,11 +182,11 @@ class Deeds:
     async def press(
         self, user: str, channel: str, button: str, message_id: str | None = None, message: Json | None = None
     ) -> Json:
-        return await self._deliver(self.press_of(user, channel, button, message_id, message))
+        return await self._courier.deliver(self.press_of(user, channel, button, message_id, message))
 
     async def press_in_direct(self, user: str, button: str) -> Json:
         channel = self._world.direct_channel(user)
-        return await self._deliver(self.press_of(user, channel.id, button))
+        return await self._courier.deliver(self.press_of(user, channel.id, button))
 
     async def choose(
         self, user: str, channel: str, custom_id: str, values: list[str], message_id: str | None = None
@@ -205,7 +201,7 @@ class Deeds:
             "id": part.get("id", 1),
             **chosen(self._world, part, values),
         }
-        return await self._deliver(
+        return await self._courier.deliver(
             self._interaction(COMPONENT, part["custom_id"], actor, place, data, message=shown)
         )
 
@@ -224,7 +220,7 @@ class Deeds:
         held = place.messages.get(modal.message_id)
         shown = message_json(self._world, held) if held else None
         interaction = self._interaction(SUBMIT, data["custom_id"], actor, place, data, message=shown)
-        told = await self._deliver(interaction)
+        told = await self._courier.deliver(interaction)
         if interaction.error:
             modal.error = "Something went wrong. Try again."
         return told
@@ -288,70 +284,21 @@ class Deeds:
             message_id=message["id"] if message else "",
         )
 
-    async def _deliver(self, interaction: Interaction) -> Json:
-        """Send it, and wait three seconds for the first answer; a person waits no longer.
-
-        While the bot's connection is lost its session keeps the event: a RESUME in time is an answer in time.
-        """
-        self._world.add_interaction(interaction)
-        links = set(self._gateway.links)
-
-        def sent() -> None:
-            interaction.sent_perf_s = time.perf_counter()
-
-        sent()
-        event = Event(name="INTERACTION_CREATE", data=interaction.payload)
-        interaction.was_sent = self._gateway.tell(event, sent)
-        with contextlib.suppress(TimeoutError):
-            wait_s = FIRST_ANSWER_S if self._gateway.sessions else 0.0
-            await asyncio.wait_for(interaction.settled.wait(), wait_s)
-        if interaction.answer is None:
-            interaction.error = "did_not_respond"
-            stayed = bool(links & self._gateway.links) and interaction.was_sent and not self._world.down
-            if stayed and not interaction.refused:
-                self._world.violate("answer_late", interaction.name, f"no first answer in {FIRST_ANSWER_S} s")
-        return interaction.shown()
-
     async def burst(self, commands: list[Json]) -> list[Json]:
         """Type many commands at once."""
         return list(
             await asyncio.gather(
-                *(self._deliver(one) for one in [self.command_of(**one) for one in commands])
+                *(self._courier.deliver(one) for one in [self.command_of(**one) for one in commands])
             )
         )
 
     async def burst_presses(self, presses: list[Json]) -> list[Json]:
         """Press many buttons at once."""
         return list(
-            await asyncio.gather(*(self._deliver(one) for one in [self.press_of(**one) for one in presses]))
+            await asyncio.gather(
+                *(self._courier.deliver(one) for one in [self.press_of(**one) for one in presses])
+            )
         )
-
-    async def deliver_again(self, interaction: str) -> Json:
-        """Send the very same event once more; the answer it had stays the answer it had."""
-        old = self._world.interactions.get(interaction)
-        if old is None:
-            raise ControlError(f"there is no interaction {interaction}")
-        old.repeated = True
-        self._gateway.tell(Event(name="INTERACTION_CREATE", data=old.payload))
-        return old.shown()
-
-    async def deliver(self, payload: Json) -> Json:
-        """Send an interaction as it is given, with a new id and token: what no person could do by hand."""
-        fresh = {**payload, "id": self._world.new_id(), "token": self._world.new_token()}
-        person = (fresh.get("member") or {}).get("user") or fresh.get("user") or {}
-        interaction = Interaction(
-            id=fresh["id"],
-            token=fresh["token"],
-            kind=fresh["type"],
-            name="as given",
-            user_id=str(person.get("id", "")),
-            channel_id=str(fresh.get("channel_id", "")),
-            in_guild="guild_id" in fresh,
-            made_s=self._world.clock.now_s(),
-            payload=fresh,
-            message_id=str((fresh.get("message") or {}).get("id", "")),
-        )
-        return await self._deliver(interaction)
 
 
 def without_notes(message: Json) -> Json:

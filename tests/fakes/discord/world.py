@@ -53,6 +53,7 @@ class World:
         self._last_ms = 0
         self._in_ms = 0
         self.clock = Clock()
+        self.interactions: dict[str, Interaction] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -66,7 +67,9 @@ class World:
         self.guild_there = True
         self.commands: dict[str, Json] = {}
         self.global_commands: dict[str, Json] = {}
-        self.interactions: dict[str, Interaction] = {}
+        for one in self.interactions.values():
+            one.settled.set()
+        self.interactions = {}
         self._by_token: dict[str, Interaction] = {}
         self.modals: dict[str, Modal] = {}
         self.nonces: dict[tuple[str, str], tuple[float, str]] = {}
