@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -23,6 +24,10 @@ def point_at(discord: Discord) -> None:
     """Let the library speak to the stand-in: both addresses are settings of a product, not patches."""
     library.http.Route.BASE = discord.api_url
     library.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(discord.gateway_url)
+
+
+def text_file(name: str) -> library.File:
+    return library.File(io.BytesIO(name.encode()), filename=name)
 
 
 def route(method: str, path: str, **names: Any) -> library.http.Route:
@@ -119,6 +124,12 @@ class Bot(library.Client):
         ) -> None:
             self.heard.append((who.name, where.name, role.name, minutes, quiet, share, step))
             await interaction.response.send_message(f"Paged {who.mention}.")
+
+        @group.command(name="files", description="Files in every kind of answer")
+        async def files(interaction: Interaction) -> None:
+            await interaction.response.send_message("first", file=text_file("a.md"))
+            await interaction.followup.send("more", files=[text_file("b.md"), text_file("c.md")])
+            await interaction.edit_original_response(content="last", attachments=[text_file("d.md")])
 
         @group.command(name="slow", description="Answer late")
         async def slow(interaction: Interaction) -> None:

@@ -254,6 +254,9 @@ async def test_a_page_of_messages(discord: Discord, client: library.Client, gene
     assert await page(limit=2, before=middle) == ["2", "1"]
     assert await page(limit=2, after=middle) == ["4", "5"]
     assert await page(limit=3, around=middle) == ["4", "3", "2"]
+    await channel.purge(limit=4)
+    assert await page() == ["2", "1", "0"]
+    assert await discord.violations() == []
 
 
 async def test_only_own_messages_are_edited(

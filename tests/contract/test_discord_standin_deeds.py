@@ -70,6 +70,19 @@ async def test_options_of_every_kind(discord: Discord, ada: Person, general: str
     assert await discord.violations() == []
 
 
+async def test_files_come_with_every_kind_of_answer(discord: Discord, ada: Person, general: str) -> None:
+    """With the first answer, with a followup, and in the place of others by an edit."""
+    async with bot_on(discord):
+        await ada.command(general, "/incident files")
+        await discord.wait_for_message("general", "last")
+    assert [(one["content"], one["files"]) for one in await discord.messages("general")] == [
+        ("last", ["d.md"]),
+        ("more", ["b.md", "c.md"]),
+    ]
+    assert [one["content"] for one in await discord.files()] == ["d.md", "b.md", "c.md"]
+    assert await discord.violations() == []
+
+
 async def test_menus(discord: Discord, ada: Person, general: str) -> None:
     """Words by label or value, people by name; as many as may be chosen."""
     async with bot_on(discord) as bot:

@@ -157,6 +157,8 @@ def with_right_kinds(body: Any) -> Any:
             _right_message(place)
     if isinstance(meant.get("recipient_id"), int):
         meant["recipient_id"] = str(meant["recipient_id"])
+    if isinstance(meant.get("messages"), list):
+        meant["messages"] = [str(one) for one in meant["messages"]]
     for place in (meant, *_dicts(meant.get("permission_overwrites"))):
         _right_overwrite(place)
     return meant
