@@ -46,5 +46,5 @@ if [ "$chosen" != 'not long' ]; then
     demo mariadb --compare --database mariadb
     demo postgresql --compare --database postgresql
 fi
-# Two at once, each group of tests/conftest.py as a whole: what a test has built is used by all of its group.
-step "$python" -m pytest -m "$chosen" --numprocesses 2 --dist loadgroup
+# Two at once, each group of tests/conftest.py as a whole: what a file has built is used by all of its tests.
+step "$python" -m pytest -m "$chosen" --numprocesses 2 --dist loadfile
