@@ -66,8 +66,12 @@ def bring_back(scene: Scene, what: Kill) -> None:
 # -- the safety backup
 
 
-def judge_the_safety_backup(scene: Scene, before: str, made: int) -> None:
-    """There is one safety backup more, whole, or none, and the incident says which; then one can be had."""
+def judge_the_safety_backup(scene: Scene, before: str, made: int, victim: str = "") -> None:
+    """There is one safety backup more, whole, or none, and the incident says which; then one can be had.
+
+    A job whose watching shell was killed ends its work all the same, without an end that is known: it is told as failed,
+    and what it leaves is whole, but counts for nothing.
+    """
     state, told = scene.at_rest(90), scene.entries("safety.made")
     if len(told) == made:
         assert "no safety backup" in state["headline"].lower() or "failed" in state["headline"], state[
@@ -81,8 +85,11 @@ def judge_the_safety_backup(scene: Scene, before: str, made: int) -> None:
     assert Path(told[-1]["data"]["path"]).stat().st_size == told[-1]["data"]["size_bytes"]
     assert scene.content() == before
     kept = {Path(entry["data"]["path"]).name for entry in told}
-    there = {path.name for path in Path(told[-1]["data"]["path"]).parent.iterdir()}
-    assert {name for name in there if not name.endswith((".json", ".part"))} <= kept
+    folder = Path(told[-1]["data"]["path"]).parent
+    left = {path.name for path in folder.iterdir() if path.suffix not in {".json", ".part"}} - kept
+    assert len(left) <= (victim == "shell")
+    for name in left:
+        assert scene.bot.backout("inspect", str(folder / name)).returncode == 0
 
 
 @pytest.mark.long
@@ -106,7 +113,7 @@ def test_anything_is_killed_in_the_safety_backup(engine_stages: Stages, what: Ki
         assert scene.api().command("/backups create", INCIDENT)["ok"]
         kill(scene, what)
         bring_back(scene, what)
-        judge_the_safety_backup(scene, before, made)
+        judge_the_safety_backup(scene, before, made, what.victim)
 
 
 # -- the load of the backup, which begins as soon as the backup is known
