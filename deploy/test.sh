@@ -47,4 +47,4 @@ if [ "$chosen" != 'not long' ]; then
     demo postgresql --compare --database postgresql
 fi
 # Two at once, each group of tests/conftest.py as a whole: what a file has built is used by all of its tests.
-step "$python" -m pytest -m "$chosen" --numprocesses 2 --dist loadfile
+step "$python" -m pytest -m "$chosen" --numprocesses 2 --dist loadfile --no-loadscope-reorder
