@@ -6,12 +6,68 @@ import os
 from collections.abc import Generator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.servers.fixtures import mariadb_server, postgres_server, postgres_servers
 
 __all__ = ["mariadb_server", "postgres_server", "postgres_servers"]
 
 UNDER_CI = os.environ.get("CI") == "true"
+
+STAGES = "the incident at its stages"
+WATCHED = "the watched incident"
+TOGETHER = {
+    **{f"tests/faults/test_{name}.py": STAGES for name in ("cutover_kill", "review_play")},
+    **{
+        f"tests/integration/test_incident_{name}.py": STAGES
+        for name in ("freeze", "refusals", "restore", "strategies")
+    },
+    **{
+        f"tests/hazards/test_{name}.py": WATCHED
+        for name in ("backups", "host", "maintenance", "migrations", "restore", "safety", "verify")
+    },
+}
+"""Files that use one played incident of minutes: one process plays it, for all of them. Any other file is by itself."""
+LONGEST_FIRST = (
+    STAGES,
+    "tests/integration/test_site_engines.py",
+    "tests/faults/test_engine_kill_cutover.py",
+    "tests/faults/test_engine_kill_rehearsal.py",
+    "tests/integration/test_wrong_input.py",
+    WATCHED,
+    "tests/integration/test_browser_incident.py",
+    "tests/contract/test_database_servers.py",
+    "tests/integration/test_incident_played.py",
+    "tests/zoo/test_engines.py",
+    "tests/integration/test_mysql_cutover.py",
+)
+"""What is begun first, so that no process is left alone with one of them at the end of the run."""
+
+
+class Groups(LoadFileScheduling):
+    """Gives each file to one process as a whole, and files that belong together to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups | None:
+    """Let files that belong together be one process's, where `--dist loadfile` is asked for."""
+    return Groups(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest be first, each group as a whole."""
+    ranks = {group: rank for rank, group in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: ranks.get(group_of(item.nodeid), len(ranks)))
+
+
+def group_of(nodeid: str) -> str:
+    """Return the group of a test, by its file's path below the repository."""
+    file = nodeid.split("::", 1)[0]
+    return TOGETHER.get(file, file)
 
 
 @pytest.hookimpl(wrapper=True)

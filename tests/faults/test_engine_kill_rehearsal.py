@@ -70,9 +70,10 @@ def judge_the_safety_backup(scene: Scene, before: str, made: int, victim: str = 
     """There is one safety backup more, whole, or none, and the incident says which; then one can be had.
 
     A job whose watching shell was killed ends its work all the same, without an end that is known: it is told as failed,
-    and what it leaves is whole, but counts for nothing.
+    and what it leaves is whole, but counts for nothing, and is told by its path.
     """
     state, told = scene.at_rest(90), scene.entries("safety.made")
+    failures = " ".join(entry["text"] for entry in scene.entries("operation.failed"))
     if len(told) == made:
         assert "no safety backup" in state["headline"].lower() or "failed" in state["headline"], state[
             "headline"
@@ -89,6 +90,7 @@ def judge_the_safety_backup(scene: Scene, before: str, made: int, victim: str = 
     left = {path.name for path in folder.iterdir() if path.suffix not in {".json", ".part"}} - kept
     assert len(left) <= (victim == "shell")
     for name in left:
+        assert f"{folder / name} is not proven" in failures
         assert scene.bot.backout("inspect", str(folder / name)).returncode == 0
 
 

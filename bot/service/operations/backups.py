@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.model.codec import digest
-from bot.model.errors import FailedError
+from bot.model.errors import FailedError, JobDiedError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Cutover
 from bot.model.message import Message, Tone
@@ -119,12 +119,18 @@ async def safety_backup(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             "Look at .env, then: /incident assess"
         )
     target = database.safety_place(folders.safety, work.site_name, work.tag)
-    copy = await work.work(
-        "copy",
-        database.copy(facts.database.database, target),
-        root=folders.change_jobs,
-        title=step_message(Step.SAFETY_BACKUP, "Copying the database as it is now.", Tone.WORKING),
-    )
+    try:
+        copy = await work.work(
+            "copy",
+            database.copy(facts.database.database, target),
+            root=folders.change_jobs,
+            title=step_message(Step.SAFETY_BACKUP, "Copying the database as it is now.", Tone.WORKING),
+        )
+    except JobDiedError as error:
+        raise JobDiedError(
+            f"{error} Nothing was changed in the database, and there is no safety backup from it: a file that may be left at "
+            f"{target} is not proven and counts for nothing. Next: /backups create"
+        ) from error
     text = f"Safety backup taken and proven: {bytes_words(copy.size_bytes)}, equal to the live database table by table."
     data = {
         "path": copy.path,

@@ -257,13 +257,16 @@ async def test_a_lost_claim_writes_nothing(scene: Scene) -> None:
     """A handler whose operation was claimed by another meanwhile cannot record a step."""
     seen: list[type[BaseException]] = []
 
+    async def stolen(tx: Transaction) -> None:
+        await tx.release_leases(None)
+        await tx.claim("thief", ["work"], timedelta(0), 1, ())
+
     async def handler(ctx: OperationContext) -> str:
         if ctx.operation.fence > 1:
             return "second"
 
         async def act() -> int:
-            await scene.store.transact(lambda tx: tx.release_leases(None))
-            await scene.store.transact(lambda tx: tx.claim("thief", ["work"], timedelta(0), 1, ()))
+            await scene.store.transact(stolen)
             return 1
 
         try:
