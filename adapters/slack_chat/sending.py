@@ -105,9 +105,13 @@ class Sender:
         except SlackRefusedError as error:
             if error.error not in NOT_THERE:
                 raise
-            # A person deleted it, or Slack lets nobody edit it any more: what is so now is said anew.
-            return await self._first(delivery, channel, rendered)
-        return sent
+        else:
+            return sent
+        # A person deleted it, or Slack lets nobody edit it any more: what is so now is said anew, unless an earlier try has.
+        again = await self._found(delivery, channel, besides=sent)
+        if again is not None:
+            await self._shown("chat.update", {**arguments, "channel": again.channel, "ts": again.ts})
+        return again or await self._first(delivery, channel, rendered)
 
     async def _shown(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return the answer; a message whose blocks Slack does not take is shown as text rather than not at all."""
@@ -120,7 +124,7 @@ class Sender:
         text = f"{arguments['text']}\n(Slack takes no more of this message; the console shows all of it.)"
         return await self._api.change(method, **{**arguments, "text": text, "blocks": []})
 
-    async def _found(self, delivery: Delivery, channel: str) -> Sent | None:
+    async def _found(self, delivery: Delivery, channel: str, *, besides: Sent | None = None) -> Sent | None:
         """Return the message that an earlier try has left there, found by its outbox id. Reads only."""
         if delivery.message.message.place is Place.DIRECT:
             opened = await self._api.change("conversations.open", users=channel)
@@ -136,8 +140,9 @@ class Sender:
             method, arguments = "conversations.replies", {**arguments, "ts": root.ts}
         async for message in self._api.pages(method, "messages", **arguments):
             payload = (message.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("outbox_id") == delivery.message.id:
-                return Sent(channel=channel, ts=str(message["ts"]))
+            ts = str(message["ts"])
+            if payload.get("outbox_id") == delivery.message.id and (besides is None or ts != besides.ts):
+                return Sent(channel=channel, ts=ts)
         return None
 
     # -- its file

@@ -208,15 +208,17 @@ async def test_backout_comes_back_when_it_was_removed(scene: SlackScene) -> None
 
 
 async def test_a_message_that_a_person_deleted_is_said_again_when_it_changes(scene: SlackScene) -> None:
-    """What was deleted and then changed stands there again, in its latest form."""
+    """What was deleted and then changed stands there again, once, in its latest form, though the answer was lost."""
     incident = await scene.opened()
     await scene.at_rest(incident.id)
     await scene.anna.command(incident.name, "/app freeze")
     asked = await scene.slack.wait_for_message(incident.name, "[Not now]")
     await scene.anna.delete_message(incident.name, asked["ts"])
     decision = (await scene.records(lambda tx: tx.decisions(incident_id=incident.id)))[0]
+    await scene.slack.fault("chat.postMessage", "drop_after", times=2)
     assert scene.bot.as_person(scene.token).answer(decision.id, "wait")["ok"]
     await scene.slack.wait_for_message(incident.name, "✅ *Not now* — Anna")
+    await assert_each_once(scene, incident)
 
 
 async def test_rates_are_obeyed(scene: SlackScene) -> None:
