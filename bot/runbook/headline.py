@@ -132,6 +132,12 @@ def usual_outcome(state: Incident) -> str:
     return {"none": "no loss", "loss": "not recovered"}.get(str(verdict), "without a restore")
 
 
+def is_lost(state: Incident) -> bool:
+    """Return whether data were found lost, and production's are not restored."""
+    verdict = ((state.assessment or {}).get("loss") or {}).get("verdict")
+    return verdict == "loss" and state.cutover is not Cutover.DONE
+
+
 def next_commands(state: Incident) -> list[tuple[str, str]]:
     """Return the commands that may be typed now, the most useful first: (line, what it does)."""
     reopen = "open to visitors" if state.cutover is Cutover.DONE else "open to visitors WITHOUT restoring"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from bot.model.decision import Choice
 from bot.model.errors import NotStartedError
 from bot.model.event import Entry, Kind, NewEntry
 from bot.model.message import REPORT_SLOT, Message, Reply, Table, Tone
@@ -13,9 +14,9 @@ from bot.model.person import Permission
 from bot.model.step import STEP_NAMES, Step
 from bot.ports.store import Transaction
 from bot.runbook import guards
-from bot.runbook.headline import headline, next_commands, usual_outcome, work_words
+from bot.runbook.headline import headline, is_lost, next_commands, usual_outcome, work_words
 from bot.runbook.wording import capitalised, shortened
-from bot.service.desk import busy, refuse, state_of, typed
+from bot.service.desk import Question, busy, open_question, refuse, state_of, typed
 from bot.service.engine import release_site
 from bot.service.operations.escalate import contact_facts
 from bot.service.parts import Call, Parts, refused
@@ -217,7 +218,10 @@ async def release(parts: Parts, call: Call) -> Reply:
 
 
 async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
-    """End the incident and write its report; `now` ends a watch that still runs."""
+    """End the incident and write its report; `now` ends a watch that still runs.
+
+    While data are lost and nothing is restored, it is asked first, unless `now` is said.
+    """
 
     async def body(tx: Transaction) -> Reply:
         state = await state_of(tx, call.incident_id)
@@ -227,6 +231,8 @@ async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
         if reason := await busy(tx, call.incident_id, "close"):
             return await refuse(tx, call, reason)
         word = outcome or usual_outcome(state)
+        if is_lost(state) and not now:
+            return await _ask_to_close(tx, call, word)
         operation = Operation(
             id=call.delivery_id,
             kind="close",
@@ -246,6 +252,34 @@ async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
     reply = await parts.store.transact(body)
     parts.wake()
     return reply
+
+
+async def _ask_to_close(tx: Transaction, call: Call, outcome: str) -> Reply:
+    """Ask whether an incident ends though its data are not back. *Changes*: the store only."""
+    question = Question(
+        purpose="close",
+        question="Data were lost and nothing is restored. Close the incident all the same?",
+        body="Production stays as it is. What was lost stays lost until it is restored; the post-mortem says so.",
+        choices=(
+            Choice(
+                key="close",
+                label="Close without a restore",
+                style="danger",
+                starts="close",
+                args={"outcome": outcome},
+            ),
+            Choice(key="wait", label="Go on with the recovery", style="primary", rejects=True),
+        ),
+        step=Step.REPORT,
+        tone=Tone.BAD,
+    )
+    await tx.append(call.incident_id, [typed(call)])
+    decision = await open_question(tx, call.incident_id, question, call.person.name)
+    return Reply(
+        text=f"{decision.question} The question is in the channel; the incident is still open.",
+        incident_id=call.incident_id,
+        decision_id=decision.id,
+    )
 
 
 async def report(parts: Parts, call: Call) -> Reply:

@@ -380,7 +380,7 @@ async def test_the_status_names_the_steps(office: Office) -> None:
 
 @pytest.mark.parametrize(
     ("story", "outcome"),
-    [(CHECKED_STORY, "still down"), (JUST_OPENED, "without a restore"), (ASSESSED_STORY, "not recovered")],
+    [(CHECKED_STORY, "still down"), (JUST_OPENED, "without a restore")],
 )
 async def test_an_incident_that_ends_unrestored_says_so(office: Office, story: Story, outcome: str) -> None:
     """Closed without a word, an incident whose data were not brought back does not end as if all were well."""
@@ -388,6 +388,18 @@ async def test_an_incident_that_ends_unrestored_says_so(office: Office, story: S
     reply = await office.types("anna", "/incident close")
     ended = [o.args["outcome"] for o in await office.operations()]
     assert outcome in (ended[0] if reply.ok else reply.text)
+
+
+async def test_an_incident_whose_data_are_lost_is_not_closed_unasked(office: Office) -> None:
+    """While nothing is restored, `/incident close` asks; only the answer closes."""
+    await office.tell(ASSESSED_STORY)
+    reply = await office.types("anna", "/incident close")
+    assert "nothing is restored. Close the incident all the same?" in reply.text
+    assert await office.operations() == []
+    (asked,) = await office.open_decisions()
+    assert (await office.clicks("anna", asked.id, "close")).ok
+    (operation,) = await office.operations()
+    assert (operation.kind, operation.args["outcome"]) == ("close", "not recovered")
 
 
 async def test_confirming_needs_the_sites_name(office: Office) -> None:
