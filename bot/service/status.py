@@ -39,7 +39,7 @@ def status_message(
         tone=told.tone,
         body=f"**{told.text}**",
         facts=(
-            ("step", _step(state)),
+            ("step", _step(state, running, asked)),
             ("site", _site(state)),
             ("downtime so far", _downtime(state, now)),
             ("next decision", _asked(asked) if state.open else "–"),
@@ -48,12 +48,14 @@ def status_message(
     )
 
 
-def _step(state: Incident) -> str:
+def _step(state: Incident, running: Sequence[Operation], asked: Sequence[Decision]) -> str:
     status = {step: state.status(step) for step in Step}
     busy = [s for s in Step if status[s] in (StepStatus.RUNNING, StepStatus.UNKNOWN, StepStatus.FAILED)]
     begun = [s for s in Step if status[s] is not StepStatus.WAITING]
     step = busy[-1] if busy else (begun[-1] if begun else Step.ASSESS)
-    return f"{int(step)} of {len(Step)}: {STEP_NAMES[step]}, {status[step].value}"
+    waits = status[step] is StepStatus.RUNNING and asked and not running
+    word = "waits for an answer" if waits else status[step].value
+    return f"{int(step)} of {len(Step)}: {STEP_NAMES[step]}, {word}"
 
 
 def _site(state: Incident) -> str:
