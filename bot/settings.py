@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bot.model.errors import SettingsError
 from bot.model.person import Contact, Person
+from bot.model.site_check import NEEDED, Preset, SiteCheck
 
 Seconds = Annotated[float, Field(gt=0)]
 # A server's database as a hosting panel makes them; a path or a place of Backout's own is none.
+CheckSql = str | dict[Literal["sqlite", "mysql", "postgresql"], str]
 DatabaseName = Annotated[str, Field(pattern=r"^[^/@`\\]{1,64}$")]
 
 
@@ -89,11 +91,61 @@ class MappingSettings(_Strict):
 
 
 class CheckSettings(_Strict):
-    """One read-only question to the database, answered by one whole number."""
+    """One read-only question to the database, answered by one whole number.
 
-    name: str
-    sql: str
-    expect: int
+    Either `sql` and what the number has to be (`expect`, `between`, `equals_sql` or `equals_backup`), or a `preset`. Each
+    SQL is one text, or a table with one for each engine: sqlite, mysql, postgresql.
+    """
+
+    name: str = ""
+    sql: CheckSql | None = None
+    backup_sql: CheckSql | None = None
+    expect: int | None = None
+    between: tuple[int, int] | None = None
+    equals_sql: CheckSql | None = None
+    equals_backup: bool = False
+    preset: Preset | None = None
+    table: str = ""
+    column: str = ""
+    other_table: str = ""
+    other_column: str = ""
+    migration: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> CheckSettings:
+        if (self.sql is None) == (self.preset is None):
+            raise ValueError("a check has either sql or a preset")
+        given = [
+            self.expect is not None,
+            self.between is not None,
+            self.equals_sql is not None,
+            self.equals_backup,
+        ]
+        if self.preset is not None:
+            missing = [word for word in NEEDED[self.preset] if not getattr(self, word)]
+            if missing:
+                raise ValueError(f"the preset {self.preset.value} needs: {', '.join(missing)}")
+            if any(given) or self.backup_sql is not None:
+                raise ValueError("a preset says itself what the number has to be")
+        elif sum(given) != 1:
+            raise ValueError("give one of: expect, between, equals_sql, equals_backup = true")
+        elif not self.name:
+            raise ValueError("a check with sql needs a name")
+        if self.between is not None and self.between[0] > self.between[1]:
+            raise ValueError("between has its smaller number first")
+        return self
+
+    def check(self) -> SiteCheck:
+        """Return it as the model's check."""
+        plain = self.model_dump()
+        return SiteCheck(
+            **plain | {key: by_engine(plain[key]) for key in ("sql", "backup_sql", "equals_sql")}
+        )
+
+
+def by_engine(sql: CheckSql | None) -> dict[str, str]:
+    """Return SQL of the settings by engine; '' is any."""
+    return {"": sql} if isinstance(sql, str) else {str(engine): text for engine, text in (sql or {}).items()}
 
 
 class ContactSettings(_Strict):
@@ -127,6 +179,7 @@ class IntervalSettings(_Strict):
 class SiteSettings(_Strict):
     """One production application.
 
+    `users_affected` is a read-only question to the broken database, answered by one whole number: how many users lost something.
     `scratch_databases` (MySQL, MariaDB): empty databases of the hosting panel, for scratch copies alone, where the
     application's user may make none. They are emptied as they are needed.
     """
@@ -143,6 +196,7 @@ class SiteSettings(_Strict):
     size_limit_bytes: int = 1_000_000_000
     mappings: tuple[MappingSettings, ...] = ()
     checks: tuple[CheckSettings, ...] = ()
+    users_affected: CheckSql | None = None
     scratch_databases: tuple[DatabaseName, ...] = ()
     smoke_paths: tuple[str, ...] = ("/",)
     manual_checks: tuple[str, ...] = ()

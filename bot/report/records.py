@@ -44,19 +44,22 @@ def _data_checks(facts: Facts) -> list[Grid]:
     rows = (
         (
             phrase(check.text("name") or NOT_RECORDED),
+            phrase(_amount(check, "before", "–")),
+            phrase(_amount(check, "backup", "–")),
             phrase(_amount(check, "value")),
             phrase(_amount(check, "expected")),
             phrase(RESULTS[check.flag("passed")]),
         )
         for check in read(facts.log.last(Kind.DATA_CHECKED)).parts("checks")
     )
-    return _grid("Checks of the data, as last run", ("Check", "Found", "Expected", "Result"), rows)
+    columns = ("Check", "As it was found", "In the backup", "At the end", "Expected", "Result")
+    return _grid("Checks of the data, as last run", columns, rows)
 
 
-def _amount(check: Reading, key: str) -> str:
-    """Return what a check found or expected; a number with its thousands marked."""
+def _amount(check: Reading, key: str, none: str = NOT_RECORDED) -> str:
+    """Return what a check found or expected; a number with its thousands marked, `none` where there is none."""
     number = check.whole(key)
-    return check.text(key) or NOT_RECORDED if number is None else count_words(number)
+    return check.text(key) or none if number is None else count_words(number)
 
 
 def _manual(facts: Facts) -> list[Grid]:

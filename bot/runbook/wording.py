@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.model.database import Loss, Proof
 from bot.model.message import Progress, Table
+from bot.model.site_check import JudgedCheck
 
 
 def capitalised(sentence: str) -> str:
@@ -122,6 +123,28 @@ def _to_look_at(loss: Loss) -> list[str]:
     ]
     gone = [f"{loss.rows_missing:,} rows of the backup are gone"] if loss.rows_missing else []
     return cleared + many + unproven + gone or ["values are others than in the backup"]
+
+
+def check_table(checks: Sequence[JudgedCheck]) -> Table:
+    """Return the site's own checks as shown: as it was found, in the backup, now; what failed comes first."""
+
+    def number(value: int | None) -> str:
+        return "–" if value is None else f"{value:,}"
+
+    rows = tuple(
+        (
+            one.name,
+            number(one.before),
+            number(one.backup),
+            number(one.value) if one.value is not None else (one.error or "–"),
+            one.expected,
+            "good" if one.passed else "NOT GOOD",
+        )
+        for one in sorted(checks, key=lambda one: one.passed)
+    )
+    return Table(
+        columns=("check", "found broken", "backup", "now", "expected", ""), rows=rows, numeric=(1, 2, 3)
+    )
 
 
 def loss_table(loss: Loss, *, before: str = "rows in backup") -> Table:

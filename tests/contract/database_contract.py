@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.model.errors import ReaderRefusalError
+from bot.model.site_check import Preset, SiteCheck
 from bot.ports.database import Database, Work
 from bot.ports.host import JobState
+from bot.runbook.checks import LIVE, OTHER, asked_on, number_of, questions
 from tests.fakes.host import FakeHost
 
 T = TypeVar("T")
@@ -157,6 +159,54 @@ class DatabaseContract:
         check = {"name": "books", "sql": "select count(*) from books", "expect": 3}
         (result,) = await scene.ask(scene.database.checks(scene.live, [check], 30))
         assert (result.passed, result.value) == (True, 3)
+
+    async def test_the_presets_are_answered(self, scene: Scene) -> None:
+        """Each preset is answered on every engine; what is not there is told from what is."""
+        checks = (
+            SiteCheck(name="same", preset=Preset.SAME_COUNT, table="books", other_table="authors"),
+            SiteCheck(name="linked", preset=Preset.ALL_LINKED, table="books", column="title"),
+            SiteCheck(name="kept", preset=Preset.KEPT, table="books", column="title"),
+            SiteCheck(
+                name="orphans",
+                preset=Preset.NO_ORPHANS,
+                table="books",
+                column="author_id",
+                other_table="authors",
+            ),
+            SiteCheck(
+                name="childless",
+                preset=Preset.NO_CHILDLESS,
+                table="authors",
+                other_table="books",
+                other_column="author_id",
+            ),
+            SiteCheck(name="table", preset=Preset.TABLE_PRESENT, table="books"),
+            SiteCheck(name="no table", preset=Preset.TABLE_PRESENT, table="posts"),
+            SiteCheck(name="column", preset=Preset.COLUMN_PRESENT, table="books", column="pages"),
+            SiteCheck(name="no column", preset=Preset.COLUMN_PRESENT, table="books", column="cover"),
+            SiteCheck(name="ran", preset=Preset.MIGRATION_RAN, migration="2026_01_01_000000_first"),
+            SiteCheck(name="pending", preset=Preset.MIGRATION_RAN, migration="2026_01_02_000000_next"),
+        )
+        asked = asked_on(checks, scene.database.engine, "migrations")
+        found = {}
+        for side in (LIVE, OTHER):
+            answers = await scene.ask(scene.database.checks(scene.live, questions(asked, side), 30))
+            found[side] = {one.name: one for one in answers}
+        numbers = {one.name: number_of(one, found[LIVE]) for one in asked}
+        assert numbers == {
+            "same": 3,
+            "linked": 1,
+            "kept": 2,
+            "orphans": 0,
+            "childless": 0,
+            "table": 1,
+            "no table": 0,
+            "column": 1,
+            "no column": 0,
+            "ran": 1,
+            "pending": 0,
+        }
+        assert number_of(asked[0], found[OTHER]) == 2
 
     async def test_no_secret_is_left_on_the_host_or_told(self, scene: Scene) -> None:
         """After a read and a job the password stands in no answer and in no file of the host but the application's own."""

@@ -29,6 +29,7 @@ def test_the_played_incident_recovers(production: Production, tmp_path: Path) ->
         player = scene.player()
         state = play(player, commits=production.corrected_commits, before=lambda _: None)
         entries = scene.entries()
+        assert_checks_are_told(scene, entries)
     assert (state["outcome"], state["cutover"]) == ("recovered", "done")
     assert disagreements(production, "corrected", online=True) == []
     assert_every_command_is_told(scene, entries)
@@ -52,6 +53,19 @@ def assert_every_command_is_told(scene: Scene, entries: list[dict[str, Any]]) ->
         assert entry["text"].startswith(data["command"]), entry
     keys = [e["data"]["job_key"] for e in commands if "job_key" in e["data"]]
     assert len(keys) == len(set(keys)) == len(scene.jobs("*"))
+
+
+def assert_checks_are_told(scene: Scene, entries: list[dict[str, Any]]) -> None:
+    """The site's checks stand there as it was found, as in the backup and now; so does the number of users."""
+    (checked,) = [e["data"]["checks"] for e in entries if e["kind"] == "data.checked"]
+    found = {one["name"]: one for one in checked}
+    kept = found["captions are kept"]
+    assert kept["before"] < kept["backup"] <= kept["value"]
+    assert all(one["passed"] for one in checked)
+    assert found["every photo hangs on a post"]["backup"] is None
+    message = next(m for m in scene.state()["messages"] if m["title"] == "The site's own checks")
+    assert message["table"]["columns"][:4] == ["check", "found broken", "backup", "now"]
+    assert [e["text"] for e in entries if e["text"].startswith("Users affected: ")] != []
 
 
 def assert_verified(scene: Scene) -> None:

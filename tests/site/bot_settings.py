@@ -46,6 +46,7 @@ branch = "{p.branch}"
 approvals = {approvals}
 smoke_paths = ["/", "/photos/{first_photo}"]
 manual_checks = [{manual}]
+users_affected = "select count(distinct user_id) from photos"
 
 [sites.album.ssh]
 address = "{p.ssh_host}"
@@ -64,13 +65,28 @@ derived = ["display_date", "created_at", "updated_at"]
 
 [[sites.album.checks]]
 name = "every photo hangs on a post"
-sql = "select count(*) from photos where post_id is null"
-expect = 0
+preset = "all_linked"
+table = "photos"
+column = "post_id"
 
 [[sites.album.checks]]
 name = "no post without a photo"
-sql = "select count(*) from posts where not exists (select 1 from photos where photos.post_id = posts.id)"
-expect = 0
+preset = "no_childless"
+table = "posts"
+other_table = "photos"
+other_column = "post_id"
+
+[[sites.album.checks]]
+name = "captions are kept"
+preset = "kept"
+table = "posts"
+column = "caption"
+other_table = "photos"
+
+[[sites.album.checks]]
+name = "as many posts as photos"
+sql = "select count(*) from posts"
+equals_sql = "select count(*) from photos"
 
 [[sites.album.contacts]]
 name = "Dora"

@@ -21,6 +21,7 @@ from bot.service.backup_search import Found, LiveShape, bad_migration_of, deploy
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
+from bot.service.site_checks import users_affected
 from bot.service.site_work import Folders, SiteWork, Telling, done_entry, step_message
 
 
@@ -81,7 +82,8 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     known = set(backup["migrations"])
     since = [row.migration for row in facts.migration_rows or () if row.migration not in known]
     data |= {"loss": _loss_data(loss), "baseline": baseline, "migrations_since_backup": len(since)}
-    await work.tell("assessed", _assessed(data, loss, found, facts))
+    users = await users_affected(work, database, facts, live.path) if loss.verdict != "none" else None
+    await work.tell("assessed", _assessed(data, loss, found, facts, users))
     return {"verdict": loss.verdict}
 
 
@@ -163,7 +165,9 @@ def _loss_data(loss: Loss) -> dict[str, Any]:
     return plain
 
 
-def _assessed(data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts) -> Telling:
+def _assessed(
+    data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts, users: NewEntry | None
+) -> Telling:
     sentence = loss_sentence(loss)
     tone = {"none": Tone.GOOD, "missing_rows": Tone.WARNING, "rewritten": Tone.WARNING}.get(
         loss.verdict, Tone.BAD
@@ -178,6 +182,7 @@ def _assessed(data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts) -
             ("database", f"{data['engine']} {data['engine_version']}, {bytes_words(data['size_bytes'])}"),
             ("compared with", str(data["backup"])),
             ("host key", data["host_key"]),
+            *((("users affected", users.text.partition(": ")[2]),) if users else ()),
         ),
         table=loss_table(loss),
     )
@@ -186,6 +191,7 @@ def _assessed(data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts) -
             _listed(found),
             done_entry(Step.CHOOSE_BACKUP, found.advice),
             entry,
+            *([users] if users else []),
             done_entry(Step.ASSESS, _plain(sentence)),
         ],
         messages=[message, _backups_message(found)],

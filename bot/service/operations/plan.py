@@ -18,6 +18,7 @@ from bot.service.operations.ground import Ground, Rehearsed, read_ground, undeci
 from bot.service.operations.plan_words import ask_tables, estimate, no_repair, planned
 from bot.service.operations.strategies import repair, salvage, swap
 from bot.service.parts import Parts
+from bot.service.site_checks import checks_of, first_numbers
 from bot.service.site_work import FINGERPRINT_LIMIT, SiteWork, Telling
 
 
@@ -42,8 +43,10 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             return {"proven": False}
     rehearsed = await _REHEARSE[strategy](work, ground)
     await _prove_untouched(work, ground)
+    asked = checks_of(work, ground.database, ground.facts)
+    numbers = await first_numbers(work, ground.database, ground.live.path, ground.baseline, asked)
     proposed = await _proposal(work, ground, rehearsed)
-    await _tell_plan(work, ground, planned(work, ground, rehearsed, proposed))
+    await _tell_plan(work, ground, planned(work, ground, rehearsed, proposed, numbers))
     return {"proven": rehearsed.proof.proven, "plan_hash": proposed.hash}
 
 

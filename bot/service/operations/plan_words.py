@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -67,8 +68,17 @@ def _table_question(table: TableLoss, args: dict[str, Any]) -> Question:
     )
 
 
-def planned(work: SiteWork, ground: Ground, rehearsed: Rehearsed, proposed: Plan) -> Telling:
-    """Return what a rehearsal tells: the plan, its account, and the question whether to carry it out."""
+def planned(
+    work: SiteWork,
+    ground: Ground,
+    rehearsed: Rehearsed,
+    proposed: Plan,
+    checks: Mapping[str, Mapping[str, int | None]],
+) -> Telling:
+    """Return what a rehearsal tells: the plan, its account, and the question whether to carry it out.
+
+    `checks` are what the site's own checks give of live as it was found and of the backup, for step 8.
+    """
     proof = rehearsed.proof
     totals = {k: v for k, v in to_json(proof).items() if k not in ("proven", "reasons", "details")}
     totals["values_lost"] += sum(rehearsed.unmapped.values())
@@ -80,6 +90,7 @@ def planned(work: SiteWork, ground: Ground, rehearsed: Rehearsed, proposed: Plan
         "reasons": list(proof.reasons),
         "notes": list(rehearsed.notes),
         "details": proof.details,
+        "checks": checks,
         "foreign_key_violations": proof.details.get("foreign_key_violations") or None,
     }
     entries = [

@@ -222,8 +222,8 @@ def _ended(work: SiteWork, args: dict[str, Any], blind: str) -> Telling:
     question = Question(
         purpose="close",
         question="Close the incident?",
-        body=f"{text} The post-mortem is written from the timeline. What was the root cause? Say it first: "
-        "`/incident note Root cause: …`",
+        body=f"{text} The post-mortem is written from the timeline. What was the root cause, and how many "
+        "users were affected? Say it first: `/incident note Root cause: …`, `/incident note Users affected: …`",
         choices=(
             close,
             Choice(key="freeze", label="Freeze again", starts="freeze"),

@@ -18,7 +18,7 @@ from bot.laravel.maintenance import (
     parse_maintenance_change,
 )
 from bot.model.codec import from_json, to_json
-from bot.model.database import CheckResult, Loss
+from bot.model.database import Loss
 from bot.model.decision import Choice
 from bot.model.errors import FailedError, ProbeError
 from bot.model.event import Kind, NewEntry
@@ -26,17 +26,19 @@ from bot.model.incident import Incident
 from bot.model.message import Message, Table, Tone
 from bot.model.plan import Plan
 from bot.model.secret import Secret
+from bot.model.site_check import JudgedCheck
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.probe import Answer
-from bot.runbook.wording import loss_sentence, loss_table
+from bot.runbook.checks import LIVE, OTHER, judged
+from bot.runbook.wording import check_table, loss_sentence, loss_table
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.operations.assess import beside_the_data
 from bot.service.parts import Parts
+from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of
 from bot.service.site_work import SiteWork, Telling, counts, done_entry, failed_entry, step_message
 
-CHECK_LIMIT_S = 60
 OK_STATUS = 200
 
 
@@ -76,8 +78,13 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
         root=folders.scratch_jobs,
     )
     orphans = await work.ask(database.orphans(live, CHECK_LIMIT_S))
-    wanted = [c.model_dump() for c in work.settings.checks]
-    results = await work.ask(database.checks(live, wanted, CHECK_LIMIT_S)) if wanted else ()
+    asked = checks_of(work, database, facts)
+    results = judged(
+        asked,
+        await answers_of(work, database, live, asked, LIVE),
+        await answers_of(work, database, live, asked, OTHER),
+        (incident.rehearsal or {}).get("checks") or {},
+    )
     rows = (await work.ask(database.facts(live))).rows
     runtime = {
         t.table: rows[t.table] for t in facts.runtime_tables if t.in_default_database and t.table in rows
@@ -87,7 +94,7 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
     return not reasons
 
 
-def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[CheckResult, ...]) -> list[str]:
+def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[JudgedCheck, ...]) -> list[str]:
     """Return what stands against the data: values or rows of the restored state that are gone, orphans, failed checks."""
     reasons = []
     if loss.values_lost:
@@ -99,7 +106,7 @@ def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[CheckResul
         reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
     reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
     reasons += [
-        f"check “{r.name}”: {r.value if r.error is None else r.error}, expected {r.expected}"
+        f"check “{r.name}”: {r.value if r.value is not None else r.error}, expected {r.expected}"
         for r in results
         if not r.passed
     ]
@@ -109,7 +116,7 @@ def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[CheckResul
 def _verified(
     loss: Loss,
     orphans: dict[str, int],
-    results: tuple[CheckResult, ...],
+    results: tuple[JudgedCheck, ...],
     runtime: dict[str, int],
     reasons: list[str],
 ) -> Telling:
@@ -133,6 +140,7 @@ def _verified(
         ("site's checks", f"{sum(r.passed for r in results)} of {len(results)} passed"),
         ("jobs, sessions, caches (current rows kept)", counts(runtime)),
     )
+    shown = _checks_shown(results)
     if reasons:
         text = f"The data are NOT good: {'; '.join(reasons)}."
         message = step_message(
@@ -148,7 +156,7 @@ def _verified(
                 NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data),
                 failed_entry(Step.VERIFY_DATA, text),
             ],
-            messages=[message],
+            messages=[message, *shown],
         )
     text = "The data are good: nothing of the restored state is missing, no orphans, every check passed."
     message = step_message(
@@ -156,8 +164,25 @@ def _verified(
     )
     return Telling(
         entries=[NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data), done_entry(Step.VERIFY_DATA, text)],
-        messages=[message],
+        messages=[message, *shown],
     )
+
+
+def _checks_shown(results: tuple[JudgedCheck, ...]) -> list[Message]:
+    """Return the message with the site's own checks, none where the site has none."""
+    if not results:
+        return []
+    bad = sum(not one.passed for one in results)
+    return [
+        Message(
+            slot="checks",
+            title="The site's own checks",
+            tone=Tone.BAD if bad else Tone.GOOD,
+            step=int(Step.VERIFY_DATA),
+            body=f"{bad} of {len(results)} are not good." if bad else f"All {len(results)} are good.",
+            table=check_table(results),
+        )
+    ]
 
 
 # -- step 9

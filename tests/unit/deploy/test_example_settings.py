@@ -48,7 +48,7 @@ def test_the_example_holds_every_key_of_the_settings() -> None:
         (SiteSettings, shop),
         (SshSettings, shop["ssh"]),
         (MappingSettings, shop["mappings"][0]),
-        (CheckSettings, shop["checks"][0]),
+        (CheckSettings, {key: value for check in shop["checks"] for key, value in check.items()}),
         (ContactSettings, shop["contacts"][0]),
         (IntervalSettings, shop["intervals"]),
     ]
