@@ -77,6 +77,8 @@ async def _run(settings: Settings) -> None:
         typer.echo(f"Backout is running: {bot.console.url}")
         if settings.slack is not None:
             typer.echo(slack_words(settings))
+        if settings.discord is not None:
+            typer.echo(discord_words(settings))
         sys.stdout.flush()
         await stop.wait()
     finally:
@@ -94,6 +96,15 @@ def slack_words(settings: Settings) -> str:
             f"Slack: requests are taken on {settings.slack.http_host}:{settings.slack.http_port}/slack/events"
         )
     return "Slack: connecting over Socket Mode"
+
+
+def discord_words(settings: Settings) -> str:
+    """Return whether Discord is used, and what it still lacks."""
+    from bot.wiring import discord_options
+
+    if discord_options(settings) is None:
+        return "Discord is in the settings, but DISCORD_TOKEN is not set: Backout runs without Discord."
+    return "Discord: connecting to its gateway"
 
 
 def _log_plainly() -> None:
@@ -255,6 +266,7 @@ def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
     known = load_settings(settings)
     results = asyncio.run(_checked(check_sites(known, hosts_of(known), database_for, HttpProbe())))
     results += asyncio.run(_checked_slack(known))
+    results += asyncio.run(_checked_discord(known))
     for line, good in results:
         typer.echo(f"{'ok  ' if good else 'MISS'} {line}")
     raise typer.Exit(0 if all(good for _, good in results) else FAILED)
@@ -272,6 +284,20 @@ async def _checked_slack(settings: Settings) -> list[tuple[str, bool]]:
         return [("Slack: SLACK_BOT_TOKEN is not set, so Backout runs without Slack", False)]
     people = [(person.name, person.ids["slack"]) for person in settings.people if "slack" in person.ids]
     return await check_slack(options, people)
+
+
+async def _checked_discord(settings: Settings) -> list[tuple[str, bool]]:
+    """Return what Discord still lacks; nothing where it is not in the settings."""
+    from adapters.discord_chat.check import check_discord
+    from bot.wiring import discord_options
+
+    if settings.discord is None:
+        return []
+    options = discord_options(settings)
+    if options is None:
+        return [("Discord: DISCORD_TOKEN is not set, so Backout runs without Discord", False)]
+    people = [(person.name, person.ids["discord"]) for person in settings.people if "discord" in person.ids]
+    return await check_discord(options, people)
 
 
 async def _checked(work: Coroutine[Any, Any, T]) -> T:

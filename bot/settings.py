@@ -65,6 +65,40 @@ class SlackSettings(_Strict):
         return value.rstrip("/") + "/"  # Slack's library puts the method right behind it
 
 
+class DiscordSettings(_Strict):
+    """How Discord is reached. The token is not here: it comes from the environment alone.
+
+    `guild_id` is the server; `category` and `archive_category` are names of categories, made where they are missing;
+    `responders_role` is the id of the role that sees every incident's channel, `report_channel` the id of the channel
+    that gets every report.
+    """
+
+    api_url: str = "https://discord.com/api/v10"
+    gateway_url: str = "wss://gateway.discord.gg/"
+    guild_id: Annotated[str, Field(pattern=r"^[0-9]{15,20}$")]
+    category: Annotated[str, Field(min_length=1, max_length=90)] = "Incidents"
+    archive_category: Annotated[str, Field(min_length=1, max_length=90)] = "Archived incidents"
+    responders_role: Annotated[str, Field(pattern=r"^[0-9]{15,20}$")] | None = None
+    report_channel: Annotated[str, Field(pattern=r"^[0-9]{15,20}$")] | None = None
+    edit_interval: Seconds = 1.5
+    retry_interval: Seconds = 5
+    call_timeout: Seconds = 15
+
+    @field_validator("api_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _socket_address(cls, value: str) -> str:
+        if not value.startswith(("ws://", "wss://")):
+            raise ValueError("must start with ws:// or wss://")
+        return value
+
+
 class SshSettings(_Strict):
     """How a host is reached. `known_hosts` holds its key; a host with another key is refused."""
 
@@ -250,6 +284,7 @@ class Settings(_Strict):
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
     slack: SlackSettings | None = None
+    discord: DiscordSettings | None = None
     sites: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")], SiteSettings]
     people: tuple[PersonSettings, ...]
 
@@ -262,7 +297,7 @@ class Settings(_Strict):
         return tuple(p.person() for p in self.people)
 
 
-FROM_ENVIRONMENT = ("store", "web", "slack")
+FROM_ENVIRONMENT = ("store", "web", "slack", "discord")
 """The parts of which each key may be given as BACKOUT_PART__KEY too; sites and people are in the file alone."""
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from adapters.apscheduler_alarms.alarms import ApschedulerAlarms
+from adapters.discord_chat.settings import DiscordOptions
 from adapters.host_reader_pack import pack_reader
 from adapters.http_probe.probe import HttpProbe
 from adapters.mysql_database.database import MysqlDatabase
@@ -36,7 +37,7 @@ from bot.service.timers import Timers
 from bot.service.views import Views
 from bot.settings import Settings, SshSettings
 from bot.tokens import read_tokens
-from commands.catalog import completions, read, subcommands
+from commands.catalog import completions, forms, read, subcommands
 
 T = TypeVar("T")
 
@@ -171,6 +172,39 @@ def slack_options(settings: Settings, environment: Mapping[str, str] = os.enviro
     )
 
 
+def discord_of(
+    settings: Settings, inbox: Inbox, window: Window, environment: Mapping[str, str] = os.environ
+) -> list[Chat]:
+    """Return Discord, where the settings have it and the environment its token; nothing else."""
+    options = discord_options(settings, environment)
+    if options is None:
+        return []
+    from adapters.discord_chat.chat import DiscordChat
+
+    return [DiscordChat(options=options, inbox=inbox, window=window, forms=forms())]
+
+
+def discord_options(settings: Settings, environment: Mapping[str, str] = os.environ) -> DiscordOptions | None:
+    """Return how Discord is reached, None where it is not set up."""
+    known = settings.discord
+    token = environment.get("DISCORD_TOKEN")
+    if known is None or not token:
+        return None
+    return DiscordOptions(
+        api_url=known.api_url,
+        gateway_url=known.gateway_url,
+        guild_id=known.guild_id,
+        token=Secret(token),
+        category=known.category,
+        archive_category=known.archive_category,
+        responders_role=known.responders_role,
+        report_channel=known.report_channel,
+        edit_interval_s=known.edit_interval,
+        retry_interval_s=known.retry_interval,
+        call_timeout_s=known.call_timeout,
+    )
+
+
 def as_it_is(port: T) -> T:
     """Return a port unchanged."""
     return port
@@ -220,7 +254,7 @@ async def build(
         allowed_hosts=settings.web.allowed_hosts,
     )
     alarms = ApschedulerAlarms()
-    chats = slack_of(settings, inbox, views)
+    chats = [*slack_of(settings, inbox, views), *discord_of(settings, inbox, views)]
     return Bot(
         parts=parts,
         engine=engine,

@@ -138,7 +138,7 @@ COMMANDS = (
         summary="fetch, review and rehearse the corrected migration, then ask (step 7)",
         run=_deploy,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="commit"),),
+        arguments=(Argument(name="commit", hint="the corrected commit; the newest where none is named"),),
         changes="the site's code and data, after a question",
     ),
     Command(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from bot.model.command import SITE_OPTION, ArgumentForm, CommandForm, Completion
 from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.runbook.wording import shortened
@@ -17,13 +18,18 @@ Run = Callable[[Parts, Call, dict[str, str]], Awaitable[Reply]]
 
 @dataclass(frozen=True, kw_only=True)
 class Argument:
-    """One word of a command. `rest` takes all that is left; `flag` is written `--name` and has no value."""
+    """One word of a command. `rest` takes all that is left; `flag` is written `--name` and has no value.
+
+    `hint` says in a few words what belongs there; `completes` what there is to choose from.
+    """
 
     name: str
     required: bool = False
     rest: bool = False
     flag: bool = False
     choices: tuple[str, ...] = ()
+    hint: str = ""
+    completes: Completion | None = None
 
     @property
     def usage(self) -> str:
@@ -32,6 +38,19 @@ class Argument:
             return f"[--{self.name}]"
         shown = "|".join(self.choices) if self.choices else self.name
         return f"<{shown}>" if self.required else f"[{shown}]"
+
+    @property
+    def form(self) -> ArgumentForm:
+        """Return it as a platform with fields shows it."""
+        return ArgumentForm(
+            name=self.name,
+            hint=self.hint or self.name,
+            required=self.required,
+            rest=self.rest,
+            flag=self.flag,
+            choices=self.choices,
+            completes=self.completes,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +80,13 @@ class Command:
     def usage(self) -> str:
         """Return the usage line."""
         return " ".join([self.name, *(a.usage for a in self.arguments)])
+
+    @property
+    def form(self) -> CommandForm:
+        """Return it as a platform with fields shows it."""
+        arguments = tuple(argument.form for argument in self.arguments)
+        named = arguments if self.names_site or not self.needs_incident else (*arguments, SITE_OPTION)
+        return CommandForm(word=self.word, sub=self.sub, summary=self.summary, arguments=named)
 
 
 @dataclass(frozen=True, kw_only=True)

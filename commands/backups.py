@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.model.command import Completion
 from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.model.step import Step
@@ -61,7 +62,10 @@ COMMANDS = (
         summary="look into one backup; --load proves one that has no end marker by loading it",
         run=_inspect,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="file", required=True), Argument(name="load", flag=True)),
+        arguments=(
+            Argument(name="file", required=True, hint="its path on the host", completes=Completion.BACKUP),
+            Argument(name="load", flag=True, hint="prove it by loading it into a copy"),
+        ),
     ),
     Command(
         word=WORD,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from bot.model.command import CommandForm
 from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.service.parts import Call, Parts, refused
@@ -18,6 +19,11 @@ def subcommands() -> dict[str, tuple[str, ...]]:
     """Return each slash command with its subcommands, as a platform registers them."""
     words = dict.fromkeys(command.word for command in CATALOGUE)
     return {word: tuple(c.sub for c in CATALOGUE if c.word == word) for word in words}
+
+
+def forms() -> tuple[CommandForm, ...]:
+    """Return every subcommand with its arguments, for a platform that has a field for each."""
+    return tuple(command.form for command in CATALOGUE)
 
 
 @dataclass(frozen=True, kw_only=True)

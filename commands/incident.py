@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bot.model.command import Completion
 from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.model.step import Step
 from bot.runbook import guards
-from bot.service import incidents
+from bot.service import answers, incidents
 from bot.service.desk import begin
 from bot.service.parts import Call, Parts
 from commands.arguments import Argument, Command
@@ -70,6 +71,10 @@ async def _report(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
     return await incidents.report(parts, call)
 
 
+async def _answer(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    return await answers.answer(parts, call.person, values["decision"], values["answer"], values.get("word"))
+
+
 async def _list(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
     return await incidents.list_all(parts, call)
 
@@ -81,7 +86,15 @@ COMMANDS = (
         summary="open an incident for a site and find out what was lost",
         run=_start,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="site", required=True), Argument(name="what happened", rest=True)),
+        arguments=(
+            Argument(
+                name="site",
+                required=True,
+                hint="the application that lost data",
+                completes=Completion.SITE,
+            ),
+            Argument(name="what happened", rest=True, hint="as you would say it: what is gone, since when"),
+        ),
         needs_incident=False,
         names_site=True,
     ),
@@ -112,7 +125,7 @@ COMMANDS = (
         summary="write something into the timeline",
         run=_note,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="text", required=True, rest=True),),
+        arguments=(Argument(name="text", required=True, rest=True, hint="what everybody should know"),),
     ),
     Command(
         word=WORD,
@@ -120,7 +133,7 @@ COMMANDS = (
         summary="call the DBA, again and again until someone answers",
         run=_escalate,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="reason", rest=True),),
+        arguments=(Argument(name="reason", rest=True, hint="what you need help with"),),
     ),
     Command(
         word=WORD,
@@ -152,7 +165,24 @@ COMMANDS = (
         summary="end the incident and write the report",
         run=_close,
         permission=Permission.RESPOND,
-        arguments=(Argument(name="now", flag=True), Argument(name="outcome", rest=True)),
+        arguments=(
+            Argument(name="now", flag=True, hint="without a question"),
+            Argument(name="outcome", rest=True, hint="how it ended"),
+        ),
+    ),
+    Command(
+        word=WORD,
+        sub="answer",
+        summary="answer an open question, as its button does; a grave answer wants its word typed along",
+        run=_answer,
+        permission=Permission.RESPOND,
+        arguments=(
+            Argument(name="decision", required=True, hint="which question", completes=Completion.DECISION),
+            Argument(name="answer", required=True, hint="which answer", completes=Completion.ANSWER),
+            Argument(name="word", hint="what has to be typed along, such as the site's name"),
+        ),
+        needs_incident=False,
+        changes="what the question is about",
     ),
     Command(
         word=WORD,

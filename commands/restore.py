@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.model.command import Completion
 from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.model.step import Step
@@ -52,10 +53,12 @@ COMMANDS = (
         run=_plan,
         permission=Permission.RESPOND,
         arguments=(
-            Argument(name="file"),
-            Argument(name="salvage", flag=True),
-            Argument(name="swap", flag=True),
-            Argument(name="ask", flag=True),
+            Argument(
+                name="file", hint="another backup than the recommended one", completes=Completion.BACKUP
+            ),
+            Argument(name="salvage", flag=True, hint="the backup, with the rows written since"),
+            Argument(name="swap", flag=True, hint="the backup as it is"),
+            Argument(name="ask", flag=True, hint="ask again about rows that are gone"),
         ),
     ),
     Command(
@@ -64,7 +67,7 @@ COMMANDS = (
         summary="approve the plan last shown in this channel; type the site's name along",
         run=_confirm,
         permission=Permission.APPROVE,
-        arguments=(Argument(name="site name"),),
+        arguments=(Argument(name="site name", hint="type the site's name: you know what you approve"),),
         changes="replaces production's data, once, with an undo",
     ),
     Command(

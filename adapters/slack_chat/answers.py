@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from adapters.chat_common.words import needs_modal
 from adapters.slack_chat.blocks import Block, actions, button, context
 from adapters.slack_chat.text import escape, local_time
-from bot.model.decision import Choice, Decision, DecisionState
+from bot.model.decision import Decision, DecisionState
 
 ACTION = "decide"
 """What the action_id of every answer begins with."""
@@ -38,11 +39,6 @@ def button_of(value: str) -> Button | None:
     if not (typed is None or isinstance(typed, str)):
         return None
     return Button(decision_id=decision_id, choice=choice, typed=typed, modal=bool(modal))
-
-
-def needs_modal(choice: Choice) -> bool:
-    """Return whether an answer is so grave that all of it is shown once more, and a word typed where one is asked for."""
-    return choice.typed is not None or (choice.style == "danger" and choice.starts is not None)
 
 
 def decision_blocks(decision: Decision) -> list[Block]:

@@ -11,7 +11,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.slack_chat.text import cut, cut_escaped, escape, mrkdwn, pieces
+from adapters.chat_common.words import cut
+from adapters.slack_chat.text import cut_escaped, escape, mrkdwn, pieces
 
 Block = dict[str, Any]
 

@@ -6,10 +6,10 @@ import asyncio
 
 import structlog
 
+from adapters.chat_common.hands import Hands
 from adapters.slack_chat.api import SlackApi
 from adapters.slack_chat.connection import Connection, HttpConnection, SocketConnection
 from adapters.slack_chat.conversation import PLATFORM, Conversation
-from adapters.slack_chat.hands import Hands
 from adapters.slack_chat.incoming import Incoming
 from adapters.slack_chat.rooms import SlackRooms
 from adapters.slack_chat.sending import Sender
@@ -32,7 +32,7 @@ class SlackChat:
         self._api = SlackApi(options.api_url, options.bot_token, options.call_timeout_s)
         self._rooms = SlackRooms(self._api)
         self._sender = Sender(self._api, options.report_channel)
-        self._hands = Hands()
+        self._hands = Hands(PLATFORM)
         self._bot_user: str | None = None
         self._incoming = Incoming(
             conversation=Conversation(self._api, inbox, window),

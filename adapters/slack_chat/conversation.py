@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
+from adapters.chat_common.talk import NO_INCIDENT, NO_SITE, Talk
+from adapters.chat_common.words import cut
 from adapters.slack_chat.answers import Button
 from adapters.slack_chat.api import SlackApi, patient
 from adapters.slack_chat.home import home_view, stranger_view
 from adapters.slack_chat.modals import Started, View, confirm_modal, loading, notice, start_modal
-from adapters.slack_chat.noting import note_text
 from adapters.slack_chat.rendering import render_reply
 from adapters.slack_chat.replies import Replies
-from adapters.slack_chat.text import cut, escape, mrkdwn
+from adapters.slack_chat.text import escape, mrkdwn, typed_text
 from bot.model.errors import BackoutError
-from bot.model.message import IncomingCommand, Reply
+from bot.model.message import Reply
 from bot.ports.chat import Inbox, Window
 
 log = structlog.get_logger(__name__)
 
 PLATFORM = "slack"
-STRANGER = (
-    "Your Slack account is not listed in Backout's settings, so nothing was done. "
-    "Ask whoever keeps them: people, ids, slack = "
-)
-NO_SITE = "You are listed for no site in Backout's settings, so there is nothing that you could open."
-ROOM_WAIT_S = 5.0
 SLOW_S = 2.5
 PATIENCE_S = 30.0
 
@@ -38,8 +34,8 @@ class Conversation:
 
     def __init__(self, api: SlackApi, inbox: Inbox, window: Window) -> None:
         self._api = api
-        self._inbox = inbox
         self._window = window
+        self._talk = Talk(PLATFORM, "Slack", inbox, window)
         self._replies = Replies(api)
 
     # -- commands
@@ -48,40 +44,22 @@ class Conversation:
         self, *, account: str, channel: str, text: str, delivery_id: str, response_url: str
     ) -> None:
         """Carry out a slash command and answer the one who typed it."""
-        work = asyncio.ensure_future(self._reply(account, channel, text, delivery_id))
+        work = asyncio.ensure_future(self._talk.command(account, channel, text, delivery_id))
         done, _ = await asyncio.wait({work}, timeout=SLOW_S)
         if not done:
             waiting = Reply(text="Received. The answer takes a moment longer; it comes here.")
             await self._replies.to_url(response_url, render_reply(waiting))
         reply = await work
-        link = await self._link(reply, channel)
+        link = await self._talk.link(reply, channel)
         await self._replies.to_url(response_url, render_reply(reply, link))
 
     async def mention(
         self, *, account: str, channel: str, thread: str | None, text: str, delivery_id: str
     ) -> None:
         """Carry out `@backout COMMAND` and answer beneath it."""
-        reply = await self._reply(account, channel, text or "help", delivery_id)
-        link = await self._link(reply, channel)
+        reply = await self._talk.command(account, channel, text or "help", delivery_id)
+        link = await self._talk.link(reply, channel)
         await self._replies.in_thread(channel, account, thread, render_reply(reply, link))
-
-    async def _reply(self, account: str, channel: str, text: str, delivery_id: str) -> Reply:
-        return await self._inbox.command(
-            IncomingCommand(
-                platform=PLATFORM, account=account, channel=channel, text=text, delivery_id=delivery_id
-            )
-        )
-
-    async def _link(self, reply: Reply, channel: str) -> str:
-        """Return what leads to the incident's channel, where the person stands in another one; waits for it a little."""
-        if reply.incident_id is None:
-            return ""
-        for _ in range(int(ROOM_WAIT_S / 0.1)):
-            room = await self._window.room_of(PLATFORM, reply.incident_id)
-            if room is not None:
-                return "" if room.channel == channel else f"→ {room.link}"
-            await asyncio.sleep(0.1)
-        return ""
 
     # -- declaring an incident
 
@@ -90,7 +68,7 @@ class Conversation:
         person = self._window.person_of(PLATFORM, account)
         sites = self._window.sites_of(person) if person else ()
         if person is None:
-            view = notice("Not listed", escape(STRANGER + account))
+            view = notice("Not listed", escape(self._talk.stranger(account)))
         elif not sites:
             view = notice("No site", escape(NO_SITE))
         else:
@@ -99,8 +77,10 @@ class Conversation:
 
     async def start(self, *, account: str, view_id: str, started: Started) -> None:
         """Open the incident that a form describes, and say in the form where it is."""
-        reply = await self._reply(account, started.channel, started.command, f"{PLATFORM}:view:{view_id}")
-        link = await self._link(reply, "")
+        reply = await self._talk.command(
+            account, started.channel, started.command, f"{PLATFORM}:view:{view_id}"
+        )
+        link = await self._talk.link(reply, "")
         await self._update(view_id, _outcome(reply, link))
 
     # -- answering a decision
@@ -119,17 +99,9 @@ class Conversation:
             "views.open", trigger_id=trigger_id, view=loading(button, cut(question, 500))
         )
         view_id = str(opened["view"]["id"])
-        person = self._window.person_of(PLATFORM, account)
-        if person is None:
-            await self._update(view_id, notice("Not listed", escape(STRANGER + account)))
-            return
-        if refusal := await self._window.refusal(person, button.decision_id):
-            await self._update(view_id, notice("Not possible", f"🚫 {mrkdwn(refusal)}"))
-            return
-        review = await self._window.review(person, button.decision_id)
-        if review is None:
-            text = "This question is no longer open. Nothing was changed."
-            await self._update(view_id, notice("Not possible", f"🚫 {text}"))
+        review = await self._talk.review(account, button.decision_id)
+        if isinstance(review, str):
+            await self._update(view_id, notice("Not possible", f"🚫 {mrkdwn(review)}"))
             return
         await self._update(view_id, confirm_modal(button, label, style, review))
 
@@ -139,14 +111,7 @@ class Conversation:
         await self._update(view_id, _outcome(reply, ""))
 
     async def _vote(self, account: str, button: Button, typed: str | None, delivery_id: str) -> Reply:
-        return await self._inbox.answer(
-            platform=PLATFORM,
-            account=account,
-            decision_id=button.decision_id,
-            choice=button.choice,
-            typed=typed,
-            delivery_id=delivery_id,
-        )
+        return await self._talk.vote(account, button.decision_id, button.choice, typed, delivery_id)
 
     async def _update(self, view_id: str, view: View) -> None:
         try:
@@ -167,15 +132,24 @@ class Conversation:
         message: dict[str, Any] | None = None,
     ) -> None:
         """Put somebody's message into the timeline of the channel's incident, with its author, time and link."""
-        if await self._window.incident_at(PLATFORM, channel) is None:
-            await tell(Reply(text="This channel belongs to no incident. Nothing was noted.", ok=False))
+        if not await self._talk.is_incident(channel):
+            await tell(Reply(text=NO_INCIDENT, ok=False))
             return
         found = message or await self._message(channel, ts)
         if found is None:
             await tell(Reply(text="The message is not there any more. Nothing was noted.", ok=False))
             return
-        text = await self._noted(channel, ts, found)
-        await tell(await self._reply(account, channel, f"/incident note {text}", delivery_id))
+        link = (await self._api.read("chat.getPermalink", channel=channel, message_ts=ts)).get("permalink")
+        reply = await self._talk.note(
+            account=account,
+            channel=channel,
+            author=await self._author(str(found.get("user") or "")),
+            at=datetime.fromtimestamp(float(ts), UTC),
+            text=typed_text(str(found.get("text") or "")),
+            link=str(link or ""),
+            delivery_id=delivery_id,
+        )
+        await tell(reply)
 
     async def _message(self, channel: str, ts: str) -> dict[str, Any] | None:
         """Return one message of a channel or of one of its threads; reads only."""
@@ -183,11 +157,6 @@ class Conversation:
             "conversations.replies", channel=channel, ts=ts, latest=ts, oldest=ts, inclusive=True, limit=200
         )
         return next((one for one in answer.get("messages") or () if one.get("ts") == ts), None)
-
-    async def _noted(self, channel: str, ts: str, message: dict[str, Any]) -> str:
-        author = await self._author(str(message.get("user") or ""))
-        link = (await self._api.read("chat.getPermalink", channel=channel, message_ts=ts)).get("permalink")
-        return note_text(author, ts, str(message.get("text") or ""), str(link or ""))
 
     async def _author(self, account: str) -> str:
         """Return who wrote a message: the person of the settings, else the name in Slack, else the account."""
@@ -215,7 +184,7 @@ class Conversation:
         """Publish what this person finds at home."""
         person = self._window.person_of(PLATFORM, account)
         if person is None:
-            view = stranger_view(STRANGER + account)
+            view = stranger_view(self._talk.stranger(account))
         else:
             incidents = await self._window.incidents(person)
             waiting = await self._window.waiting(person)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from adapters.chat_common.words import SIGNS, cut
 from adapters.slack_chat.blocks import Block, context, header, section
-from adapters.slack_chat.text import SIGNS, cut, escape, local_time
+from adapters.slack_chat.text import escape, local_time
 from bot.model.message import Tone
 
 SHOWN = 15

@@ -16,9 +16,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.chat_common.hands import Hands
 from adapters.slack_chat.answers import ACTION, button_of
 from adapters.slack_chat.conversation import PLATFORM, Conversation
-from adapters.slack_chat.hands import Hands
 from adapters.slack_chat.modals import CONFIRM, START, notice, started_of, typed_of
 from adapters.slack_chat.text import typed_text
 from bot.model.message import Reply

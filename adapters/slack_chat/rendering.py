@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from adapters.chat_common.tables import lines_of
+from adapters.chat_common.words import SIGNS, bar_of, cut, is_said_by_answer, own_file, whole_file
 from adapters.slack_chat.answers import decision_blocks
 from adapters.slack_chat.blocks import (
     BLOCKS_LIMIT,
@@ -17,15 +19,13 @@ from adapters.slack_chat.blocks import (
     section,
     size_of,
 )
-from adapters.slack_chat.tables import lines_of
-from adapters.slack_chat.text import SIGNS, code_block, cut, cut_escaped, escape, mentions, mrkdwn, pieces
+from adapters.slack_chat.text import code_block, cut_escaped, escape, mentions, mrkdwn, pieces
 from bot.model.decision import Decision, DecisionState
 from bot.model.message import Message, Progress, Reply, Table
 
 _COLUMNS = re.compile(r"\S {2,}\S")
 NOTIFICATION_LIMIT = 1000
 TABLE_LIMIT = 2900
-BAR = 20
 SHORTER = ((2500, 10, 300), (1000, 6, 100), (300, 0, 0))
 """How a message that is too long is shortened, step by step: letters of its body, facts, letters of each fact."""
 
@@ -46,15 +46,15 @@ def render(
 
     `link` is escaped markup that leads to the incident's channel, for a message that stands elsewhere.
     """
-    file = _own_file(message)
+    file = own_file(message)
     blocks = _blocks(message, decision, calls, link)
     if message.table is not None and _too_long(message.table):
-        file = file or _whole(message)
+        file = file or whole_file(message)
         blocks.append(context(f"The whole table is in the file `{escape(file[0])}`."))
     for body_limit, facts_limit, value_limit in SHORTER:
         if size_of(blocks) <= TOGETHER_LIMIT and len(blocks) <= BLOCKS_LIMIT:
             break
-        file = file or _whole(message)
+        file = file or whole_file(message)
         facts = tuple(
             (cut(label, 60), cut(value, value_limit)) for label, value in message.facts[:facts_limit]
         )
@@ -68,7 +68,7 @@ def _blocks(message: Message, decision: Decision | None, calls: tuple[str, ...],
     blocks = [header(f"{SIGNS[message.tone]} {message.title}")]
     if calls:
         blocks.append(section(mentions(calls)))
-    if message.body and not _said_by_answer(decision):
+    if message.body and not is_said_by_answer(decision):
         blocks += paragraphs(mrkdwn(message.body))
     if message.progress is not None:
         blocks.append(section(_progress(message.progress)))
@@ -84,18 +84,12 @@ def _blocks(message: Message, decision: Decision | None, calls: tuple[str, ...],
     return blocks
 
 
-def _said_by_answer(decision: Decision | None) -> bool:
-    """An answered decision's body says who answered what; its last line here says the same, with the time."""
-    return decision is not None and decision.state is DecisionState.ANSWERED
-
-
 def _progress(progress: Progress) -> str:
     what = escape(progress.what)
     if progress.total <= 0:
         return f"{what}: {progress.done:,} {escape(progress.unit)}"
-    share = max(0.0, min(1.0, progress.done / progress.total))
-    full = int(share * BAR)
-    return f"`{'█' * full}{'░' * (BAR - full)}` *{int(share * 100)} %*  {what}"
+    bar, percents = bar_of(progress)
+    return f"`{bar}` *{percents} %*  {what}"
 
 
 def _table(table: Table) -> str:
@@ -113,20 +107,6 @@ def _table(table: Table) -> str:
 def _too_long(table: Table) -> bool:
     """Return whether the message does not hold the whole table."""
     return len(escape("\n".join(lines_of(table)))) > TABLE_LIMIT
-
-
-def _own_file(message: Message) -> tuple[str, str] | None:
-    if message.file_text is None:
-        return None
-    return (message.file_name or "output.txt", message.file_text or "(empty)\n")
-
-
-def _whole(message: Message) -> tuple[str, str]:
-    """Return all that a message says, as a text file."""
-    parts = [message.title, message.body, *(f"{label}: {value}" for label, value in message.facts)]
-    if message.table is not None:
-        parts.append("\n".join(lines_of(message.table, None)))
-    return (f"{message.slot.replace(':', '-')}.txt", "\n\n".join(part for part in parts if part) + "\n")
 
 
 def _notification(message: Message, decision: Decision | None, calls: tuple[str, ...]) -> str:

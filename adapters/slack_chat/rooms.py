@@ -6,8 +6,8 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
+from adapters.chat_common.naming import channel_name
 from adapters.slack_chat.api import SlackApi, SlackRefusedError
-from adapters.slack_chat.naming import channel_name
 from adapters.slack_chat.places import sent_of
 from adapters.slack_chat.text import cut_escaped, escape
 from bot.model.errors import FailedError, RoomLostError

@@ -8,10 +8,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-from bot.model.message import Tone
-
-SIGNS = {Tone.NEUTRAL: "⚪", Tone.WORKING: "⏳", Tone.GOOD: "🟢", Tone.WARNING: "🟠", Tone.BAD: "🔴"}
-
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _MARKUP = re.compile(r"<([^<>]*)>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
@@ -30,11 +26,6 @@ def mrkdwn(text: str) -> str:
 def code_block(text: str) -> str:
     """Return text in fixed width, escaped; nothing in it can end the block."""
     return f"```{escape(text.replace('```', '`‍`‍`'))}```"
-
-
-def cut(text: str, limit: int) -> str:
-    """Return the text, or its beginning with an ellipsis where it is longer than the limit."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
 def cut_escaped(text: str, limit: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bot.model.command import Completion
 from bot.model.decision import Decision
 from bot.model.message import IncomingCommand, Message, Reply, StoredMessage
 from bot.model.room import Room, RoomPlan
@@ -114,6 +115,9 @@ class Inbox(Protocol):
     async def room_lost(self, platform: str, channel: str, reason: str) -> None:
         """Take note that a person took an incident's channel away; any other channel is left alone."""
 
+    async def hearing(self, platform: str, trouble: str | None) -> None:
+        """Take note that nothing people type or press there comes in, and why; None: it does again."""
+
 
 class Window(Protocol):
     """Read-only views for a platform that shows more than messages (the web console). All values are plain JSON.
@@ -139,6 +143,11 @@ class Window(Protocol):
 
     async def review(self, person: str, decision_id: str) -> Message | None:
         """Return an open decision with all that it would do, to be read before a grave answer."""
+
+    async def offered(
+        self, person: str, completion: Completion, platform: str, channel: str, given: Mapping[str, str]
+    ) -> list[tuple[str, str]]:
+        """Return what an argument may be, each as value and label; `given` are the fields that are filled in already."""
 
     async def waiting(self, person: str) -> list[dict[str, Any]]:
         """Return the open decisions that this person may answer and has not voted on."""

@@ -10,13 +10,14 @@ from typing import Protocol
 import structlog
 
 from bot.model.errors import BackoutError, StoreUnavailableError
-from bot.model.message import IncomingCommand, Reply
+from bot.model.message import IncomingCommand, Reply, Tone
 from bot.model.person import Permission, Person
 from bot.ports.store import IncidentRow, Transaction
 from bot.runbook.wording import shortened
 from bot.service import answers
 from bot.service.one_transaction import joined
 from bot.service.parts import Call, Parts, refused
+from bot.service.platforms import NAMES, is_told_deaf, told
 from bot.service.rooms import lose_room
 
 log = structlog.get_logger(__name__)
@@ -100,6 +101,25 @@ class Dispatcher:
             await self._parts.store.transact(body)
         except StoreUnavailableError as error:
             log.warning("a lost channel is not written down; its next message will find it", error=str(error))
+
+    async def hearing(self, platform: str, trouble: str | None) -> None:
+        """Tell in every open incident that nothing comes in from a platform, and why; None: that it does again."""
+        name = NAMES.get(platform, platform)
+        text = f"{name} hands no commands and no clicks over: {trouble} Go on in the console."
+        if trouble is None:
+            text = f"{name} hands commands and clicks over again."
+        tone = Tone.GOOD if trouble is None else Tone.WARNING
+
+        async def body(tx: Transaction) -> None:
+            for row in await tx.incidents(open_only=True):
+                if trouble is None and not await is_told_deaf(tx, row.id, platform):
+                    continue
+                await told(tx, row.id, platform, text, tone)
+
+        try:
+            await self._parts.store.transact(body)
+        except StoreUnavailableError as error:
+            log.warning("not told", platform=platform, error=str(error))
 
     async def _in_words(self, work: Callable[[], Awaitable[Reply]]) -> Reply:
         try:

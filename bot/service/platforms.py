@@ -35,6 +35,12 @@ async def is_told_bad(tx: Transaction, incident_id: str, platform: str) -> bool:
     return before is not None and before.tone is Tone.BAD
 
 
+async def is_told_deaf(tx: Transaction, incident_id: str, platform: str) -> bool:
+    """Return whether the incident says that nothing comes in from the platform; reads only."""
+    before = await _said(tx, incident_id, platform)
+    return before is not None and before.tone is Tone.WARNING
+
+
 async def _said(tx: Transaction, incident_id: str, platform: str) -> Message | None:
     slot = slot_of(platform)
     return next((m.message for m in await tx.messages(incident_id) if m.message.slot == slot), None)

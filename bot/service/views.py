@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from bot.model.codec import to_json
+from bot.model.command import Completion
 from bot.model.decision import Decision, DecisionState
 from bot.model.event import Entry
 from bot.model.incident import Incident
@@ -18,6 +19,7 @@ from bot.model.room import Room
 from bot.model.step import STEP_NAMES
 from bot.ports.store import IncidentRow, Transaction
 from bot.runbook.headline import headline, next_commands
+from bot.service.offers import offered
 from bot.service.parts import Parts
 from bot.service.reports import FORMS, report_text
 from bot.service.review import review_message
@@ -81,6 +83,18 @@ class Views:
             return review_message(decision, shown, await tx.state(decision.incident_id))
 
         return await self._parts.store.read(body)
+
+    async def offered(
+        self, person: str, completion: Completion, platform: str, channel: str, given: Mapping[str, str]
+    ) -> list[tuple[str, str]]:
+        """Return what an argument may be, each as value and label: sites, backups, open decisions, their answers."""
+        known = self._parts.person(person)
+        if known is None:
+            return []
+        sites = self.sites_of(person)
+        return await self._parts.store.read(
+            lambda tx: offered(tx, known, sites, completion, (platform, channel), given)
+        )
 
     async def waiting(self, person: str) -> list[dict[str, Any]]:
         """Return the open decisions that this person may answer and has not voted on."""

@@ -135,7 +135,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="a repeated delivery is not dropped in memory",
-        file="adapters/slack_chat/hands.py",
+        file="adapters/chat_common/hands.py",
         old="        if delivery_id in self._known:\n",
         new="        if delivery_id in ():\n",
         tests=(f"{HTTP}::test_an_event_that_is_sent_again_has_one_effect",),
@@ -201,7 +201,7 @@ MUTATIONS = (
     ),
     Mutation(
         name="a grave answer has no modal",
-        file="adapters/slack_chat/answers.py",
+        file="adapters/chat_common/words.py",
         old="    return choice.typed is not None or (",
         new="    return choice.typed == '' and (",
         tests=(f"{INCIDENT}::test_a_grave_answer_shows_the_plan_and_wants_the_site_s_name",),

@@ -2,7 +2,8 @@
 
 A room is a package below `bot` or `adapters`, or a single file beside them; `commands` is one room. `ROOMS` is the whole
 rule of imports, and so the picture of the program: commands → service → runbook, laravel, dumps, report, ports → model.
-Adapters see model and ports, never one another, but for those of the engines, which share how the row reader is asked;
+Adapters see model and ports, never one another, but for those of the engines, which share how the row reader is asked,
+and those of the chat platforms, which share what is no platform's own;
 only `wiring` and `__main__` see adapters. The row reader, which is sent to the host, is `adapters.host_reader` with
 `bot.dumps`: those two use the standard library alone.
 """
@@ -46,28 +47,41 @@ ROOMS: dict[str, set[str]] = {
     "adapters.postgresql_database": {*PORTS, "adapters.reader_answers", "adapters.server_database"},
     "adapters.ssh_host": PORTS,
     "adapters.web_chat": PORTS,
-    "adapters.slack_chat": PORTS,
+    "adapters.chat_common": PORTS,
+    "adapters.slack_chat": {*PORTS, "adapters.chat_common"},
+    "adapters.discord_chat": {*PORTS, "adapters.chat_common"},
     "adapters.host_reader": {"bot.dumps"},
     "adapters.host_reader_pack": set(),
 }
 ROOTS = {"bot.wiring", "bot.__main__"}
 
 LIBRARIES: dict[str, set[str]] = {
-    "aiohttp": {"adapters.web_chat", "adapters.http_probe", "adapters.slack_chat"},
+    "aiohttp": {"adapters.web_chat", "adapters.http_probe", "adapters.slack_chat", "adapters.discord_chat"},
     "alembic": {"adapters.sql_store"},
     "apscheduler": {"adapters.apscheduler_alarms"},
     "asyncssh": {"adapters.ssh_host"},
+    "discord": {"adapters.discord_chat"},
     "jinja2": {"bot.report"},
     "pydantic": {"bot.model", "bot.settings", "adapters.reader_answers"},
     "rich": {"bot.__main__"},
     "slack_bolt": {"adapters.slack_chat"},
     "slack_sdk": {"adapters.slack_chat"},
     "sqlalchemy": {"adapters.sql_store"},
-    "structlog": {"bot.service", "bot.__main__", "adapters.web_chat", "adapters.slack_chat"},
+    "structlog": {
+        "bot.service",
+        "bot.__main__",
+        "adapters.web_chat",
+        "adapters.chat_common",
+        "adapters.slack_chat",
+        "adapters.discord_chat",
+    },
     "tree_sitter": {"bot.laravel"},
     "tree_sitter_php": {"bot.laravel"},
     "typer": {"bot.__main__"},
+    "yarl": {"adapters.discord_chat"},
 }
+# Imported under another name than it is installed by.
+CALLED = {"discord.py": "discord"}
 # Named in an address, never imported by us: the driver under sqlalchemy.
 DRIVERS = {"aiosqlite"}
 
@@ -208,7 +222,7 @@ def test_every_dependency_is_used_and_declared() -> None:
     """What the product imports and what pyproject.toml asks for are the same libraries."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[\[<>=~! ]", line)[0].replace("-", "_") for line in project["dependencies"]}
-    assert declared == set(LIBRARIES) | DRIVERS
+    assert {CALLED.get(name, name) for name in declared} == set(LIBRARIES) | DRIVERS
 
 
 def test_deciding_rooms_never_wait_and_reach_nothing_outside() -> None:

@@ -16,6 +16,7 @@ CHANGE_PRODUCTION = {
     "/app reopen",
     "/restore confirm",
     "/restore undo",
+    "/incident answer",
     "/incident cancel",
     "/incident release",
 }

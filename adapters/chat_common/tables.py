@@ -1,4 +1,4 @@
-"""A table in fixed width, as Slack has no better one that is read everywhere."""
+"""A table in fixed width, as chat platforms have no better one that is read everywhere."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ LONGEST_PAUSE_S = 0.5
 class Hands:
     """What an acking listener hands over to. Taking it is all that a listener does beside the ack, and never fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, platform: str) -> None:
+        self._platform = platform
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
         self._taken_at = 0.0
@@ -42,7 +43,9 @@ class Hands:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
         self._taken_at = time.monotonic()
-        task = asyncio.create_task(self._run(delivery_id, work, at_once), name=f"slack {delivery_id}")
+        task = asyncio.create_task(
+            self._run(delivery_id, work, at_once), name=f"{self._platform} {delivery_id}"
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
@@ -64,7 +67,7 @@ class Hands:
         except (
             Exception
         ):  # an outer door: the ack is out, and what went wrong is told in the log with its traceback
-            log.exception("a delivery from Slack failed", delivery=delivery_id)
+            log.exception("a delivery failed", platform=self._platform, delivery=delivery_id)
 
     async def _acks_first(self) -> None:
         """Wait until nothing more comes in."""

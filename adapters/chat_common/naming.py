@@ -1,4 +1,4 @@
-"""The name of an incident's channel, by Slack's rules: lower case letters, digits, - and _, 80 characters at most."""
+"""The name of an incident's channel, by the narrowest rules (Slack's): lower case letters, digits and -, 80 characters at most."""
 
 from __future__ import annotations
 
