@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
 
-from bot.model.decision import Choice
-from bot.model.message import Tone
-from bot.model.person import Permission
-from bot.service.desk import Question
+from tests.integration.chat_scene import PLANNED, cutover
 from tests.integration.slack_scene import HANGING, Opened, SlackScene, buttons_of, slack_scene, told, until
-from tests.playbooks.story import PLAN_HASH, PLANNED_STORY, Story
+from tests.playbooks.story import PLAN_HASH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-PLANNED = Story(*PLANNED_STORY.moments[1:])
-
-
-def cutover(site: str, votes: int = 1) -> Question:
-    return Question(
-        purpose="cutover",
-        question=f"Replace the data of {site} with the rehearsed copy?",
-        body="Production's data are replaced in one step; it can be undone.",
-        choices=(
-            Choice(key="approve", label="Approve and cut over", style="danger", typed=site, starts="cutover"),
-            Choice(key="reject", label="No", rejects=True),
-        ),
-        permission=Permission.APPROVE,
-        votes_needed=votes,
-        plan_hash=PLAN_HASH,
-        expires_in=timedelta(hours=1),
-        tone=Tone.WARNING,
-    )
-
 
 PREPARED: dict[str, tuple[str, str]] = {}
 

@@ -59,11 +59,11 @@ class Person:
 
     # ---- deeds that are interactions
 
-    async def command(self, channel: str, text: str, **options: Any) -> Delivery:
+    async def command(self, channel: str, text: str, /, **options: Any) -> Delivery:
         """Type a command, such as `/incident start`, with its options by name; users, roles and channels by id or name."""
         return await self._do("command", channel=channel, text=text, values=options)
 
-    async def autocomplete(self, channel: str, text: str, option: str, **options: Any) -> Delivery:
+    async def autocomplete(self, channel: str, text: str, option: str, /, **options: Any) -> Delivery:
         """Type into an option that completes itself; what is typed so far stands under its name among the options."""
         return await self._do("autocomplete", channel=channel, text=text, option=option, values=options)
 
