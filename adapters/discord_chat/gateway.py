@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 
 IDENTIFY_EVERY_S = 5.0
 CLOSE_LIMIT_S = 2.0
-SILENCES = 3
-"""After so many retry intervals without a living connection it is made anew, and told."""
+SILENCES, SILENT_AT_LEAST_S = 3, 10.0
+"""After so many retry intervals, and so many seconds, without a living connection it is made anew, and told."""
 WAIT_LIMIT_S = 30.0
 CLOSE_CODES = {
     4004: "it does not take Backout's token any more (4004). Give Backout its present token (DISCORD_TOKEN), and restart it.",
@@ -173,10 +173,11 @@ class Gateway:
     async def _connected(self, client: GatewayClient) -> str:
         """Return, once the connection has been dead for too long or cannot be had, why it is."""
         step_s = self._options.retry_interval_s / 4
+        patience_s = max(SILENCES * self._options.retry_interval_s, SILENT_AT_LEAST_S)
         running = asyncio.create_task(client.start(self._options.token.reveal()), name="discord client")
         try:
             alive_at = time.monotonic()
-            while time.monotonic() - alive_at < SILENCES * self._options.retry_interval_s:
+            while time.monotonic() - alive_at < patience_s:
                 await asyncio.wait({running}, timeout=step_s)
                 if running.done():
                     return _why(running.exception())

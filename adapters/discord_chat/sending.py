@@ -19,7 +19,7 @@ from adapters.discord_chat.api import (
 from adapters.discord_chat.places import Sent, mark_of, sent_of, snowflake
 from adapters.discord_chat.rendering import Rendered, render
 from bot.model.errors import HalfShownError, RoomLostError
-from bot.model.message import Place
+from bot.model.message import REPORT_SLOT, Place
 from bot.model.step import STEP_NAMES, Step
 from bot.ports.chat import Delivery
 
@@ -80,8 +80,9 @@ class Sender:
             body = {"recipient_id": delivery.account or ""}
             return str((await self._api.change("POST", "/users/@me/channels", body))["id"])
         root = sent_of(delivery.thread)
-        # A question stands in the channel itself: nobody may overlook it.
-        if root is None or root.channel != delivery.channel or delivery.decision is not None:
+        # A question and the report stand in the channel itself: nobody may overlook them.
+        alone = delivery.decision is not None or delivery.message.message.slot == REPORT_SLOT
+        if root is None or root.channel != delivery.channel or alone:
             return delivery.channel
         return await self._thread(delivery, root)
 
