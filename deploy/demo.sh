@@ -4,6 +4,7 @@
 #   sh deploy/demo.sh                    build the site and start the bot; play the incident yourself in the console
 #   sh deploy/demo.sh --play             play it through the JSON API; exit status 0 only when the oracle agrees
 #   sh deploy/demo.sh --play --slack     play it in Slack, on a stand-in of Slack, and print the incident's channel
+#   sh deploy/demo.sh --play --discord   the same in Discord
 #   sh deploy/demo.sh --compare          play the runbook by hand on a copy first, and show both results
 #
 #   --database ENGINE   sqlite (where nothing is said), mariadb or postgresql; a server is started for the site alone

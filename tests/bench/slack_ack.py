@@ -30,8 +30,8 @@ def bot_of(stage: Stage, site: production.Production, folder: Path, http_port: i
     """Return a bot that speaks Slack, not started yet."""
     port = free_port()
     more = "" if http_port is None else f'mode = "http"\nhttp_port = {http_port}\n'
-    ids = {name: person.id for name, person in stage.people.items()}
-    settings = write_settings(site, folder, port=port, slack=stage.settings() + more, slack_ids=ids)
+    accounts = {"slack": stage.accounts()}
+    settings = write_settings(site, folder, port=port, platforms=stage.settings() + more, accounts=accounts)
     bot = RunningBot(settings, port)
     bot.environment = {**stage.environment(), "SLACK_SIGNING_SECRET": stage.slack.signing_secret}
     return bot

@@ -241,6 +241,7 @@ async def test_what_was_typed_while_the_connection_was_lost_is_taken_once(scene:
     await scene.discord.wait_for_gateway(resumed=before["resumed"] + 1, timeout_s=20)
     await scene.note(scene.anna, incident, "afterwards")
     await scene.noted(incident, "afterwards")
+    await scene.noted(incident, "just before the cut")
     assert (await scene.timeline(incident.id)).count("just before the cut") == 1
 
 

@@ -32,8 +32,8 @@ def scene_on(stage: Stage, production: Production, folder: Path) -> Scene:
         samples_s=0.3,
         watch_s=1.0,
         watch_step_s=0.4,
-        slack=stage.settings(),
-        slack_ids={name: person.id for name, person in stage.people.items()},
+        platforms=stage.settings(),
+        accounts={stage.name: stage.accounts()},
         approvals=2,
     )
     bot = IncidentBot(settings, port)

@@ -17,7 +17,7 @@ path = "records/backout.db"
 port = {port}
 tokens_file = "records/tokens.json"
 
-{slack}
+{platforms}
 [[people]]
 name = "{responder}"
 ids = {{ web = "anna"{anna} }}
@@ -112,16 +112,19 @@ def write_settings(
     watch_step_s: float = 1.0,
     manual: tuple[str, ...] = ("the newest photos are shown",),
     first_photo: int | None = None,
-    slack: str = "",
-    slack_ids: Mapping[str, str] | None = None,
+    platforms: str = "",
+    accounts: Mapping[str, Mapping[str, str]] | None = None,
     approvals: int = 1,
 ) -> Path:
     """Write the settings file into `folder` and return its path. The watch is shortened, and the incident says so.
 
-    `slack` is the part of the settings for Slack, `slack_ids` the people's accounts there; Boris is the DBA's person then.
+    `platforms` are the parts of the settings for chat platforms, `accounts` the people's accounts there, by platform and name;
+    Boris is the DBA's person then.
     """
     ids = {
-        name.lower(): f', slack = "{(slack_ids or {})[name]}"' if slack_ids else ""
+        name.lower(): "".join(
+            f', {platform} = "{known[name]}"' for platform, known in (accounts or {}).items()
+        )
         for name in (RESPONDER, APPROVER, READER)
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,8 +141,8 @@ def write_settings(
             reader=READER,
             manual=", ".join(f'"{item}"' for item in manual),
             first_photo=first_photo or 1,
-            slack=slack,
-            dba=f'person = "{APPROVER}"\n' if slack_ids else "",
+            platforms=platforms,
+            dba=f'person = "{APPROVER}"\n' if accounts else "",
             approvals=approvals,
             **ids,
         ),

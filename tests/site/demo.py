@@ -19,12 +19,14 @@ from typing import Any
 
 from tests.site import by_hand, faults, production
 from tests.site.bot_settings import APPROVER, RESPONDER, write_settings
+from tests.site.chat_stage import ChatStage
+from tests.site.discord_play import discord_stage
 from tests.site.engines.catalog import ENGINES
 from tests.site.play import Player, PlayStoppedError, play
 from tests.site.production import Production
 from tests.site.running_bot import RunningBot
 from tests.site.servers import free_port
-from tests.site.slack_play import Stage, slack_stage
+from tests.site.slack_play import slack_stage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -44,8 +46,8 @@ def main() -> int:
     site = production.build(folder / "production", photos=args.photos, database=args.database)
     compared = _by_hand(site) if args.compare else None
     site = production.load(site.folder)  # the server's socket stands elsewhere after the comparison's copy
-    if args.slack:
-        with slack_stage() as stage:
+    if args.slack or args.discord:
+        with slack_stage() if args.slack else discord_stage() as stage:
             return _run(site, folder, args, compared, stage)
     return _run(site, folder, args, compared, None)
 
@@ -55,16 +57,16 @@ def _run(
     folder: Path,
     args: argparse.Namespace,
     compared: dict[str, Any] | None,
-    stage: Stage | None,
+    stage: ChatStage | None,
 ) -> int:
-    """Start the bot, on Slack too where there is a stage, and play or wait."""
+    """Start the bot, in a chat too where there is a stage, and play or wait."""
     settings = write_settings(
         site,
         folder / "bot",
         port=args.port or free_port(),
         first_photo=_a_photo(site),
-        slack=stage.settings() if stage else "",
-        slack_ids={name: person.id for name, person in stage.people.items()} if stage else None,
+        platforms=stage.settings() if stage else "",
+        accounts={stage.name: stage.accounts()} if stage else None,
         approvals=2 if stage else 1,
     )
     bot = RunningBot(settings, _port(settings))
@@ -92,7 +94,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=sorted(ENGINES), default="sqlite")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--play", action="store_true", help="play the incident through the JSON API")
-    parser.add_argument("--slack", action="store_true", help="act in Slack, on the stand-in of it")
+    chat = parser.add_mutually_exclusive_group()
+    chat.add_argument("--slack", action="store_true", help="act in Slack, on the stand-in of it")
+    chat.add_argument("--discord", action="store_true", help="act in Discord, on the stand-in of it")
     parser.add_argument("--compare", action="store_true", help="play the runbook by hand on a copy first")
     parser.add_argument(
         "--fault",
@@ -127,13 +131,13 @@ def _play(
     site: Production,
     fault: str | None,
     compared: dict[str, Any] | None,
-    stage: Stage | None,
+    stage: ChatStage | None,
 ) -> int:
     began = time.monotonic()
     hook: Callable[[str], None] = faults.hook(fault, site) if fault else lambda _: None
     player = Player(bot.as_person(token), print)
     if stage is not None:
-        stage.run(stage.slack.wait_for_socket())
+        stage.wait_for_bot()
         player.hands, player.second = stage.hands(RESPONDER), stage.hands(APPROVER)
     stopped = ""
     try:
@@ -154,9 +158,9 @@ def _play(
     print(f"report: {_report(bot, player)}")
     faults.clean_up(site)
     if stage is not None:
-        channel = stage.run(stage.hands(RESPONDER).channel(player.incident))
-        print(f"\nWhat Slack shows:\n{stage.run(stage.slack.text(channel))}")
-        print(f"rules of Slack broken: {stage.run(stage.slack.violations()) or 'none'}")
+        name = stage.name.title()
+        print(f"\nWhat {name} shows:\n{stage.shown(player.incident)}")
+        print(f"rules of {name} broken: {stage.violations() or 'none'}")
     return 0 if recovered else 1
 
 

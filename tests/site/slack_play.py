@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,24 +14,23 @@ from commands.catalog import subcommands
 from tests.fakes.slack.client import Slack
 from tests.fakes.slack.person import Person
 from tests.site.bot_settings import APPROVER, READER, RESPONDER
+from tests.site.chat_stage import LIMIT_S, LOOK_S, Loop
 
 T = TypeVar("T")
-LIMIT_S = 60.0
-LOOK_S = 0.05
 
 
 class Stage:
-    """The stand-in with its people, driven from a thread of its own, as the scenario does one thing after another."""
+    """The stand-in of Slack with its people."""
+
+    name = "slack"
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="slack stage", daemon=True)
-        self._thread.start()
+        self._loop = Loop("slack stage")
         self._started: Any = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine gives."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LIMIT_S)
+        return self._loop.run(work)
 
     def open(self) -> None:
         """Start the stand-in, with Backout installed from its manifest."""
@@ -48,9 +46,7 @@ class Stage:
         """End the stand-in."""
         if self._started is not None:
             self.run(self._started.__aexit__(None, None, None))
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+        self._loop.end()
 
     def settings(self) -> str:
         """Return the bot's settings for this Slack."""
@@ -59,9 +55,26 @@ class Stage:
             "edit_interval = 1.0\nretry_interval = 1\nping_interval = 2\n"
         )
 
+    def accounts(self) -> dict[str, str]:
+        """Return the people's accounts."""
+        return {name: person.id for name, person in self.people.items()}
+
     def environment(self) -> dict[str, str]:
         """Return the bot's secrets for this Slack."""
         return {"SLACK_BOT_TOKEN": self.slack.bot_token, "SLACK_APP_TOKEN": self.slack.app_token}
+
+    def wait_for_bot(self) -> None:
+        """Wait until the bot is connected."""
+        self.run(self.slack.wait_for_socket())
+
+    def shown(self, incident: str) -> str:
+        """Return what the incident's channel shows."""
+        channel = self.run(self.hands(RESPONDER).channel(incident))
+        return self.run(self.slack.text(channel))
+
+    def violations(self) -> list[Any]:
+        """Return which rules of Slack were broken."""
+        return self.run(self.slack.violations())
 
     def hands(self, name: str) -> SlackHands:
         """Return somebody's hands."""
