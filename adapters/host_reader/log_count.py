@@ -52,7 +52,8 @@ def log_count(request: Request) -> Answer:
     """Count the records that logs gained; reads only.
 
     Request: `logs`, a list of {path, inode, offset, mark}; `limit_bytes`; `is_end` (what is unfinished counts too);
-    `tail_bytes` (begin so many bytes before the end); `only_places` (count nothing, tell where the logs end now).
+    `tail_bytes` (begin so many bytes before the end); `until` (count only what is from before, in the application's time,
+    `YYYY-MM-DD HH:MM:SS`); `only_places` (count nothing, tell where the logs end now).
     Answer: `logs`, the places for the next look, in which a new day's file stands beside the old one, each with its
     `size` and `state` (goes_on, new, emptied, rotated, missing, unreadable); `levels`, `classes`, `fingerprints`
     (alarms by class and place of the code), `first`, `last`, `foreign_bytes` (in no record), `bytes` (read), `more`.
@@ -60,7 +61,7 @@ def log_count(request: Request) -> Answer:
     places = [_place_of(log) for log in objects(request, "logs")]
     if not places:
         raise Refusal("bad_request", "The request names no log. Nothing was changed.")
-    counts, told, read = Counts(), [], 0
+    counts, told, read = Counts(text(request, "until") if request.get("until") else ""), [], 0
     left = int(number(request, "limit_bytes", _LIMIT_BYTES))
     more = False
     for place in _with_new_days(places):

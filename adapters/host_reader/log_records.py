@@ -35,14 +35,28 @@ _FOREIGN = re.compile(rb"/vendor/|/Illuminate/|/Symfony/")
 _ANY_FRAME = re.compile(_FRAME + _FILE + _LINE_OF)
 _OWN_FRAME = re.compile(_FRAME + rb"(?![^\n(]*(?:" + _FOREIGN.pattern + rb"))" + _FILE + _LINE_OF)
 
+# Monolog's JsonFormatter: one object a line. A quote within a message is escaped, so that none of these can stand there.
+_JSON_LINE = re.compile(rb'^\{"message":', re.MULTILINE)
+_JSON_LEVEL = b',"level_name":"'
+_JSON_END = re.compile(
+    rb',"level_name":"([A-Z]{1,20})","channel":"[^"]{0,100}","datetime":"(2\d{3}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)'
+)
+_JSON_EXCEPTION = re.compile(rb'"exception":\{"class":"((?:[\w]|\\\\){1,300})"')
+# The place where it was thrown, and the frames of its trace.
+_JSON_PLACE = re.compile(rb'"(/[\w./@+-]{1,300}\.php):(\d{1,7})"')
+
 # An exception's class and place stand in its first lines; what a message adds beyond this is not searched.
 _SEARCHED_BYTES = 1_000_000
 
 
 class Counts:
-    """Records counted so far; `first` and `last` are times as the application wrote them, '' while there is none."""
+    """Records counted so far; `first` and `last` are times as the application wrote them, '' while there is none.
 
-    def __init__(self) -> None:
+    Of `until` on, in the application's own time, nothing is counted; '' for no such limit.
+    """
+
+    def __init__(self, until: str = "") -> None:
+        self.until = until
         self.levels: Counter[str] = Counter()
         self.classes: Counter[str] = Counter()
         self.fingerprints: Counter[str] = Counter()
@@ -77,15 +91,60 @@ def fold(text: bytes, counts: Counts, ending: Ending) -> int:
     next one begins; PERHAPS: or at its own last line; NOW: in any case. *Changes*: `counts`.
     """
     first = _first_head(text)
+    if first is None and _JSON_LINE.search(text):
+        return _fold_json(text, counts, ending)
     if first is None:
         done = len(text) if ending is Ending.NOW else text.rfind(b"\n") + 1
         counts.foreign_bytes += done
         return done
     counts.foreign_bytes += first
     done = len(text) if ending is Ending.NOW else _end_of_whole(text, first, ending)
-    if done > first:
-        _count(text[first:done], counts)
+    end = _end_before(text, first, done, counts.until) if counts.until else done
+    if end > first:
+        _count(text[first:end], counts)
     return done
+
+
+def _end_before(text: bytes, first: int, done: int, until: str) -> int:
+    """Return where the first record begins that is of that time or later, `done` where none does."""
+    at: Optional[int] = first
+    while at is not None and at < done:
+        if _time(text, at) >= until:
+            return at
+        at = _next_head(text, at, done)
+    return done
+
+
+def _fold_json(text: bytes, counts: Counts, ending: Ending) -> int:
+    """Count records of Monolog's JsonFormatter, one a line; as `fold`."""
+    done = len(text) if ending is Ending.NOW else text.rfind(b"\n") + 1
+    for line in text[:done].split(b"\n"):
+        found = _JSON_END.search(line, max(0, line.rfind(_JSON_LEVEL)))
+        if found is None:
+            counts.foreign_bytes += len(line)
+            continue
+        time = found.group(2).decode("ascii").replace("T", " ")
+        if counts.until and time >= counts.until:
+            continue
+        level = found.group(1)
+        counts.levels[level.decode("ascii")] += 1
+        counts.first, counts.last = counts.first or time, time
+        if level in _ALARM_LEVELS:
+            _count_json_alarm(line, level, counts)
+    return done
+
+
+def _count_json_alarm(line: bytes, level: bytes, counts: Counts) -> None:
+    error = _JSON_EXCEPTION.search(line)
+    if error is None:
+        counts.fingerprints[level.decode("ascii")] += 1
+        return
+    name = error.group(1).decode("utf-8", "replace").replace("\\\\", "\\")
+    counts.classes[name] += 1
+    places = _JSON_PLACE.findall(line, error.end())
+    own = next((one for one in places if not _FOREIGN.search(one[0])), places[0] if places else None)
+    place = f" at {own[0].decode('ascii', 'replace')}:{own[1].decode('ascii')}" if own else ""
+    counts.fingerprints[f"{name}{place}"] += 1
 
 
 def _first_head(text: bytes) -> Optional[int]:

@@ -75,13 +75,18 @@ def unread(files: Sequence[LogFile]) -> tuple[LogPlace, ...]:
     return tuple(LogPlace(path=file.path) for file in files)
 
 
-def count_log(places: Sequence[LogPlace], *, is_end: bool = False, tail_bytes: int = 0) -> Work[LogLook]:
+def count_log(
+    places: Sequence[LogPlace], *, is_end: bool = False, tail_bytes: int = 0, until: str = ""
+) -> Work[LogLook]:
     """Return the question what the logs gained since `places`; bounded, reads only.
 
     Rotation, emptying and the files of later days are followed on the host. `is_end`: a record whose end is not there
-    counts too. `tail_bytes`: only so much from the end of each log.
+    counts too. `tail_bytes`: only so much from the end of each log. `until`: only what is from before that time of the
+    application, as `YYYY-MM-DD HH:MM:SS`.
     """
     request: dict[str, Any] = {"logs": places_json(places), "is_end": is_end, "tail_bytes": tail_bytes}
+    if until:
+        request["until"] = until
     return Work(verb="log_count", request=request, describe=f"count records of {_names(places)}", read=_look)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import structlog
+
+from bot.laravel.facts import AppFacts
 from bot.laravel.log_records import LogPlace, count_log, log_ends, places_json, places_of, unread
 from bot.laravel.maintenance import parse_maintenance_change, up_command, up_refusal
 from bot.model.decision import Choice
@@ -14,13 +19,18 @@ from bot.model.incident import Cutover
 from bot.model.message import Progress, Tone
 from bot.model.step import Step
 from bot.ports.store import Deadline, Transaction
+from bot.runbook.watching import SHOWN, Seen, rates_of
 from bot.runbook.wording import duration_words
 from bot.service.desk import Question, open_question
 from bot.service.engine import OperationContext
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, done_entry, step_message
 
+log = structlog.get_logger(__name__)
+
 RUNBOOK_WATCH_MINUTES = 30
+BEFORE_BYTES = 64_000_000
+"""So much of the end of each log is read for how often errors came before the incident."""
 # A log that grows faster than it is read is read on at the next look.
 LOOKS_AT_ONCE = 4
 OK_STATUS = 200
@@ -40,6 +50,7 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     start = await work.once(
         "log", list[dict[str, Any]], lambda: _log_ends(work, unread(facts.log_files)), soon=True
     )
+    rates = await work.once("log-before", dict, lambda: _rates_before(work, facts), soon=True)
     output = await work.job(
         "up",
         up_command(app_path=work.settings.app_path),
@@ -72,10 +83,13 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         )
         if not good:
             await open_question(tx, work.incident_id, _alarm(f"Visitors get {seen}."), "backout")
-        args = {
+        args: dict[str, Any] = {
             "site": work.site_name,
             "logs": start,
             "errors": 0,
+            "kinds": {},
+            "told": {},
+            "rates": rates.get("rates"),
             "since": now.isoformat(),
             "until": (now + timedelta(seconds=seconds)).isoformat(),
             "restored": restored,
@@ -99,6 +113,29 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 async def _log_ends(work: SiteWork, logs: tuple[LogPlace, ...]) -> list[dict[str, Any]]:
     """Return where the application's logs end now, as JSON data; empty where it writes none that Backout knows of."""
     return places_json(await work.ask(log_ends(logs))) if logs else []
+
+
+async def _rates_before(work: SiteWork, facts: AppFacts) -> dict[str, Any]:
+    """Return how often each kind of error came before the incident, `{"rates": …}`; empty where that is not known. Reads only.
+
+    Before means before the code with the bad migration was deployed: what the broken state itself caused is no measure.
+    """
+    migrated = ((await work.incident()).assessment or {}).get("migrated_at")
+    if not facts.log_files or not migrated:
+        return {}
+    try:
+        until = datetime.fromisoformat(migrated).astimezone(ZoneInfo(facts.timezone)).replace(tzinfo=None)
+        asked = count_log(
+            unread(facts.log_files), is_end=True, tail_bytes=BEFORE_BYTES, until=f"{until:%Y-%m-%d %H:%M:%S}"
+        )
+        look = await work.ask(asked)
+        began = datetime.fromisoformat(look.first) if look.first else None
+    except (BackoutError, ValueError, ZoneInfoNotFoundError) as error:
+        log.info("how often errors came before is not known", error=type(error).__name__)
+        return {}
+    if began is None or look.blind_reason:
+        return {}
+    return {"rates": rates_of(look.counts.fingerprints, (until - began).total_seconds() / 3600)}
 
 
 async def _seen_from_outside(work: SiteWork) -> tuple[int | None, str]:
@@ -125,10 +162,13 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         return {"ended": "the application is not open by this incident any more"}
     new, blind = await _look_at_log(work, args)
     args["errors"] = int(args["errors"]) + new
-    args["round"] = int(args["round"]) + 1
     now, until = parts.clock.now(), datetime.fromisoformat(args["until"])
+    seen = _seen(args, now)
+    alarms = seen.alarms(args.get("told") or {})
+    args["told"] = {**(args.get("told") or {}), **{kind: seen.counts[kind] for kind in alarms}}
+    args["round"] = int(args["round"]) + 1
     if now >= until:
-        await work.tell("ended", _ended(work, args, blind))
+        await work.tell("ended", _ended(work, args, blind, seen))
         return {"errors": args["errors"]}
     since = datetime.fromisoformat(args["since"])
 
@@ -136,17 +176,20 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         return None
 
     async def record(tx: Transaction, _: None) -> None:
-        message = _watching(args, blind, (now - since).total_seconds(), (until - since).total_seconds())
+        spent, total = (now - since).total_seconds(), (until - since).total_seconds()
+        message = _watching(args, blind, seen, spent, total)
         await tx.put_message(work.incident_id, message)
         if new:
             text = (
                 f"{errors_words(new)} in the log since the application was opened ({args['errors']} in all)."
             )
-            await tx.append(
-                work.incident_id,
-                [NewEntry(kind=Kind.WATCH, text=text, data={"errors": args["errors"], "new": new})],
+            data = {"errors": args["errors"], "new": new, "kinds": args["kinds"], "rises": list(seen.rises)}
+            await tx.append(work.incident_id, [NewEntry(kind=Kind.WATCH, text=text, data=data)])
+        if alarms:
+            told = "\n".join(f"- `{seen.words(kind)}`" for kind in alarms[:SHOWN])
+            await open_question(
+                tx, work.incident_id, _alarm(f"Errors that are new or more frequent:\n{told}"), "backout"
             )
-            await open_question(tx, work.incident_id, _alarm(text), "backout")
         due = min(until, now + timedelta(seconds=work.settings.intervals.watch_step))
         key = f"watch.{work.incident_id}"
         await tx.set_deadline(
@@ -155,6 +198,11 @@ async def watch(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
     await ctx.step("looked", nothing, record)
     return {"errors": args["errors"]}
+
+
+def _seen(args: dict[str, Any], now: datetime) -> Seen:
+    hours = (now - datetime.fromisoformat(args["since"])).total_seconds() / 3600
+    return Seen(counts=args.get("kinds") or {}, rates=args.get("rates"), hours=hours)
 
 
 async def _look_at_log(work: SiteWork, args: dict[str, Any]) -> tuple[int, str]:
@@ -166,6 +214,7 @@ async def _look_at_log(work: SiteWork, args: dict[str, Any]) -> tuple[int, str]:
         for _ in range(LOOKS_AT_ONCE):
             look = await work.ask(count_log(places_of(args["logs"])))
             found, args["logs"] = found + look.counts.alarms, places_json(look.places)
+            args["kinds"] = dict(Counter(args.get("kinds") or {}) + Counter(look.counts.fingerprints))
             if not look.more:
                 break
     except BackoutError as error:  # the watch goes on: one look that failed must not end it
@@ -173,13 +222,14 @@ async def _look_at_log(work: SiteWork, args: dict[str, Any]) -> tuple[int, str]:
     return found, look.blind_reason
 
 
-def _watching(args: dict[str, Any], blind: str, spent: float, total: float) -> Any:
+def _watching(args: dict[str, Any], blind: str, seen: Seen, spent: float, total: float) -> Any:
     errors = int(args["errors"])
     said = f"{errors_words(errors).capitalize()} in the log so far." + (f" But {blind}." if blind else "")
     return step_message(
         Step.REOPEN,
         f"The application is open. {said}",
-        Tone.WARNING if errors or blind else Tone.WORKING,
+        Tone.WARNING if seen.rises or blind else Tone.WORKING,
+        facts=tuple(("errors", line) for line in seen.lines()),
         progress=Progress(what="watching the log", done=int(spent), total=int(total), unit="s"),
         next_steps=("/app logs", "/app freeze"),
     )
@@ -199,17 +249,25 @@ def _alarm(text: str) -> Question:
     )
 
 
-def _ended(work: SiteWork, args: dict[str, Any], blind: str) -> Telling:
+def _ended(work: SiteWork, args: dict[str, Any], blind: str, seen: Seen) -> Telling:
     minutes = work.settings.intervals.watch / 60
     errors = int(args["errors"])
-    quiet = errors == 0 and not blind
-    text = f"The watch of the log has ended after {duration_words(minutes * 60)}: {errors_words(errors)}." + (
-        f" But {blind}." if blind else ""
-    )
+    quiet = not seen.rises and not blind
+    text = f"The watch of the log has ended after {duration_words(minutes * 60)}: {errors_words(errors)}."
+    if errors and seen.rates is not None:
+        rises = len(seen.rises)
+        text += (
+            " No kind is new or more frequent than before."
+            if not rises
+            else f" {rises} kind(s) are new or more frequent."
+        )
+    text += f" But {blind}." if blind else ""
     data = {
         "minutes": minutes,
         "new_errors": errors,
         "quiet": quiet,
+        "kinds": args.get("kinds") or {},
+        "rises": list(seen.rises),
         "shortened_from_minutes": RUNBOOK_WATCH_MINUTES if minutes < RUNBOOK_WATCH_MINUTES else None,
     }
     close = Choice(

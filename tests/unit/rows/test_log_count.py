@@ -248,3 +248,55 @@ def test_the_places_of_an_application_are_its_files() -> None:
     """Every log file of the application is counted, not the first alone."""
     files = [LogFile(channel=c, driver="single", configured_path=f"/{c}", path=f"/{c}") for c in "ab"]
     assert [place.path for place in unread(files)] == ["/a", "/b"]
+
+
+def json_record(level: str, at: str, exception: str = "") -> bytes:
+    """Return one line of Monolog's JsonFormatter, recorded with Monolog 2, a message in it that looks like a record's end."""
+    said = r'"message":"a secret \",\"level_name\":\"EMERGENCY\",\"channel\":\"x\",\"datetime\":\"2026-01-01T00:00:00"'
+    context = f'{{"exception":{exception},"userId":3}}' if exception else "{}"
+    return (
+        f'{{{said},"context":{context},"level":400,"level_name":"{level}","channel":"local",'
+        f'"datetime":"{at}.230807+00:00","extra":{{}}}}\n'
+    ).encode()
+
+
+THROWN = (
+    r'{"class":"App\\Gone","message":"a secret","code":0,"file":"/srv/album/vendor/x/Y.php:6",'
+    r'"trace":["/srv/album/vendor/x/Z.php:7","/srv/album/app/Home.php:31"]}'
+)
+
+
+@given(cut=st.integers(min_value=0, max_value=1500))
+def test_json_records_are_counted_wherever_a_look_ends(tmp_path_factory: Any, cut: int) -> None:
+    """Monolog's JsonFormatter: levels, class and the application's own place are counted, no message, and each record once."""
+    whole = (
+        json_record("ERROR", "2026-11-22T16:51:53", THROWN)
+        + json_record("INFO", "2026-11-22T16:52:00")
+        + json_record("CRITICAL", "2026-11-22T16:53:10")
+    )
+    path, place = log_at(tmp_path_factory.mktemp("log"), whole[:cut])
+    first = looked([place])
+    path.write_bytes(whole)
+    second = looked(first.places)
+    levels = {
+        name: first.counts.levels.get(name, 0) + second.counts.levels.get(name, 0)
+        for name in {*first.counts.levels, *second.counts.levels}
+    }
+    kinds = {**first.counts.fingerprints, **second.counts.fingerprints}
+    assert levels == LEVELS
+    assert kinds == {r"App\Gone at /srv/album/app/Home.php:31": 1, "CRITICAL": 1}
+    assert "secret" not in json.dumps([first.counts.__dict__, second.counts.__dict__], default=str)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [LOG, json_record("ERROR", "2026-11-22T16:51:53") * 2 + json_record("ERROR", "2026-11-22T16:53:00")],
+)
+def test_only_what_is_older_is_counted(tmp_path: Path, log: bytes) -> None:
+    """With `until` nothing of that time or later counts."""
+    _, place = log_at(tmp_path, log)
+    assert looked([place], is_end=True, until="2026-11-22 16:51:53").counts.levels == {}
+    early = looked([place], is_end=True, until="2026-11-22 16:52:00")
+    assert set(early.counts.levels) == {"ERROR"}
+    assert early.last == "2026-11-22 16:51:53"
+    assert sum(looked([place], is_end=True, until="2027-01-01 00:00:00").counts.levels.values()) == 3
