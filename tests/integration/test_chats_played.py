@@ -94,7 +94,7 @@ def assert_shown(stage: DiscordStage) -> None:
 
 # What each run has of its own: moments, durations, hashes, ports, folders, ids of deliveries.
 OWN = (
-    (re.compile(r"\b(?:web|slack|discord):[^\s\"]+"), "<delivery>"),
+    (re.compile(r"\b(?:web|slack|discord)[:_][^\s\"-]+"), "<delivery>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:\+00:00|Z)?"), "<moment>"),
     (re.compile(r"\b\d{8}-?T?\d{6}Z?\b"), "<moment>"),
     (re.compile(r"\b\d\d:\d\d(?::\d\d)?\b"), "<moment>"),
@@ -103,6 +103,7 @@ OWN = (
     (re.compile(r"\b\d+(?:\.\d+)? (?:s|ms|seconds?|minutes?|MB|kB|GB)\b"), "<measured>"),
 )
 MEASURED = re.compile(r"(_s|_ms|_bytes|_at|^at|pid|inode|port|token|secret)$")
+OF_THE_PLATFORM = ("platform", "channel")
 
 
 def same(entries: Told, folder: Path) -> list[str]:
@@ -123,6 +124,7 @@ def masked(value: Any, folder: Path) -> Any:
         return {
             masked(key, folder): "<measured>" if MEASURED.search(key) else masked(one, folder)
             for key, one in value.items()
+            if key not in OF_THE_PLATFORM
         }
     if isinstance(value, list):
         return [masked(one, folder) for one in value]
