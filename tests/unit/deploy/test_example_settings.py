@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from bot.settings import (
     CheckSettings,
     ContactSettings,
+    DiscordSettings,
     IntervalSettings,
     MappingSettings,
     PersonSettings,
@@ -44,6 +45,7 @@ def test_the_example_holds_every_key_of_the_settings() -> None:
         (StoreSettings, data["store"]),
         (WebSettings, data["web"]),
         (SlackSettings, data["slack"]),
+        (DiscordSettings, data["discord"]),
         (PersonSettings, data["people"][0]),
         (SiteSettings, shop),
         (SshSettings, shop["ssh"]),
@@ -63,6 +65,11 @@ def test_what_the_example_calls_a_default_is_one() -> None:
     shop = example.sites["shop"]
     assert (example.web.host, example.web.port) == (WebSettings().host, WebSettings().port)
     assert example.slack == SlackSettings(report_channel="C0123456789")
+    assert example.discord == DiscordSettings(
+        guild_id="123456789012345678",
+        responders_role="123456789012345679",
+        report_channel="123456789012345680",
+    )
     assert shop.intervals == IntervalSettings()
     for name in ("branch", "remote", "approvals", "size_limit_bytes", "retry_after_s"):
         assert getattr(shop, name) == SiteSettings.model_fields[name].default

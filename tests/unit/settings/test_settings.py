@@ -280,9 +280,32 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path), {}).slack is None
 
 
+def test_discord_may_come_from_the_environment_alone(tmp_path: Path) -> None:
+    """Its keys are BACKOUT_DISCORD__KEY; without the server's id there is no Discord."""
+    given = {
+        "BACKOUT_DISCORD__API_URL": "http://127.0.0.1:9/api/v10/",
+        "BACKOUT_DISCORD__GATEWAY_URL": "ws://127.0.0.1:9/gateway",
+        "BACKOUT_DISCORD__GUILD_ID": "1100000000000000010",
+        "BACKOUT_DISCORD__RETRY_INTERVAL": "0.5",
+    }
+    discord = load_settings(write(tmp_path), given).discord
+    assert discord is not None
+    assert (discord.api_url, discord.guild_id) == ("http://127.0.0.1:9/api/v10", "1100000000000000010")
+    assert discord.retry_interval == 0.5
+    assert load_settings(write(tmp_path), {}).discord is None
+    with pytest.raises(SettingsError, match="discord.guild_id"):
+        load_settings(write(tmp_path), {"BACKOUT_DISCORD__CATEGORY": "Incidents"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("BACKOUT_SLACK__MOOD", "x"), ("BACKOUT_SLACK__MODE", "carrier pigeon"), ("BACKOUT_WEB__PORT", "high")],
+    [
+        ("BACKOUT_DISCORD__GUILD_ID", "our server"),
+        ("BACKOUT_DISCORD__GATEWAY_URL", "https://x"),
+        ("BACKOUT_SLACK__MOOD", "x"),
+        ("BACKOUT_SLACK__MODE", "carrier pigeon"),
+        ("BACKOUT_WEB__PORT", "high"),
+    ],
 )
 def test_a_wrong_key_of_the_environment_is_told_like_one_of_the_file(
     tmp_path: Path, name: str, value: str
