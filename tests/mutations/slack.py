@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.mutations.mutation import Mutation
 
 INCIDENT = "tests/integration/test_slack_incident.py"
 FAULTS = "tests/integration/test_slack_faults.py"
@@ -16,17 +16,6 @@ INCOMING = "adapters/slack_chat/incoming.py"
 SENDING = "adapters/slack_chat/sending.py"
 API = "adapters/slack_chat/api.py"
 COURIER = "bot/service/courier.py"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mutation:
-    """In `file`, `old` (which stands there once) becomes `new`. `tests` are pytest's node ids, of which one must fail."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
 
 
 MUTATIONS = (

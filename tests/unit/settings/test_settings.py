@@ -293,7 +293,7 @@ def test_discord_may_come_from_the_environment_alone(tmp_path: Path) -> None:
     assert (discord.api_url, discord.guild_id) == ("http://127.0.0.1:9/api/v10", "1100000000000000010")
     assert discord.retry_interval == 0.5
     assert load_settings(write(tmp_path), {}).discord is None
-    with pytest.raises(SettingsError, match="discord.guild_id"):
+    with pytest.raises(SettingsError, match=r"discord\.guild_id"):
         load_settings(write(tmp_path), {"BACKOUT_DISCORD__CATEGORY": "Incidents"})
 
 

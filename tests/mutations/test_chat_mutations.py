@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.slack import MUTATIONS, Mutation
+from tests.mutations import discord, slack
+from tests.mutations.mutation import Mutation
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+MUTATIONS = tuple(
+    pytest.param(one, id=f"{name} {one.name}")
+    for name, mutations in (("slack", slack.MUTATIONS), ("discord", discord.MUTATIONS))
+    for one in mutations
+)
 FAILED = 1
 """Pytest's exit status when tests ran and some failed."""
 
@@ -26,7 +32,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("mutation", MUTATIONS)
 def test_the_list_fits_the_code(mutation: Mutation) -> None:
     """What is to be changed stands in the file exactly once, and the named tests are there."""
     assert (REPOSITORY / mutation.file).read_text(encoding="utf-8").count(mutation.old) == 1
@@ -38,7 +44,7 @@ def test_the_list_fits_the_code(mutation: Mutation) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name)
+@pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_fault_turns_the_suite_red(tree: Path, mutation: Mutation) -> None:
     """With the fault in it, one of the named tests fails."""
     file = tree / mutation.file
