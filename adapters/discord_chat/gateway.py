@@ -20,6 +20,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from adapters.discord_chat.answers import TEMPLATE, Button, button_of
+from adapters.discord_chat.conversation import PLATFORM
 from adapters.discord_chat.incoming import Incoming, Interaction
 from adapters.discord_chat.settings import DiscordOptions
 from adapters.discord_chat.tree import Tree, fill_tree
@@ -32,6 +33,8 @@ IDENTIFY_EVERY_S = 5.0
 CLOSE_LIMIT_S = 2.0
 SILENCES, SILENT_AT_LEAST_S = 3, 10.0
 """After so many retry intervals, and so many seconds, without a living connection it is made anew, and told."""
+SYNC_AGAIN = 12
+"""After so many retry intervals it is tried again to bring the commands into the server."""
 WAIT_LIMIT_S = 30.0
 CLOSE_CODES = {
     4004: "it does not take Backout's token any more (4004). Give Backout its present token (DISCORD_TOKEN), and restart it.",
@@ -137,6 +140,7 @@ class Gateway:
         self._identified_at = -IDENTIFY_EVERY_S
         self._is_told = False
         self._is_synced = False
+        self._sync_again_at = 0.0
 
     def start(self) -> None:
         """Connect in the background, for as long as it takes."""
@@ -167,7 +171,9 @@ class Gateway:
             self._identified_at = client.identified_at
             await _closed(client)
             log.warning("Discord's gateway is connected anew", reason=trouble)
-            await self._tell(trouble)
+            # Each time: what was told of it may have been overtaken by what the outbox told.
+            self._is_told = True
+            await self._inbox.hearing(PLATFORM, trouble)
             await asyncio.sleep(self._options.retry_interval_s)
 
     async def _connected(self, client: GatewayClient) -> str:
@@ -191,21 +197,17 @@ class Gateway:
 
     async def _served(self, client: GatewayClient) -> None:
         """Do what is due on a living connection: the commands are brought up to date once, an outage is over."""
-        if not self._is_synced:
+        if not self._is_synced and time.monotonic() >= self._sync_again_at:
             try:
                 await client.sync()
             except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
                 log.warning("the commands are not in the server yet", error=str(error))
+                self._sync_again_at = time.monotonic() + SYNC_AGAIN * self._options.retry_interval_s
             else:
                 self._is_synced = True
         if self._is_told:
             self._is_told = False
-            await self._inbox.hearing("discord", None)
-
-    async def _tell(self, trouble: str) -> None:
-        if not self._is_told:
-            self._is_told = True
-            await self._inbox.hearing("discord", trouble)
+            await self._inbox.hearing(PLATFORM, None)
 
 
 def _why(error: BaseException | None) -> str:

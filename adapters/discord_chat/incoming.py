@@ -19,7 +19,7 @@ import structlog
 from adapters.chat_common.hands import Hands
 from adapters.discord_chat.answers import SUBMITTED, TEMPLATE, Button, button_of
 from adapters.discord_chat.api import DiscordApi, DiscordRefusedError
-from adapters.discord_chat.conversation import Conversation, Deed
+from adapters.discord_chat.conversation import PLATFORM, Conversation, Deed
 from adapters.discord_chat.modals import typed_of
 from adapters.discord_chat.rendering import render_reply
 from bot.model.command import Completion
@@ -109,13 +109,13 @@ class Incoming:
     ) -> list[tuple[str, str]]:
         """Return what an option may be, value and label, for what is typed so far; reads only."""
         given = {str(name): str(value) for name, value in interaction.namespace if value is not None}
-        person = self._window.person_of("discord", str(interaction.user.id))
+        person = self._window.person_of(PLATFORM, str(interaction.user.id))
         if person is None:
             return []
         try:
             async with asyncio.timeout(CHOICES_LIMIT_S):
                 found = await self._window.offered(
-                    person, completion, "discord", _place_of(interaction), given
+                    person, completion, PLATFORM, _place_of(interaction), given
                 )
         except (BackoutError, TimeoutError) as error:
             log.info("nothing is offered", error=type(error).__name__)
@@ -128,7 +128,7 @@ class Incoming:
 
     async def on_channel_gone(self, channel: str) -> None:
         """Take note that a channel was deleted."""
-        await self._inbox.room_lost("discord", channel, "it was deleted.")
+        await self._inbox.room_lost(PLATFORM, channel, "it was deleted.")
 
     # -- first answers
 

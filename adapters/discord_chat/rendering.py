@@ -15,7 +15,7 @@ from adapters.chat_common.tables import lines_of
 from adapters.chat_common.words import SIGNS, bar_of, cut, is_said_by_answer, own_file, whole_file
 from adapters.discord_chat.answers import decision_lines, rows_of
 from adapters.discord_chat.text import code, code_block, cut_marked, escape, markdown, mentions
-from bot.model.decision import Decision, DecisionState
+from bot.model.decision import Decision
 from bot.model.message import Message, Progress, Reply, Table, Tone
 
 Embed = dict[str, Any]
@@ -203,8 +203,3 @@ def render_reply(reply: Reply, link: str = "") -> Rendered:
         "fields": fields(reply.facts),
     }
     return Rendered(content="", embed=_within(embed), components=[])
-
-
-def is_open(decision: Decision | None) -> bool:
-    """Return whether a message asks something that can be answered now."""
-    return decision is not None and decision.state is DecisionState.OPEN

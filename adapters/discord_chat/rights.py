@@ -54,11 +54,6 @@ FOR_BOT = (
 )
 
 
-def names_of(permissions: int) -> list[str]:
-    """Return the names of what is asked for and held."""
-    return [name for name, bit in BITS.items() if permissions & bit]
-
-
 def invitation(application_id: str) -> str:
     """Return the address at which an administrator of a server lets Backout in."""
     asked = {"client_id": application_id, "permissions": PERMISSIONS, "scope": " ".join(SCOPES)}

@@ -17,7 +17,7 @@ from bot.runbook.wording import shortened
 from bot.service import answers
 from bot.service.one_transaction import joined
 from bot.service.parts import Call, Parts, refused
-from bot.service.platforms import NAMES, is_told_deaf, told
+from bot.service.platforms import NAMES, is_told_bad, is_told_deaf, told
 from bot.service.rooms import lose_room
 
 log = structlog.get_logger(__name__)
@@ -114,6 +114,8 @@ class Dispatcher:
             for row in await tx.incidents(open_only=True):
                 if trouble is None and not await is_told_deaf(tx, row.id, platform):
                     continue
+                if trouble is not None and await is_told_bad(tx, row.id, platform):
+                    continue  # that nothing goes out says more, and is taken back when it does again
                 await told(tx, row.id, platform, text, tone)
 
         try:

@@ -12,17 +12,20 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.ack import at
-from tests.fakes.slack.person import Delivery
 from tests.site import production
-from tests.site.bot_settings import APPROVER, RESPONDER, write_settings
+from tests.site.bot_settings import RESPONDER, write_settings
+from tests.site.chat_stage import ChatStage
 from tests.site.running_bot import RunningBot
 from tests.site.servers import children_of, free_port
 from tests.site.slack_play import Stage, slack_stage
 
 BOUND_MS = 100
+INCIDENT = "inc-album-1"
 KINDS = {"note": "/incident note measured", "status": "/incident status", "app status": "/app status"}
 
 
@@ -37,33 +40,39 @@ def bot_of(stage: Stage, site: production.Production, folder: Path, http_port: i
     return bot
 
 
-def burst(stage: Stage, text: str, channel: str, count: int) -> list[Delivery]:
-    """Return the deliveries of so many commands typed at the same moment by two persons."""
-    people = [stage.people[RESPONDER], stage.people[APPROVER]]
-    commands = [(people[number % 2], channel, text) for number in range(count)]
-    return stage.run(stage.slack.burst(commands))
-
-
-def answered_s(stage: Stage, began: float, wanted: int) -> float:
+def answered_s(stage: ChatStage, began: float, wanted: int) -> float:
     """Return after how many seconds so many answers had been whispered."""
     while time.monotonic() - began < 120:
-        seen = sum(len(stage.run(person.whispers())) for person in stage.people.values())
-        if seen >= wanted:
+        if stage.answers() >= wanted:
             return time.monotonic() - began
         time.sleep(0.1)
     return float("nan")
 
 
-def measure(stage: Stage, channel: str, count: int, runs: int) -> None:
+@contextmanager
+def hanging(site: production.Production) -> Iterator[None]:
+    """Let the host take connections and never say a word, until the block is left."""
+    sshd = [process for process in site.pids if process.name == "sshd"]
+    stopped = [pid for process in sshd for pid in (process.pid, *children_of(process.pid))]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+
+def measure(stage: ChatStage, count: int, runs: int) -> None:
     """Measure and print each kind of command, run by run."""
     print(
         f"{'host hanging; milliseconds to the ack':<40}{'p50':>8}{'p99':>8}{'worst':>8}{'bound':>8}{'answers after':>15}"
     )
     for name, text in KINDS.items():
         for run in range(1, runs + 1):
-            before = sum(len(stage.run(person.whispers())) for person in stage.people.values())
+            before = stage.answers()
             began = time.monotonic()
-            acks = [one.ack_ms for one in burst(stage, text, channel, count)]
+            acks = stage.burst(text, INCIDENT, count)
             given = [ack for ack in acks if ack is not None]
             late = count - len(given)
             # What asks the host waits for it; the others are answered, which is the store's own time.
@@ -85,23 +94,16 @@ def main() -> None:
         bot = bot_of(stage, site, Path(folder) / "bot", http_port)
         bot.token(RESPONDER)
         bot.start()
-        stopped: list[int] = []
         try:
             if http_port is None:
                 stage.run(stage.slack.wait_for_socket())
             else:
                 stage.run(stage.slack.deliver_over_http(f"http://127.0.0.1:{http_port}/slack/events"))
-            sshd = [process for process in site.pids if process.name == "sshd"]
-            stopped = [pid for process in sshd for pid in (process.pid, *children_of(process.pid))]
-            for pid in stopped:
-                os.kill(pid, signal.SIGSTOP)
-            hands = stage.hands(RESPONDER)
-            hands.command("/incident start album the host hangs", "")
-            measure(stage, hands.stage.run(hands.channel("inc-album-1")), count, runs)
-            print(f"rules of Slack broken: {stage.run(stage.slack.violations())}")
+            with hanging(site):
+                stage.hands(RESPONDER).command("/incident start album the host hangs", "")
+                measure(stage, count, runs)
+                print(f"rules of Slack broken: {stage.violations()}")
         finally:
-            for pid in stopped:
-                os.kill(pid, signal.SIGCONT)
             bot.stop()
             production.stop(site.folder)
 

@@ -21,7 +21,6 @@ from tests.site.servers import free_port
 CATEGORY = "Incidents"
 ARCHIVE = "Archived incidents"
 ALL_COMMANDS = 5  # four words and the message menu
-WRITES = {"view_channel", "send_messages", "read_message_history", "use_application_commands"}
 
 _DISCORD = """\
 [discord]

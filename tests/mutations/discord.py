@@ -259,7 +259,7 @@ MUTATIONS = (
     Mutation(
         name="a closed gateway is not told",
         file=GATEWAY,
-        old='            await self._inbox.hearing("discord", trouble)\n',
+        old="            await self._inbox.hearing(PLATFORM, trouble)\n",
         new="            log.info(trouble)\n",
         tests=(f"{FAULTS}::test_a_refused_intent_is_told_with_what_to_do",),
     ),

@@ -37,6 +37,12 @@ class ChatStage(Protocol):
     def shown(self, incident: str) -> str:
         """Return what the incident's channel shows, as text."""
 
+    def burst(self, text: str, incident: str, count: int) -> list[float | None]:
+        """Return the milliseconds to the first answer of so many commands, typed at the same moment by two persons."""
+
+    def answers(self) -> int:
+        """Return how many answers people have read so far."""
+
     def violations(self) -> list[Any]:
         """Return which rules of the platform were broken."""
 

@@ -95,6 +95,19 @@ class DiscordStage:
         channel = self.run(self.hands(RESPONDER).channel(incident))
         return self.run(self.discord.text(channel))
 
+    def burst(self, text: str, incident: str, count: int) -> list[float | None]:
+        """Return the milliseconds to the first answer of so many commands, typed at the same moment by two persons."""
+        people = [self.people[RESPONDER], self.people[APPROVER]]
+        channel = self.run(self.hands(RESPONDER).channel(incident))
+        name, options = options_of(text)
+        commands = [(people[number % 2], channel, name, dict(options)) for number in range(count)]
+        return [one.ack_ms for one in self.run(self.discord.burst(commands))]
+
+    def answers(self) -> int:
+        """Return how many answers the people have been whispered so far, those in which something is said."""
+        seen = [one for person in self.people.values() for one in self.run(person.whispers())]
+        return len([one for one in seen if "is thinking" not in one["visible"]])
+
     def violations(self) -> list[Any]:
         """Return which rules of Discord were broken."""
         return self.run(self.discord.violations())

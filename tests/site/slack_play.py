@@ -72,6 +72,17 @@ class Stage:
         channel = self.run(self.hands(RESPONDER).channel(incident))
         return self.run(self.slack.text(channel))
 
+    def burst(self, text: str, incident: str, count: int) -> list[float | None]:
+        """Return the milliseconds to the ack of so many commands, typed at the same moment by two persons."""
+        people = [self.people[RESPONDER], self.people[APPROVER]]
+        channel = self.run(self.hands(RESPONDER).channel(incident))
+        commands = [(people[number % 2], channel, text) for number in range(count)]
+        return [one.ack_ms for one in self.run(self.slack.burst(commands))]
+
+    def answers(self) -> int:
+        """Return how many answers the people have been whispered so far."""
+        return sum(len(self.run(person.whispers())) for person in self.people.values())
+
     def violations(self) -> list[Any]:
         """Return which rules of Slack were broken."""
         return self.run(self.slack.violations())
