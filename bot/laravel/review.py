@@ -36,7 +36,7 @@ def review_migration(
     seen = read_migration(source, driver)
     ground = Ground(
         driver=driver,
-        engine=engine or _ENGINES.get(driver, driver),
+        engine=_ENGINES.get(engine or driver, engine or driver),
         engine_version=version_numbers(engine_version),
         laravel=version,
         rows=rows,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.laravel.findings.finding import Finding, good, same, stop, warn, what
-from bot.laravel.reading.acts import EVERY_COLUMN, UNKNOWN, Act, Event, Origin
+from bot.laravel.reading.acts import EVERY_COLUMN, UNKNOWN, Act, Event, Origin, can_follow, line_beside
 
 LOSING = frozenset({Act.DROP_COLUMN, Act.DROP_TABLE})
 
@@ -14,7 +14,10 @@ def copies(up: Sequence[Event]) -> Iterator[Finding]:
     """Yield for each drop whether its data were copied before, as far as the source tells."""
     for place, event in enumerate(up):
         if event.act in LOSING and not was_made_here(event, up[:place]):
-            yield _of_drop(event, up[:place], up[place + 1 :], up)
+            before = [one for one in up[:place] if can_follow(one, event)]
+            after = [one for one in up[place + 1 :] if can_follow(event, one)]
+            if not _is_clean_up(event, up) or any(reads_from(one, event) for one in before):
+                yield _of_drop(event, before, after, up)
     yield from _of_rows(up)
 
 
@@ -46,6 +49,25 @@ def _may_be(origin: Origin, lost: Event) -> bool:
     return origin.table == UNKNOWN and lost.act is Act.DROP_TABLE
 
 
+def _is_clean_up(event: Event, up: Sequence[Event]) -> bool:
+    """Return True for the drop of what an earlier run left: part of it is gone there, and the other way copies first."""
+    if not any(not check.is_there and check.column and check.table == event.table for check in event.checks):
+        return False
+    here = next(place for place, one in enumerate(up) if one is event)
+    twins = [
+        place
+        for place, one in enumerate(up)
+        if (one.act, one.table, one.name) == (event.act, event.table, event.name)
+        and not (can_follow(event, one) if place > here else can_follow(one, event))
+    ]
+    return any(
+        reads_from(one, up[place]) and can_follow(one, up[place])
+        for place in twins
+        for one in up[:place]
+        if one.act is Act.WRITE
+    )
+
+
 def _of_drop(event: Event, before: Sequence[Event], after: Sequence[Event], up: Sequence[Event]) -> Finding:
     name = what(event)
     writes = [one for one in before if one.act is Act.WRITE]
@@ -64,11 +86,7 @@ def _of_drop(event: Event, before: Sequence[Event], after: Sequence[Event], up: 
         return _late(event, late[0], before, after)
     any_late = [one for one in after if one.act is Act.WRITE and one.reads]
     if any_late and not writes:
-        return stop(
-            "dropped_before_copy",
-            event.line,
-            f"{name} is dropped here, and data are copied only in line {any_late[0].line}: they are gone by then",
-        )
+        return _gone(event, any_late[0])
     if any(one.reads for one in writes):
         return warn("copy_not_seen", event.line, f"{name} is dropped here; no copy before it names it")
     return warn(
@@ -87,10 +105,16 @@ def _late(event: Event, late: Event, before: Sequence[Event], after: Sequence[Ev
             f"{what(event)} is dropped here while its data are only in PHP's memory, until line {late.line} writes them: "
             "if the migration stops in between, they are gone",
         )
+    return _gone(event, late)
+
+
+def _gone(event: Event, late: Event) -> Finding:
+    line = line_beside(event, late)
+    place = "here" if line == event.line else f"by this call (in line {event.line})"
     return stop(
         "dropped_before_copy",
-        event.line,
-        f"{what(event)} is dropped here, and data are copied only in line {late.line}: they are gone by then",
+        line,
+        f"{what(event)} is dropped {place}, and data are copied only in line {line_beside(late, event)}: they are gone by then",
     )
 
 
@@ -145,4 +169,5 @@ def _first_late(lost: Event, up: Sequence[Event], place: int) -> Event | None:
 
     if any(one.act is Act.WRITE and explicit(one) for one in up[:place]):
         return None
-    return next((one for one in up[place + 1 :] if one.act is Act.WRITE and explicit(one)), None)
+    later = [one for one in up[place + 1 :] if one.act is Act.WRITE and can_follow(up[place], one)]
+    return next((one for one in later if explicit(one)), None)

@@ -34,8 +34,11 @@ def dangers(seen: MigrationSource, ground: Ground) -> Iterator[Finding]:
             "it names its own connection: a rehearsal cannot reach that",
         )
     told: set[tuple[str, int]] = set()
+    passing = frozenset(
+        event.name for event in seen.up or () if event.act in (Act.ADD_COLUMN, Act.DROP_COLUMN) and event.name
+    )
     for event in (*(seen.up or ()), *(seen.down or ())):
-        for finding in (*_of_event(event), *_mass(event, ground)):
+        for finding in (*_of_event(event), *_mass(event, ground, passing)):
             if (finding.code, finding.line) not in told:
                 told.add((finding.code, finding.line))
                 yield finding
@@ -60,7 +63,7 @@ def _of_event(event: Event) -> Iterator[Finding]:
         yield stop("ends_php", event.line, f"{event.name} ends PHP here: what comes after it never runs")
 
 
-def _mass(event: Event, ground: Ground) -> Iterator[Finding]:
+def _mass(event: Event, ground: Ground, passing: frozenset[str]) -> Iterator[Finding]:
     """Yield work on many rows that is not done in chunks, or whose chunks miss rows."""
     if event.act is Act.LOAD and not ground.is_below(event.table, LOADED_ROWS):
         yield warn(
@@ -71,14 +74,31 @@ def _mass(event: Event, ground: Ground) -> Iterator[Finding]:
     elif event.act is Act.CHUNK:
         yield from _chunk(event)
     elif event.act in (Act.WRITE, Act.DELETE) and not event.is_in_loop and event.name != "truncate":
-        known = ground.rows_of(event.table)
-        is_whole = event.where is None and (event.act is Act.DELETE or "update" in event.traits)
-        if known is not None and known >= MASS_ROWS and is_whole:
+        big = [table for table in _tables_of(event) if not ground.is_below(table, MASS_ROWS)]
+        if big and _takes_all(event, passing):
             yield warn(
-                "mass_statement",
+                "no_chunks",
                 event.line,
-                f"one statement changes all {known:,} rows of {event.table} and holds their locks until it ends: do it in chunks",
+                f"one statement goes through all rows of {big[0]} ({ground.size_words(big[0])}) and holds their locks until it "
+                "ends: do it in ranges of the key",
             )
+
+
+def _tables_of(event: Event) -> list[str]:
+    """Return the tables whose rows a statement goes through."""
+    if event.act is Act.DELETE or "update" in event.traits:
+        return [event.table]
+    return sorted({one.table for one in event.reads if one.table != event.table} - {UNKNOWN})
+
+
+def _takes_all(event: Event, passing: frozenset[str]) -> bool:
+    """Return True where a statement picks no rows, or only by columns that this migration fills, empties or copies."""
+    if event.act is Act.WRITE and not event.traits & {"update", "insert select"}:
+        return False
+    if event.where is None:
+        return True
+    own = passing | event.columns | {one.column for one in event.reads}
+    return bool(event.where) and event.where <= own - {"id", UNKNOWN} and event.act is Act.WRITE
 
 
 def _chunk(event: Event) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.laravel.findings.finding import Finding, good, same, stop, warn, what
-from bot.laravel.reading.acts import Act, Check, Event
+from bot.laravel.reading.acts import UNKNOWN, Act, Check, Event, can_follow
 
 _CHANGES = frozenset(
     {
@@ -59,11 +59,11 @@ def falsifies(event: Event, check: Check) -> bool:
     if about_table or not same(event.table, check.table):
         return False
     if event.act is Act.ADD_COLUMN:
-        return not check.is_there and same(event.name or "?", check.column)
+        return not check.is_there and same(event.name or UNKNOWN, check.column)
     if event.act is Act.DROP_COLUMN:
-        return check.is_there and same(event.name or "?", check.column)
+        return check.is_there and same(event.name or UNKNOWN, check.column)
     if event.act is Act.RENAME_COLUMN:
-        return same((event.name if check.is_there else event.to) or "?", check.column)
+        return same((event.name if check.is_there else event.to) or UNKNOWN, check.column)
     return False
 
 
@@ -92,12 +92,13 @@ def _inverted(up: Sequence[Event], place: int) -> Check | None:
     event = up[place]
     for check in event.checks:
         turned = Check(table=check.table, column=check.column, is_there=not check.is_there)
-        if check.is_any or "?" in (check.table, check.column) or not falsifies(event, turned):
+        unsure = check.is_any or not check.is_sure or UNKNOWN in (check.table, check.column)
+        if unsure or not falsifies(event, turned) or any(falsifies(event, one) for one in event.checks):
             continue
         if not event.name and event.act is not Act.CREATE_TABLE and event.act is not Act.DROP_TABLE:
             continue
         if event.act in (Act.RENAME_COLUMN, Act.RENAME_TABLE) or any(
-            falsifies(one, check) for one in up[:place]
+            falsifies(one, check) and can_follow(one, event) for one in up[:place]
         ):
             continue
         return check

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.laravel.findings.copies import LOSING, reads_from, was_made_here
 from bot.laravel.findings.finding import Finding, Ground, good, same, stop, warn, what
-from bot.laravel.reading.acts import UNKNOWN, Act, Event, MigrationSource
+from bot.laravel.reading.acts import UNKNOWN, Act, Event, MigrationSource, can_follow, line_beside
 
 _OPPOSITE = {
     Act.CREATE_TABLE: Act.DROP_TABLE,
@@ -167,12 +167,14 @@ def _drops_too_early(down: Sequence[Event]) -> Iterator[Finding]:
             continue
         if any(one.act is Act.WRITE and _takes(one, event) for one in down[:place]):
             continue
-        late = next((one for one in down[place + 1 :] if one.act is Act.WRITE and _takes(one, event)), None)
+        after = [one for one in down[place + 1 :] if one.act is Act.WRITE and can_follow(event, one)]
+        late = next((one for one in after if _takes(one, event)), None)
         if late is not None:
             yield stop(
                 "down_drops_before_copy",
-                event.line,
-                f"down() drops {what(event)} here and copies from it only in line {late.line}: it is gone by then",
+                line_beside(event, late),
+                f"down() drops {what(event)} here and copies from it only in line {line_beside(late, event)}: "
+                "it is gone by then",
             )
 
 

@@ -59,7 +59,7 @@ class Check:
     """A question to the schema that decides on an act: whether a table, or a column of it, is there (`is_there`).
 
     `column` is '' where the question is about the table. `is_any` marks one whose exact meaning the source does not
-    tell, such as a query on the catalog.
+    tell, such as a query on the catalog. `is_sure` is False for one of several, not all of which need to hold.
     """
 
     table: str
@@ -68,6 +68,7 @@ class Check:
     is_any: bool = False
     line: int = 0
     is_early_return: bool = False
+    is_sure: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,9 @@ class Event:
     key points to; `columns` those of an index, key or written row. `table` and `name` are '?' or '' where only the
     running code knows them. `checks` are the questions that decide on it. Acts of one `Schema::table` call or SQL
     statement share their `group`, the line and place of that call. `reads` is where written data come from, `where` the
-    columns that pick the rows (None: all rows), `traits` the modifiers of a column.
+    columns that pick the rows (None: all rows), `traits` the modifiers of a column. `frames` are the running methods, the
+    outermost first, and `call_lines` the lines in which each called the next. `arms` are the branches in which the act
+    stands, `leaves` those of them that end their method.
     """
 
     act: Act
@@ -96,6 +99,10 @@ class Event:
     is_on_new_table: bool = False
     is_bounded: bool = False
     is_in_loop: bool = False
+    frames: tuple[int, ...] = ()
+    call_lines: tuple[int, ...] = ()
+    arms: frozenset[tuple[int, int]] = frozenset()
+    leaves: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,3 +117,25 @@ class MigrationSource:
     own_connection_line: int | None
     error_line: int | None
     is_in_transaction: bool = field(default=True)
+
+
+def can_follow(first: Event, second: Event) -> bool:
+    """Return True where one run can come to both acts: they stand in no two arms of a branch, and none leaves before."""
+    arms = dict(second.arms)
+    if any(arms.get(branch, arm) != arm for branch, arm in first.arms):
+        return False
+    return not any(
+        frame in second.frames and (frame, branch) not in second.leaves for frame, branch in first.leaves
+    )
+
+
+def line_beside(event: Event, other: Event) -> int:
+    """Return the line where it is decided that an act comes before or after another: in the method that calls both."""
+    shared = 0
+    for mine, theirs in zip(event.frames, other.frames, strict=False):
+        if mine != theirs:
+            break
+        shared += 1
+    if 0 < shared < len(event.frames):
+        return event.call_lines[shared - 1]
+    return event.line

@@ -70,8 +70,8 @@ class Expressions(ABC):
         self._driver = driver
 
     @abstractmethod
-    def call_method(self, name: str, args: Sequence[Value]) -> Value:
-        """Walk a method of the file."""
+    def call_method(self, name: str, args: Sequence[Value], line: int = 0) -> Value:
+        """Walk a method of the file that is called in that line."""
 
     @abstractmethod
     def has_method(self, name: str) -> bool:
@@ -259,7 +259,10 @@ class Expressions(ABC):
         with self.record.under(left.checks if is_and else flipped(left.checks)):
             right = self.value(right_node)
         truth = right.truth if left.truth is is_and else right.truth if right.truth is (not is_and) else None
-        return Value(checks=left.checks | right.checks, truth=truth)
+        checks = left.checks | right.checks
+        if not is_and:
+            checks = frozenset(replace(check, is_sure=False) for check in checks)
+        return Value(checks=checks, truth=truth)
 
     def _conditional(self, node: Node) -> Value:
         condition, body, other = (field(node, name) for name in ("condition", "body", "alternative"))
@@ -350,7 +353,7 @@ class Expressions(ABC):
         ):
             if _is_reference(node):
                 return Value(method=called)
-            return self.call_method(called, self.arguments(node))
+            return self.call_method(called, self.arguments(node), self._line(node))
         args = self.arguments(node)
         return self._on_facade(scope, called, args, self._line(node), scope_node)
 
@@ -393,7 +396,7 @@ class Expressions(ABC):
         if text_of(target) == "$this" and self.has_method(called):
             if _is_reference(node):
                 return Value(method=called)
-            return self.call_method(called, self.arguments(node))
+            return self.call_method(called, self.arguments(node), self._line(node))
         held = self.value(target)
         args = self.arguments(node)
         line = self._line(node)
@@ -555,7 +558,7 @@ class Expressions(ABC):
         if function is not None and function.type not in ("name", "qualified_name"):
             return self.call_function(self.value(function), self.arguments(node))
         if self.has_method(name):
-            return self.call_method(name, self.arguments(node))
+            return self.call_method(name, self.arguments(node), line)
         args = self.arguments(node)
         if name in words.OUTSIDE_FUNCTIONS:
             self.record.add(Act.OUTSIDE, line, name=name)

@@ -21,6 +21,10 @@ class Record:
         self._group: tuple[int, int] | None = None
         self._made: set[str] = set()
         self._groups = 0
+        self._frames: tuple[int, ...] = ()
+        self._call_lines: tuple[int, ...] = ()
+        self._arms: frozenset[tuple[int, int]] = frozenset()
+        self._number = 0
 
     def add(self, act: Act, line: int, **details: Any) -> int:
         """Append an act and return its place."""
@@ -35,6 +39,9 @@ class Record:
                 group=group,
                 is_in_loop=self.loops > 0,
                 is_on_new_table=table in self._made,
+                frames=self._frames,
+                call_lines=self._call_lines,
+                arms=self._arms,
                 **details,
             )
         )
@@ -87,6 +94,38 @@ class Record:
             yield
         finally:
             self.checks = before
+
+    @contextmanager
+    def frame(self, line: int) -> Iterator[None]:
+        """Have what is added meanwhile be done by a method that was called in this line."""
+        before = self._frames, self._call_lines
+        self._number += 1
+        if self._frames:
+            self._call_lines = (*self._call_lines, line)
+        self._frames = (*self._frames, self._number)
+        try:
+            yield
+        finally:
+            self._frames, self._call_lines = before
+
+    @contextmanager
+    def arm(self, branch: int, number: int) -> Iterator[None]:
+        """Have what is added meanwhile stand in one arm of a branch."""
+        before, self._arms = self._arms, self._arms | {(branch, number)}
+        try:
+            yield
+        finally:
+            self._arms = before
+
+    def next_branch(self) -> int:
+        """Return a number for a branch that is about to be walked."""
+        self._number += 1
+        return self._number
+
+    def mark_leaving(self, since: int, branch: int) -> None:
+        """Mark what was added since then as part of a branch that ends its method."""
+        for place in range(since, len(self.events)) if self._frames else ():
+            self.amend(place, leaves=self.events[place].leaves | {(self._frames[-1], branch)})
 
     @contextmanager
     def loop(self) -> Iterator[None]:

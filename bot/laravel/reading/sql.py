@@ -236,7 +236,13 @@ def _create(tokens: list[Token], words: list[str]) -> Iterator[SqlAct]:
             yield SqlAct(act=Act.CREATE_TABLE, table=table, is_checked=checked)
         if any(token.word == "select" for token in rest):
             start = _find(rest, "select")
-            yield SqlAct(act=Act.WRITE, table=table, reads=_select_reads(rest[start:]), where=_where(rest))
+            yield SqlAct(
+                act=Act.WRITE,
+                table=table,
+                reads=_select_reads(rest[start:]),
+                where=_where(rest),
+                traits=frozenset({"insert select"}),
+            )
         elif rest[:1] and rest[0].word == "(":
             yield from _create_columns(table, rest)
     elif kinds[:1] == ["index"]:

@@ -166,9 +166,15 @@ def attribute(value: Value, name: str) -> Value:
 
 def flipped(checks: Iterable[Check], *, early: bool = False) -> frozenset[Check]:
     """Return what is known where the questions were answered the other way."""
+    turned = list(checks)
     return frozenset(
-        replace(check, is_there=not check.is_there, is_early_return=early or check.is_early_return)
-        for check in checks
+        replace(
+            check,
+            is_there=not check.is_there,
+            is_early_return=early or check.is_early_return,
+            is_sure=check.is_sure and len(turned) == 1,
+        )
+        for check in turned
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from tree_sitter import Node
 
-from bot.laravel.reading.acts import UNKNOWN, Act, Check
+from bot.laravel.reading.acts import Act, Check
 from bot.laravel.reading.expressions import Expressions
 from bot.laravel.reading.facades import Names
 from bot.laravel.reading.queries import close_chunk, load_if_whole
@@ -46,7 +46,7 @@ class Walk(Expressions):
         """Walk a method that the framework calls."""
         self.call_method(name, [])
 
-    def call_method(self, name: str, args: Sequence[Value]) -> Value:
+    def call_method(self, name: str, args: Sequence[Value], line: int = 0) -> Value:
         """Walk a method or function of the file, and return what it may give back."""
         node = self._methods.get(name)
         body = field(node, "body") if node is not None else None
@@ -57,7 +57,8 @@ class Walk(Expressions):
         self._running.append(name)
         try:
             self.bind(node, args)
-            return self._body(body)
+            with self.record.frame(line):
+                return self._body(body)
         finally:
             self._running.pop()
             self._branches = branches
@@ -180,16 +181,20 @@ class Walk(Expressions):
             if node.field_name_for_child(place) == "alternative"
         ]
         ended = False
+        branch, since = self.record.next_branch(), len(self.record.events)
         if body is not None and asked.truth is not False:
-            with self.record.under(asked.checks):
+            with self.record.under(asked.checks), self.record.arm(branch, 0):
                 ended = self._branch(body, is_sure=asked.truth is True)
+            if ended and _returns(body):
+                self.record.mark_leaving(since, branch)
         if asked.truth is True:
             return ended
         others = flipped(asked.checks)
         other_ended = bool(alternatives)
         with self.record.under(others):
-            for alternative in alternatives:
-                other_ended = self._alternative(alternative) and other_ended
+            for number, alternative in enumerate(alternatives, start=1):
+                with self.record.arm(branch, number):
+                    other_ended = self._alternative(alternative) and other_ended
         if ended and not alternatives and body is not None and _leaves(body):
             self.record.checks |= flipped(asked.checks, early=True)
         return ended and other_ended
@@ -310,4 +315,12 @@ class Walk(Expressions):
 
 def _leaves(body: Node) -> bool:
     """Return True where a branch leaves the method or the round of the loop: what follows is decided by it."""
-    return any(node.type in _ENDS for node in descendants(body)) and UNKNOWN not in body.type
+    return any(node.type in _ENDS for node in descendants(body))
+
+
+def _returns(body: Node) -> bool:
+    """Return True where a branch that ends does so by leaving its method, not only the round of a loop."""
+    last = named(body)[-1] if body.type == "compound_statement" and named(body) else body
+    return last.type in ("return_statement", "exit_statement") or any(
+        child.type == "throw_expression" for child in named(last)
+    )

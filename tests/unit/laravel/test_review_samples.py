@@ -1,5 +1,7 @@
 """The review of whole migrations: each seeded fault is found at its line, and nothing is said against good ones.
 
+Those in `blind` were written from the runbook by somebody who had not seen the review; `expected.json` is theirs.
+
 A sample says in its second line what the site is. `// <- code` marks the line on which that finding is expected, and
 `// next: code` the line below it (where a text begins that may hold no comment). A sample must have exactly the marked
 findings that stop or warn: in `good` these can only be those that name what is used and find no fault in it.
@@ -7,6 +9,7 @@ findings that stop or warn: in `good` these can only be those that name what is 
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -18,6 +21,15 @@ from bot.laravel.versions import parse_version
 SAMPLES = Path(__file__).parent / "samples"
 NAMES_ONLY = {"raw_sql", "uses_models", "deletes_rows", "other_connection", "acts_outside"}
 """Findings that say what a migration uses, without saying that it does it wrong."""
+
+BLIND = json.loads((SAMPLES / "blind" / "expected.json").read_text())
+CODES = {
+    "data_after_drop": {"dropped_before_copy"},
+    "not_idempotent": {"no_table_check", "no_column_check"},
+    "no_real_down": {"no_down", "down_incomplete", "down_restores_no_data"},
+    "no_chunks": {"no_chunks"},
+}
+"""What the writers of the blind samples call a fault, in the review's codes."""
 
 HEAD = re.compile(
     r"// site: (?P<driver>\w+) (?P<engine>[\d.]+), laravel (?P<laravel>[\d.]+)(?:, rows (?P<rows>[\w= ]+))?(?:, cascades (?P<children>[\w= ]+))?"
@@ -72,7 +84,24 @@ def test_a_good_migration_is_not_accused(path: Path) -> None:
     assert {code for code, _ in marked_in(source)} <= NAMES_ONLY
 
 
+@pytest.mark.parametrize("name", sorted(BLIND))
+def test_a_migration_written_blindly_is_judged_rightly(name: str) -> None:
+    """A bad one has its fault at its line; a good one has nothing against it but the mention of raw SQL where there is some."""
+    source, expected = (SAMPLES / "blind" / name).read_text(), BLIND[name]
+    findings = review_migration(source, driver="mysql", version=parse_version("11.0.0"))
+    against = [one for one in findings if one.severity is not Severity.OK]
+    if expected["verdict"] == "bad":
+        at_line = {one.code for one in against if one.line == expected["line"]}
+        assert at_line & CODES[expected["fault"]]
+    else:
+        lines = source.splitlines()
+        assert [one for one in against if one.code != "raw_sql"] == []
+        assert all(re.search(r"DB::(statement|unprepared|update)", lines[one.line - 1]) for one in against)
+
+
 def test_there_are_samples_enough() -> None:
     """Both kinds are there in number, so that an empty folder proves nothing."""
     assert len(sample_paths("bad")) >= 20
     assert len(sample_paths("good")) >= 10
+    assert len(BLIND) >= 10
+    assert {path.name for path in sample_paths("blind")} == set(BLIND)

@@ -14,6 +14,6 @@ return new class extends Migration
 
     public function down(): void
     {
-        DB::table('recipes')->update(['slug' => null]);
+        DB::table('recipes')->update(['slug' => null]); // <- no_chunks
     }
 };

@@ -6,7 +6,7 @@ return new class extends Migration
     public function up(): void
     {
         if (Schema::hasColumn('vehicles', 'remarks')) {
-            DB::table('vehicles')->whereNotNull('remarks')->update(['has_remarks' => true]);
+            DB::table('vehicles')->whereNotNull('remarks')->update(['has_remarks' => true]); // <- no_chunks
             Schema::table('vehicles', function (Blueprint $table) {
                 $table->dropColumn('remarks'); // <- dropped_without_copy
             });

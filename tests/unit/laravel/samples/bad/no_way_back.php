@@ -6,7 +6,7 @@ return new class extends Migration
     public function up(): void
     {
         if (Schema::hasColumn('products', 'legacy_sku')) {
-            DB::table('skus')->insertUsing(
+            DB::table('skus')->insertUsing( // <- no_chunks
                 ['product_id', 'code'],
                 DB::table('products')->select('id', 'legacy_sku')->whereNotNull('legacy_sku')
             );

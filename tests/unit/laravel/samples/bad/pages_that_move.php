@@ -18,6 +18,6 @@ return new class extends Migration
 
     public function down(): void
     {
-        DB::table('subscriptions')->update(['plan_id' => null]);
+        DB::table('subscriptions')->update(['plan_id' => null]); // <- no_chunks
     }
 };

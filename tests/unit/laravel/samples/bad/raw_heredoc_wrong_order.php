@@ -15,7 +15,7 @@ class MoveNotes extends Migration
                 DROP COLUMN internal_note;
         SQL);
 
-        // next: raw_sql
+        // next: raw_sql no_chunks
         DB::statement(<<<SQL
             INSERT INTO notes (appointment_id, body)
             SELECT a.id, a.internal_note FROM {$table} AS a WHERE a.internal_note IS NOT NULL
@@ -26,7 +26,7 @@ class MoveNotes extends Migration
     {
         // next: raw_sql
         DB::statement('ALTER TABLE appointments ADD COLUMN internal_note TEXT NULL');
-        // next: raw_sql
+        // next: raw_sql no_chunks
         DB::statement('UPDATE appointments a JOIN notes n ON n.appointment_id = a.id SET a.internal_note = n.body');
     }
 }

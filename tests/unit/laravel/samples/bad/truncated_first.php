@@ -7,7 +7,7 @@ return new class extends Migration
     {
         DB::transaction(function () {
             DB::table('cart_items')->truncate(); // <- deleted_before_copy deletes_rows
-            DB::table('order_items')->insertUsing(
+            DB::table('order_items')->insertUsing( // <- no_chunks
                 ['product_id', 'quantity'],
                 DB::table('cart_items')->select('product_id', 'quantity')
             );
@@ -16,6 +16,7 @@ return new class extends Migration
 
     public function down(): void
     {
+        // next: no_chunks
         DB::table('cart_items')->insertUsing(['product_id', 'quantity'], DB::table('order_items')->select('product_id', 'quantity'));
     }
 };

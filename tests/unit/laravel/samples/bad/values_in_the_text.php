@@ -12,6 +12,6 @@ class FillDisplayNames extends Migration
 
     public function down()
     {
-        DB::table('artists')->update(['display_name' => null]);
+        DB::table('artists')->update(['display_name' => null]); // <- no_chunks
     }
 }

@@ -1,5 +1,5 @@
 <?php
-// site: mysql 8.0.35, laravel 10.0.0
+// site: mysql 8.0.35, laravel 10.0.0, rows appointments=40000 notes=12000
 
 return new class extends Migration
 {
