@@ -20,8 +20,8 @@ _PG_HEAD = b"-- PostgreSQL database dump"
 class Header:
     """Collects what the comments outside statements say. `seen` is True once a tool's own comment was read."""
 
-    def __init__(self) -> None:
-        self.seen = False
+    def __init__(self, *, seen: bool = False) -> None:
+        self.seen = seen
         self.tool_version: Optional[str] = None
         self.server_version: Optional[str] = None
         self.database: Optional[str] = None
@@ -41,6 +41,15 @@ class Header:
         self.database = self.database or _said(_DATABASE, line)
         self.started = self.started or _said(_STARTED, line)
         self.completed = _said(_COMPLETED, line) or self.completed
+
+    def join(self, later: Header) -> None:
+        """Add what a later part of the same dump says, as if its comments had been read behind these."""
+        self.seen = self.seen or later.seen
+        self.tool_version = self.tool_version or later.tool_version
+        self.server_version = self.server_version or later.server_version
+        self.database = self.database or later.database
+        self.started = self.started or later.started
+        self.completed = later.completed or self.completed
 
 
 def _said(pattern: "re.Pattern[bytes]", line: bytes) -> Optional[str]:

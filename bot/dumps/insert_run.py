@@ -46,13 +46,13 @@ class InsertRun:
         self._end = re.compile(b";\n(?!" + re.escape(head) + b")")
         self._backslash = backslash
         self._inside = False
-        self._between = False  # a statement has ended, and what follows is not known yet
+        self.between = False  # a statement has ended, and what follows is not known yet
         self._depth = 0
         self._window = FIRST_WINDOW
 
     def take(self, data: bytes, start: int, last: bool) -> Taken:
         """Count what `data` holds from `start` on and return how much of it was used; `last` says no more comes."""
-        if self._between:
+        if self.between:
             return self._take_head(data, start, last)
         part = self._cut(data, start, last)
         if not part:
@@ -63,14 +63,15 @@ class InsertRun:
         whole = part.endswith(b";\n") and not found.inside
         if found.ends == repeats + whole and not found.end_in_string:
             self._window = min(self._window * 2, LAST_WINDOW)
-            self._between = whole
+            self.between = whole
             return self._count(part, found, False)
         return self._take_to_end(part, found.end_in_string)
 
     def _take_head(self, data: bytes, start: int, last: bool) -> Taken:
         """Behind a statement's end: go on where the same head follows; else the run is over."""
         if data.startswith(self._head, start):
-            self._between = False
+            self.between = False
+            self.size_bytes += len(self._head)
             self._keep_bytes(self._head)
             return Taken(len(self._head), False)
         ahead = data[start : start + len(self._head)]
@@ -120,7 +121,8 @@ class InsertRun:
         self._depth = found.depth
         self.rows += found.rows
         self.broken_line |= found.broken_line
-        self.size_bytes += len(part)
+        # A line end between two statements is of neither.
+        self.size_bytes += len(part) - (found.ends - over)
         self._open_bytes += len(part)
         self.longest_bytes = max(self.longest_bytes, self._open_bytes)
         if found.ends:
@@ -152,8 +154,3 @@ class InsertRun:
         if self._backslash and b"\\" in text:
             text = text.replace(b"\\\\", b"").replace(b"\\'", b"")
         return bool(text.count(b"'") & 1)
-
-    @property
-    def inside_string(self) -> bool:
-        """Whether the bytes taken so far end within a value."""
-        return self._inside

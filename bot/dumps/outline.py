@@ -14,6 +14,7 @@ _ESCAPED = re.compile(rb"\\[\\']")
 # How the tools write a row behind a row: each in a statement, each on a line, all on one line; so many of each that a
 # block is compared with them at once.
 _MANY_ROWS = tuple((row, row * (1 << 14)) for row in (b"();\n", b"()\n", b"()"))
+_OPEN, _CLOSE, _END = b"();"
 
 
 class Outline(NamedTuple):
@@ -21,8 +22,9 @@ class Outline(NamedTuple):
 
     `rows` are the row lists that open on the outermost level, `depth` the open brackets at its end, `ends` the
     semicolons outside strings, `inside` whether it ends within a string. `end_in_string` is True where a string may hold
-    what looks like the end of a statement: a semicolon with a line end behind it. `broken_line` is True where a line
-    ends within a string or a row, or holds no row, which the tools of MySQL and MariaDB never write.
+    what looks like the end of a statement: a semicolon with a line end behind it. `broken_line` is True for what the
+    tools of MySQL and MariaDB never write: a line ends within a string or a row or holds no row, a statement ends within
+    a row, a bracket closes that was not opened.
     """
 
     rows: int
@@ -44,14 +46,14 @@ def outline(data: bytes, *, inside: bool, depth: int, backslash: bool) -> Outlin
     parts = data.translate(None, _DROPPED).replace(b"''", b"").split(b"'")
     outside = b"".join(parts[int(inside) :: 2])
     within = b"'".join(parts[1 - int(inside) :: 2])
-    rows, open_at_end, line_in_row = _level(outside, depth)
+    rows, open_at_end, is_broken = _level(outside, depth)
     return Outline(
         rows=rows,
         depth=open_at_end,
         ends=outside.count(b";"),
         inside=inside ^ (len(parts) % 2 == 0),
         end_in_string=b";\n" in within,
-        broken_line=line_in_row or b"\n" in within or _has_bare_line(outside),
+        broken_line=is_broken or b"\n" in within,
     )
 
 
@@ -61,20 +63,34 @@ def _has_bare_line(outside: bytes) -> bool:
 
 
 def _level(outside: bytes, depth: int) -> Tuple[int, int, bool]:
-    """Return how many brackets open on the outermost level, how many are open at the end, and if a line ends in a row."""
-    text = b"(" * depth + outside
-    open_at_end = max(text.count(b"(") - text.count(b")"), 0)
-    text = _without_pairs_within(text + b")" * open_at_end)
+    """Return how many brackets open on the outermost level, how many are open at the end, and if a line is broken."""
+    open_at_end = depth + outside.count(b"(") - outside.count(b")")
+    if open_at_end < 0:
+        return _by_sign(outside, depth)
+    text = _without_pairs_within(b"(" * depth + outside + b")" * open_at_end)
     rows = _rows_alone(text)
     if rows:
         return rows - (depth > 0), open_at_end, False
     pairs, is_flat = _pairs(text)
-    line_in_row = False
-    if not is_flat:
-        # Line ends or semicolons stand within brackets, or brackets are closed that were never opened.
-        line_in_row = not _pairs(text.translate(None, b";"))[1] and b"\n" in text
-        pairs, _ = _pairs(text.translate(None, b";\n"))
-    return pairs - (depth > 0), open_at_end, line_in_row
+    if is_flat:
+        return pairs - (depth > 0), open_at_end, _has_bare_line(outside)
+    pairs, is_flat = _pairs(text.translate(None, b"\n"))
+    if is_flat:
+        return pairs - (depth > 0), open_at_end, True
+    return _by_sign(outside, depth)
+
+
+def _by_sign(outside: bytes, depth: int) -> Tuple[int, int, bool]:
+    """Return the same for what no tool writes: a statement ends within a row, or a bracket closes that was not opened."""
+    rows = 0
+    for sign in outside:
+        if sign == _OPEN:
+            rows, depth = rows + (depth == 0), depth + 1
+        elif sign == _CLOSE:
+            depth = max(depth - 1, 0)
+        elif sign == _END:
+            depth = 0
+    return rows, depth, True
 
 
 def _rows_alone(text: bytes) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from bot.dumps.manifest import ABSENT, FAILED, IMPOSSIBLE, PRESENT, Reading
@@ -211,6 +213,21 @@ def test_zero_bytes_are_damage() -> None:
     dump = texts.pg_dump()
 
     assert "zero bytes" in str(read(dump[:900] + b"\0" * 64 + dump[964:], "pg_plain").manifest.damage)
+
+
+def test_nothing_is_kept_of_what_follows_damage() -> None:
+    """However much follows a hole of zero bytes, memory stays flat."""
+    block = b"INSERT INTO t VALUES (1);\n" * 20_000
+    scanner = DumpScanner("mysql_dump")
+    scanner.feed(texts.mysql_dump() + b"\0")
+    tracemalloc.start()
+    for _ in range(20):
+        scanner.feed(block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 3 * len(block)
+    assert "zero bytes" in str(scanner.finish().manifest.damage)
 
 
 def test_a_restrict_key_that_is_cut_is_no_end() -> None:
