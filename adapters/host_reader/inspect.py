@@ -21,6 +21,7 @@ from adapters.host_reader.opening import (
     content_head,
     unreadable,
 )
+from adapters.host_reader.second_reader import PartsReader
 from bot.dumps import formats
 from bot.dumps.compression import DamagedError
 from bot.dumps.manifest import BLOCK, IMPOSSIBLE, Hazard, Manifest, Reading
@@ -57,7 +58,10 @@ def inspect(request: Dict[str, Any]) -> Dict[str, Any]:
     file_hash = FileHash(path)
     try:
         content = _read(
-            path, str(request.get("migrations_table") or "migrations"), request.get("work_folder")
+            path,
+            file_hash,
+            str(request.get("migrations_table") or "migrations"),
+            request.get("work_folder"),
         )
     except OSError as error:
         raise unreadable(path, error) from None
@@ -124,12 +128,17 @@ def _compression(path: Path) -> Optional[str]:
         return formats.compression_of(file.read(16))
 
 
-def _read(path: Path, migrations_table: str, work_folder: Optional[str]) -> _Content:
-    """Read the file in the way of its format; damage becomes part of the manifest."""
+def _read(path: Path, file_hash: FileHash, migrations_table: str, work_folder: Optional[str]) -> _Content:
+    """Read the file in the way of its format, with its hash beside it; damage becomes part of the manifest."""
     kind: Optional[str] = None
     try:
         head = content_head(path)
         kind = formats.format_of(head)
+        if kind in DIALECTS and _compression(path) is None:
+            with PartsReader(path, str(kind), migrations_table, head) as reader:
+                file_hash.start()
+                return _Content(kind, reader.read(f"reading {path.name}"))
+        file_hash.start()
         if kind == formats.SQLITE_FILE:
             found = read_sqlite_file(path, migrations_table, work_folder)
             return _Content(kind, found.reading, found.unread)
@@ -138,7 +147,7 @@ def _read(path: Path, migrations_table: str, work_folder: Optional[str]) -> _Con
                 kind, read_archive(content_blocks(path, f"reading {path.name}"), migrations_table)
             )
         if kind in DIALECTS:
-            return _Content(kind, _read_text(path, str(kind), migrations_table))
+            return _Content(kind, _read_packed(path, str(kind), migrations_table))
         _read_through(path)
         instead = formats.why_none(head) if kind is None else None
         unread = formats.why_unread(head) if kind is None else None
@@ -151,7 +160,7 @@ def _read(path: Path, migrations_table: str, work_folder: Optional[str]) -> _Con
         return _Content(kind, Reading(Manifest(format=kind), []), str(error))
 
 
-def _read_text(path: Path, kind: str, migrations_table: str) -> Reading:
+def _read_packed(path: Path, kind: str, migrations_table: str) -> Reading:
     scanner = DumpScanner(kind, migrations_table)
     damage: Optional[str] = None
     try:

@@ -167,14 +167,20 @@ def _widen(pipe: IO[bytes]) -> None:
 
 
 class FileHash:
-    """Takes a file's SHA-256 in a thread of its own while the caller reads its content (hashing frees the GIL)."""
+    """Takes a file's SHA-256 in a thread of its own, once started, while the caller reads its content (hashing frees the GIL)."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._digest: Optional[str] = None
         self._error: Optional[OSError] = None
         self._thread = threading.Thread(target=self._run, name="sha256", daemon=True)
-        self._thread.start()
+        self._started = False
+
+    def start(self) -> None:
+        """Begin; a second time nothing is done."""
+        if not self._started:
+            self._started = True
+            self._thread.start()
 
     def _run(self) -> None:
         try:
@@ -184,6 +190,7 @@ class FileHash:
 
     def result(self) -> str:
         """Return the hash, waiting for it. *Raises* Refusal when the file could not be read."""
+        self.start()
         self._thread.join()
         if self._digest is None:
             raise unreadable(self._path, self._error or OSError("no hash"))

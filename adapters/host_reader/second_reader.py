@@ -1,0 +1,176 @@
+"""Read a long plain dump with two processes, each every other part of it, where two processors are there for it.
+
+The second process reads its parts ahead, taking for granted that each begins behind a statement's end; the first one
+takes a part over only where that turns out to be so, and reads it itself where it does not: what the second process does
+changes how long the reading takes, never what it says.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Iterator, Optional, Tuple, Type
+
+from adapters.host_reader.answers import progress
+from adapters.host_reader.opening import BLOCK_BYTES
+from bot.dumps.manifest import Reading
+from bot.dumps.scanner import DIALECTS, DumpScanner
+from bot.dumps.tokens import PGSQL
+
+# Some statements of mysqldump (1 MB each, net_buffer_length); short enough that neither process waits long at the end.
+PART_BYTES = 1 << 23
+# With fewer parts the second process costs more than it saves.
+LEAST_PARTS = 3
+# A statement longer than this is not looked through for its end; the part before it goes on.
+_LOOKED_THROUGH_BYTES = 1 << 21
+_BEGIN = b";\nINSERT INTO "
+_BEHIND_END = 2
+
+
+def part_places(file: int, size_bytes: int) -> Iterator[Tuple[int, int]]:
+    """Yield where each part of an open dump begins and ends: all but the first begin where an INSERT seems to."""
+    begin = 0
+    for about in range(PART_BYTES, size_bytes, PART_BYTES):
+        place = _statement_place(file, about)
+        if place > begin:
+            yield begin, place
+            begin = place
+    yield begin, size_bytes
+
+
+def _statement_place(file: int, about: int) -> int:
+    """Return the first place behind `about` where an INSERT seems to begin, or 0."""
+    tail = b""
+    for block in _blocks(file, about, about + _LOOKED_THROUGH_BYTES):
+        found = (tail + block).find(_BEGIN)
+        if found >= 0:
+            return about - len(tail) + found + _BEHIND_END
+        about += len(block)
+        tail = (tail + block)[1 - len(_BEGIN) :]
+    return 0
+
+
+def _blocks(file: int, begin: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes between two places; fewer where the file was cut meanwhile."""
+    while begin < end:
+        block = os.pread(file, min(BLOCK_BYTES, end - begin), begin)
+        if not block:
+            return
+        begin += len(block)
+        yield block
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    with suppress(AttributeError, OSError):  # Only Linux knows which ones are allowed.
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class PartsReader:
+    """Reads one plain dump, with a second process where that helps; made before any other thread is (`fork`)."""
+
+    def __init__(self, path: Path, kind: str, migrations_table: str, head: bytes) -> None:
+        self._scanner = DumpScanner(kind, migrations_table)
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._size_bytes = os.fstat(self._file).st_size
+        self.second_pid: Optional[int] = None
+        self.parts_joined = 0
+        self._results: Optional[IO[bytes]] = None
+        # A fork copies one thread only: what another one holds at that moment stays locked for ever in the copy.
+        alone = threading.active_count() == 1
+        self._in_parts = alone and self._size_bytes >= LEAST_PARTS * PART_BYTES and processors() > 1
+        # PostgreSQL's rows are no INSERTs, and are counted twice as fast as theirs.
+        self._in_parts = self._in_parts and DIALECTS[kind] != PGSQL
+        if self._in_parts:
+            beginning = DumpScanner(kind, migrations_table)
+            beginning.feed(head)
+            self._begin_second(beginning)
+
+    def __enter__(self) -> PartsReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self._end_second()
+        os.close(self._file)
+
+    def read(self, what: str) -> Reading:
+        """Read the whole dump, telling the progress by the name of the work. *Raises* OSError."""
+        for number, (begin, end) in enumerate(self._places()):
+            if not (number % 2 and self._join_next()):
+                self._read_part(begin, end, what)
+            progress(what, end, self._size_bytes, "bytes")
+        return self._scanner.finish()
+
+    def _places(self) -> Iterator[Tuple[int, int]]:
+        return part_places(self._file, self._size_bytes) if self._in_parts else iter([(0, self._size_bytes)])
+
+    def _read_part(self, begin: int, end: int, what: str) -> None:
+        for block in _blocks(self._file, begin, end):
+            self._scanner.feed(block)
+            begin += len(block)
+            progress(what, begin, self._size_bytes, "bytes")
+
+    def _join_next(self) -> bool:
+        """Take over the second process's next part; at the first that cannot be, it is ended and all is read here."""
+        if self._results is None:
+            return False
+        if (
+            self._scanner.is_between_statements()
+        ):  # Else the next part was read in vain, and is not waited for.
+            with suppress(EOFError, pickle.UnpicklingError):
+                later: DumpScanner = pickle.load(self._results)  # noqa: S301 - from our own second process only
+                if self._scanner.join(later):
+                    self.parts_joined += 1
+                    return True
+        self._end_second()
+        return False
+
+    def _end_second(self) -> None:
+        """*Changes*: ends the second process, which reads only, and waits for it."""
+        if self._results is not None:
+            self._results.close()
+            self._results = None
+        if self.second_pid is not None:
+            os.kill(self.second_pid, signal.SIGKILL)
+            os.waitpid(self.second_pid, 0)
+            self.second_pid = None
+
+    def _begin_second(self, beginning: DumpScanner) -> None:
+        """Start the second process. *Changes*: nothing but that process and the pipe from it."""
+        ours, theirs = os.pipe()
+        try:
+            self.second_pid = os.fork()
+        except OSError:  # No more processes are allowed here: one reads all.
+            os.close(ours)
+            os.close(theirs)
+            return
+        if self.second_pid:
+            os.close(theirs)
+            self._results = os.fdopen(ours, "rb")
+            return
+        try:
+            os.close(ours)  # So that it ends when the first process does.
+            with os.fdopen(theirs, "wb") as results:
+                self._read_others(beginning, results)
+        finally:
+            os._exit(0)  # Nothing of the first process's is cleaned up twice.
+
+    def _read_others(self, beginning: DumpScanner, results: IO[bytes]) -> None:
+        for number, (begin, end) in enumerate(self._places()):
+            if number % 2:
+                later = beginning.later()
+                for block in _blocks(self._file, begin, end):
+                    later.feed(block)
+                pickle.dump(later, results)
+                results.flush()

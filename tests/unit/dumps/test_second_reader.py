@@ -1,0 +1,143 @@
+"""Two processes that read one dump say what one says, whatever becomes of the second."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from adapters.host_reader import second_reader
+from adapters.host_reader.inspect import inspect_file
+from adapters.host_reader.second_reader import LEAST_PARTS, PART_BYTES, PartsReader, part_places
+from bot.dumps.manifest import Reading
+from bot.dumps.scanner import DumpScanner
+
+HEAD = (
+    b"-- MySQL dump 10.13  Distrib 8.0.36\nCREATE TABLE `migrations` (\n  `id` int,\n  `migration` text,\n  `batch` int\n);\n"
+    b"INSERT INTO `migrations` VALUES (1,'2024_01_01_000000_a',1);\nCREATE TABLE `t` (\n  `a` int,\n  `b` text\n);\n"
+)
+END = b"-- Dump completed on 2026-11-22 15:53:01\n"
+TEXT = b"it\\'s a (day); at the lake\\n"
+STATEMENTS = LEAST_PARTS * PART_BYTES // 500_000 + 2
+TWO = pytest.mark.skipif(second_reader.processors() < 2, reason="this machine has one processor only")
+
+
+def statement(number: int, text: bytes = TEXT) -> bytes:
+    """Return one INSERT of half a megabyte."""
+    row = b"(%d,'%s')" % (number, text)
+    return b"INSERT INTO `t` VALUES " + b",".join([row] * (500_000 // len(row))) + b";\n"
+
+
+def sequential(path: Path, kind: str = "mysql_dump") -> Reading:
+    scanner = DumpScanner(kind)
+    scanner.feed(path.read_bytes())
+    return scanner.finish()
+
+
+def read(path: Path) -> tuple[Reading, int]:
+    """Return the reading by two processes, and how many parts were taken over from the second."""
+    with PartsReader(path, "mysql_dump", "migrations", path.read_bytes()[:8192]) as reader:
+        return reader.read("reading"), reader.parts_joined
+
+
+@pytest.fixture
+def dump(tmp_path: Path) -> Path:
+    path = tmp_path / "d.sql"
+    path.write_bytes(HEAD + b"".join(map(statement, range(STATEMENTS))) + END)
+    return path
+
+
+@TWO
+def test_two_processes_say_what_one_says(dump: Path) -> None:
+    """A long dump is read in parts by turns, and the manifest, the hazards and the hash are those of one process."""
+    reading, joined = read(dump)
+    answer = inspect_file(str(dump))
+
+    assert reading == sequential(dump)
+    assert joined > 0
+    assert answer["verdict"]["word"] == "VERIFIED"
+    assert answer["manifest"]["sha256"] == hashlib.sha256(dump.read_bytes()).hexdigest()
+
+
+@TWO
+def test_a_place_that_only_looks_like_a_beginning_is_not_believed(tmp_path: Path) -> None:
+    """Where a value holds what looks like statements, as of a tool that escapes no line ends, the first process reads on."""
+    path = tmp_path / "d.sql"
+    value = b"a;\nINSERT INTO `t` VALUES (1,2),(3,4);\n" * 60
+    path.write_bytes(HEAD + b"".join(statement(number, value) for number in range(STATEMENTS)) + END)
+
+    reading, joined = read(path)
+
+    assert reading == sequential(path)
+    assert joined == 0
+
+
+@TWO
+def test_a_second_process_that_dies_changes_nothing(dump: Path) -> None:
+    """The first process reads what the second one cannot."""
+    with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
+        assert reader.second_pid is not None
+        os.kill(reader.second_pid, 9)
+
+        assert reader.read("reading") == sequential(dump)
+
+
+@TWO
+def test_no_second_process_is_left(dump: Path) -> None:
+    """Also where the reading is broken off, the second process has ended and was waited for."""
+    with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
+        second = reader.second_pid
+    assert second is not None
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(second, 0)
+
+
+def test_beside_other_threads_one_process_reads(dump: Path) -> None:
+    """Where this process has another thread, there is no second process, and the answer is the same."""
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    try:
+        with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
+            assert reader.second_pid is None
+            assert reader.read("reading") == sequential(dump)
+    finally:
+        done.set()
+        other.join()
+
+
+def test_a_short_dump_is_read_by_one_process(tmp_path: Path) -> None:
+    """A dump of a megabyte needs no second process."""
+    path = tmp_path / "d.sql"
+    path.write_bytes(HEAD + statement(1) + statement(2) + END)
+
+    with PartsReader(path, "mysql_dump", "migrations", HEAD) as reader:
+        assert reader.second_pid is None
+        assert reader.read("reading") == sequential(path)
+
+
+def test_parts_follow_one_another(dump: Path) -> None:
+    """The parts are the whole file, each but the first begins with an INSERT, and none is far from its size."""
+    content = dump.read_bytes()
+    file = os.open(dump, os.O_RDONLY)
+    places = list(part_places(file, len(content)))
+    os.close(file)
+
+    assert [begin for begin, _ in places] == [0, *(end for _, end in places[:-1])]
+    assert places[-1][1] == len(content)
+    assert all(content.startswith(b"INSERT INTO", begin) for begin, _ in places[1:])
+    assert all(end - begin < PART_BYTES + (1 << 20) for begin, end in places)
+
+
+def test_a_dump_without_a_beginning_in_sight_is_one_part(tmp_path: Path) -> None:
+    """A dump of one endless statement is not cut."""
+    path = tmp_path / "d.sql"
+    path.write_bytes(HEAD + b"INSERT INTO `t` VALUES (1,'" + b"x" * (3 * PART_BYTES) + b"');\n" + END)
+    file = os.open(path, os.O_RDONLY)
+
+    assert list(part_places(file, path.stat().st_size)) == [(0, path.stat().st_size)]
+    os.close(file)
