@@ -17,10 +17,12 @@ from adapters.host_reader.inspect_sqlite import read_sqlite_file
 from adapters.host_reader.opening import (
     FileHash,
     ProgramMissingError,
+    compression,
     content_blocks,
     content_head,
     unreadable,
 )
+from adapters.host_reader.second_process import Unpacking
 from adapters.host_reader.second_reader import PartsReader
 from bot.dumps import formats
 from bot.dumps.compression import DamagedError
@@ -77,7 +79,7 @@ def inspect(request: Dict[str, Any]) -> Dict[str, Any]:
             "path": str(path),
             "size_bytes": status.st_size,
             "mtime": iso_time(status.st_mtime),
-            "compression": _compression(path),
+            "compression": compression(path),
             "sha256": sha256,
             "duration_s": round(time.monotonic() - began, 3),
         },
@@ -123,18 +125,17 @@ def _refuse_changed(path: Path, before: os.stat_result) -> None:
         )
 
 
-def _compression(path: Path) -> Optional[str]:
-    with path.open("rb") as file:
-        return formats.compression_of(file.read(16))
-
-
 def _read(path: Path, file_hash: FileHash, migrations_table: str, work_folder: Optional[str]) -> _Content:
     """Read the file in the way of its format, with its hash beside it; damage becomes part of the manifest."""
     kind: Optional[str] = None
     try:
         head = content_head(path)
         kind = formats.format_of(head)
-        if kind in DIALECTS and _compression(path) is None:
+        if kind in DIALECTS and compression(path):
+            unpacking = Unpacking(path, f"reading {path.name}")
+            file_hash.start()
+            return _Content(kind, _read_packed(unpacking, str(kind), migrations_table))
+        if kind in DIALECTS:
             with PartsReader(path, str(kind), migrations_table, head) as reader:
                 file_hash.start()
                 return _Content(kind, reader.read(f"reading {path.name}"))
@@ -146,8 +147,6 @@ def _read(path: Path, file_hash: FileHash, migrations_table: str, work_folder: O
             return _Content(
                 kind, read_archive(content_blocks(path, f"reading {path.name}"), migrations_table)
             )
-        if kind in DIALECTS:
-            return _Content(kind, _read_packed(path, str(kind), migrations_table))
         _read_through(path)
         instead = formats.why_none(head) if kind is None else None
         unread = formats.why_unread(head) if kind is None else None
@@ -160,11 +159,11 @@ def _read(path: Path, file_hash: FileHash, migrations_table: str, work_folder: O
         return _Content(kind, Reading(Manifest(format=kind), []), str(error))
 
 
-def _read_packed(path: Path, kind: str, migrations_table: str) -> Reading:
+def _read_packed(unpacking: Unpacking, kind: str, migrations_table: str) -> Reading:
     scanner = DumpScanner(kind, migrations_table)
     damage: Optional[str] = None
     try:
-        for block in content_blocks(path, f"reading {path.name}"):
+        for block in unpacking.blocks():
             scanner.feed(block)
     except DamagedError as error:
         damage = str(error)

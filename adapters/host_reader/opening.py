@@ -47,18 +47,25 @@ def raw_blocks(file: IO[bytes], what: str = "", total: int = 0) -> Iterator[byte
         yield block
 
 
-def content_blocks(path: Path, what: str = "") -> Iterator[bytes]:
+def content_blocks(path: Path, what: str = "", *, ahead: bool = True) -> Iterator[bytes]:
     """Yield the decompressed content of a plain, gzip, bzip2, xz, zstd or (single-member) zip file.
 
-    What is packed is unpacked in a thread of its own, some blocks ahead of the caller (the decompressors free the GIL).
+    What is packed is unpacked in a thread of its own, some blocks ahead of the caller (the decompressors free the GIL);
+    this helps a caller that waits for something else meanwhile, and is left out where `ahead` is False.
     *Raises* DamagedError when the compression is not whole, ProgramMissingError for zstd without its program, OSError
     when the file cannot be read.
     """
     with path.open("rb", buffering=0) as file:
-        compression = _compression(file)
-        blocks = _unpacked(file, compression, what, path.stat().st_size)
+        packed = _compression(file)
+        blocks = _unpacked(file, packed, what, path.stat().st_size)
         # What is not packed, or is unpacked by a program, is there as fast as it can be read.
-        yield from blocks if compression in {None, "zstd"} else _made_ahead(blocks)
+        yield from blocks if packed in {None, "zstd"} or not ahead else _made_ahead(blocks)
+
+
+def compression(path: Path) -> Optional[str]:
+    """Return how a file is packed (gzip, zstd, bzip2, xz, zip), told by its first bytes; None where it is not."""
+    with path.open("rb") as file:
+        return _compression(file)
 
 
 def content_head(path: Path) -> bytes:

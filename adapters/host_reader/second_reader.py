@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
-import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Iterator, Optional, Tuple, Type
 
 from adapters.host_reader.answers import progress
-from adapters.host_reader.opening import BLOCK_BYTES
+from adapters.host_reader.second_process import SecondProcess, is_of_use
 from bot.dumps.manifest import Reading
 from bot.dumps.scanner import DIALECTS, DumpScanner
 from bot.dumps.tokens import PGSQL
@@ -26,6 +24,8 @@ from bot.dumps.tokens import PGSQL
 PART_BYTES = 1 << 23
 # With fewer parts the second process costs more than it saves.
 LEAST_PARTS = 3
+# Small enough to be kept at hand by the C library and to stay in a processor's cache.
+BLOCK_BYTES = 1 << 16
 # A statement longer than this is not looked through for its end; the part before it goes on.
 _LOOKED_THROUGH_BYTES = 1 << 21
 _BEGIN = b";\nINSERT INTO "
@@ -65,13 +65,6 @@ def _blocks(file: int, begin: int, end: int) -> Iterator[bytes]:
         yield block
 
 
-def processors() -> int:
-    """Return how many processors this process may use."""
-    with suppress(AttributeError, OSError):  # Only Linux knows which ones are allowed.
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class PartsReader:
     """Reads one plain dump, with a second process where that helps; made before any other thread is (`fork`)."""
 
@@ -79,18 +72,15 @@ class PartsReader:
         self._scanner = DumpScanner(kind, migrations_table)
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._size_bytes = os.fstat(self._file).st_size
-        self.second_pid: Optional[int] = None
         self.parts_joined = 0
-        self._results: Optional[IO[bytes]] = None
-        # A fork copies one thread only: what another one holds at that moment stays locked for ever in the copy.
-        alone = threading.active_count() == 1
-        self._in_parts = alone and self._size_bytes >= LEAST_PARTS * PART_BYTES and processors() > 1
+        self.second: Optional[SecondProcess] = None
+        self._beginning = DumpScanner(kind, migrations_table)
         # PostgreSQL's rows are no INSERTs, and are counted twice as fast as theirs.
-        self._in_parts = self._in_parts and DIALECTS[kind] != PGSQL
-        if self._in_parts:
-            beginning = DumpScanner(kind, migrations_table)
-            beginning.feed(head)
-            self._begin_second(beginning)
+        is_long = self._size_bytes >= LEAST_PARTS * PART_BYTES and DIALECTS[kind] != PGSQL
+        if is_long and is_of_use():
+            self._beginning.feed(head)
+            with suppress(OSError):
+                self.second = SecondProcess(self._read_others)
 
     def __enter__(self) -> PartsReader:
         return self
@@ -106,14 +96,15 @@ class PartsReader:
 
     def read(self, what: str) -> Reading:
         """Read the whole dump, telling the progress by the name of the work. *Raises* OSError."""
-        for number, (begin, end) in enumerate(self._places()):
+        places = self._places() if self.second else iter([(0, self._size_bytes)])
+        for number, (begin, end) in enumerate(places):
             if not (number % 2 and self._join_next()):
                 self._read_part(begin, end, what)
             progress(what, end, self._size_bytes, "bytes")
         return self._scanner.finish()
 
     def _places(self) -> Iterator[Tuple[int, int]]:
-        return part_places(self._file, self._size_bytes) if self._in_parts else iter([(0, self._size_bytes)])
+        return part_places(self._file, self._size_bytes)
 
     def _read_part(self, begin: int, end: int, what: str) -> None:
         for block in _blocks(self._file, begin, end):
@@ -123,13 +114,13 @@ class PartsReader:
 
     def _join_next(self) -> bool:
         """Take over the second process's next part; at the first that cannot be, it is ended and all is read here."""
-        if self._results is None:
+        if self.second is None:
             return False
         if (
             self._scanner.is_between_statements()
         ):  # Else the next part was read in vain, and is not waited for.
             with suppress(EOFError, pickle.UnpicklingError):
-                later: DumpScanner = pickle.load(self._results)  # noqa: S301 - from our own second process only
+                later: DumpScanner = pickle.load(self.second.results)  # noqa: S301 - from our own second process only
                 if self._scanner.join(later):
                     self.parts_joined += 1
                     return True
@@ -137,39 +128,14 @@ class PartsReader:
         return False
 
     def _end_second(self) -> None:
-        """*Changes*: ends the second process, which reads only, and waits for it."""
-        if self._results is not None:
-            self._results.close()
-            self._results = None
-        if self.second_pid is not None:
-            os.kill(self.second_pid, signal.SIGKILL)
-            os.waitpid(self.second_pid, 0)
-            self.second_pid = None
+        if self.second is not None:
+            self.second.end()
+            self.second = None
 
-    def _begin_second(self, beginning: DumpScanner) -> None:
-        """Start the second process. *Changes*: nothing but that process and the pipe from it."""
-        ours, theirs = os.pipe()
-        try:
-            self.second_pid = os.fork()
-        except OSError:  # No more processes are allowed here: one reads all.
-            os.close(ours)
-            os.close(theirs)
-            return
-        if self.second_pid:
-            os.close(theirs)
-            self._results = os.fdopen(ours, "rb")
-            return
-        try:
-            os.close(ours)  # So that it ends when the first process does.
-            with os.fdopen(theirs, "wb") as results:
-                self._read_others(beginning, results)
-        finally:
-            os._exit(0)  # Nothing of the first process's is cleaned up twice.
-
-    def _read_others(self, beginning: DumpScanner, results: IO[bytes]) -> None:
+    def _read_others(self, results: IO[bytes]) -> None:
         for number, (begin, end) in enumerate(self._places()):
             if number % 2:
-                later = beginning.later()
+                later = self._beginning.later()
                 for block in _blocks(self._file, begin, end):
                     later.feed(block)
                 pickle.dump(later, results)

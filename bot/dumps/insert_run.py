@@ -11,9 +11,10 @@ from typing import List, NamedTuple, Tuple
 
 from bot.dumps.outline import Outline, outline
 
-# A run starts with a small window, so that a thousand small tables cost little, and doubles it while it lasts.
+# A run starts with a small window, so that a thousand small tables cost little, and doubles it while it lasts, up to
+# what the C library keeps at hand when it is freed: bigger pieces are given back to the system and fetched anew.
 FIRST_WINDOW = 1 << 14
-LAST_WINDOW = 1 << 19
+LAST_WINDOW = 1 << 17
 
 
 class Taken(NamedTuple):
@@ -100,9 +101,11 @@ class InsertRun:
             if stop == len(data) and last:
                 return data[start:stop]
             # A `;` at the edge waits for what follows it, a backslash for the sign it escapes.
-            size = len(data[start:stop].rstrip(b"\\;"))
-            if size or stop == len(data):
-                return data[start : start + size]
+            end = stop
+            while end > start and data[end - 1] in b"\\;":
+                end -= 1
+            if end > start or stop == len(data):
+                return data[start:end]
             self._window *= 2
 
     def _outline(self, part: bytes) -> Tuple[Outline, int]:

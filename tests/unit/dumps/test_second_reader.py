@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.host_reader import second_reader
 from adapters.host_reader.inspect import inspect_file
+from adapters.host_reader.second_process import processors
 from adapters.host_reader.second_reader import LEAST_PARTS, PART_BYTES, PartsReader, part_places
 from bot.dumps.manifest import Reading
 from bot.dumps.scanner import DumpScanner
@@ -22,7 +22,7 @@ HEAD = (
 END = b"-- Dump completed on 2026-11-22 15:53:01\n"
 TEXT = b"it\\'s a (day); at the lake\\n"
 STATEMENTS = LEAST_PARTS * PART_BYTES // 500_000 + 2
-TWO = pytest.mark.skipif(second_reader.processors() < 2, reason="this machine has one processor only")
+TWO = pytest.mark.skipif(processors() < 2, reason="this machine has one processor only")
 
 
 def statement(number: int, text: bytes = TEXT) -> bytes:
@@ -79,8 +79,8 @@ def test_a_place_that_only_looks_like_a_beginning_is_not_believed(tmp_path: Path
 def test_a_second_process_that_dies_changes_nothing(dump: Path) -> None:
     """The first process reads what the second one cannot."""
     with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
-        assert reader.second_pid is not None
-        os.kill(reader.second_pid, 9)
+        assert reader.second is not None
+        os.kill(reader.second.pid, 9)
 
         assert reader.read("reading") == sequential(dump)
 
@@ -89,11 +89,11 @@ def test_a_second_process_that_dies_changes_nothing(dump: Path) -> None:
 def test_no_second_process_is_left(dump: Path) -> None:
     """Also where the reading is broken off, the second process has ended and was waited for."""
     with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
-        second = reader.second_pid
+        second = reader.second
     assert second is not None
 
     with pytest.raises(ChildProcessError):
-        os.waitpid(second, 0)
+        os.waitpid(second.pid, 0)
 
 
 def test_beside_other_threads_one_process_reads(dump: Path) -> None:
@@ -103,7 +103,7 @@ def test_beside_other_threads_one_process_reads(dump: Path) -> None:
     other.start()
     try:
         with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
-            assert reader.second_pid is None
+            assert reader.second is None
             assert reader.read("reading") == sequential(dump)
     finally:
         done.set()
@@ -116,7 +116,7 @@ def test_a_short_dump_is_read_by_one_process(tmp_path: Path) -> None:
     path.write_bytes(HEAD + statement(1) + statement(2) + END)
 
     with PartsReader(path, "mysql_dump", "migrations", HEAD) as reader:
-        assert reader.second_pid is None
+        assert reader.second is None
         assert reader.read("reading") == sequential(path)
 
 
