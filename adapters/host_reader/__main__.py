@@ -29,10 +29,11 @@ _SQLITE_VERBS = [
     "check",
     "swap_prepare",
     "salvage",
+    "drop",
 ]
 
-# What a server has beside: databases that are made and dropped, rights, other sessions.
-_SERVER_VERBS = [*_SQLITE_VERBS, "exists", "drop", "rights", "sessions_end", "raise_numbers"]
+# What a server has beside: databases that are looked for, rights, other sessions.
+_SERVER_VERBS = [*_SQLITE_VERBS, "exists", "rights", "sessions_end", "raise_numbers"]
 
 # Each verb's function; a module is imported only when its verb is asked for.
 VERBS: Dict[str, str] = {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from adapters.host_reader.sqlite_compare import sqlite_compare
     from adapters.host_reader.sqlite_copy import sqlite_copy
     from adapters.host_reader.sqlite_cutover import sqlite_cutover
+    from adapters.host_reader.sqlite_drop import sqlite_drop
     from adapters.host_reader.sqlite_facts import sqlite_facts, sqlite_sample
     from adapters.host_reader.sqlite_fingerprint import sqlite_fingerprint
     from adapters.host_reader.sqlite_load import sqlite_load
@@ -29,6 +30,7 @@ __all__ = [
     "sqlite_compare",
     "sqlite_copy",
     "sqlite_cutover",
+    "sqlite_drop",
     "sqlite_facts",
     "sqlite_fingerprint",
     "sqlite_load",

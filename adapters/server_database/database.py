@@ -76,6 +76,12 @@ class ServerDatabase:
             self._verb("exists"), self._of(place), f"look for {place}", lambda a: a["exists"] is True
         )
 
+    def drop(self, place: str) -> Work[bool]:
+        """Remove a scratch database; one that is gone is no error. *Changes*: only that."""
+        return reader_work(
+            self._verb("drop"), self._of(place), f"remove {place}", lambda a: a["dropped"] is True
+        )
+
     def facts(self, database: str) -> Work[DatabaseFacts]:
         """Identity, version, tables and row counts; reads only."""
         return reader_work(

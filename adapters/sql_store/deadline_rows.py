@@ -18,6 +18,12 @@ class DeadlineRows(Rows):
         """Set or move the deadline of this key."""
         await self._put(deadlines, "key", **vars(deadline))
 
+    async def deadline(self, key: str) -> Deadline | None:
+        """Return the deadline of this key, None where there is none."""
+        found = await self._connection.execute(sa.select(deadlines).where(deadlines.c.key == key))
+        row = found.mappings().first()
+        return None if row is None else Deadline(**dict(row))
+
     async def drop_deadline(self, key: str) -> None:
         """Remove a deadline; nothing happens when there is none."""
         await self._connection.execute(sa.delete(deadlines).where(deadlines.c.key == key))

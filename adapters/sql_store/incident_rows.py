@@ -14,7 +14,11 @@ from adapters.sql_store.schema import incidents
 from bot.model.codec import canonical
 from bot.model.event import GENESIS, Entry, Kind, NewEntry, chain
 from bot.model.incident import Incident
+from bot.model.logbook import logbook_of
 from bot.ports.store import IncidentRow
+
+# The number of the row that carries a site's logbook; incidents count from 1.
+LOGBOOK = 0
 
 
 def incident_of(row: Mapping[str, Any]) -> IncidentRow:
@@ -79,8 +83,10 @@ class IncidentRows(Rows):
         self, *, site: str | None = None, channel: str | None = None, open_only: bool = False
     ) -> list[IncidentRow]:
         """Return incidents, newest first."""
-        query = sa.select(incidents).order_by(
-            incidents.c.opened_at.desc(), incidents.c.number.desc(), incidents.c.id
+        query = (
+            sa.select(incidents)
+            .where(incidents.c.number != LOGBOOK)
+            .order_by(incidents.c.opened_at.desc(), incidents.c.number.desc(), incidents.c.id)
         )
         if site is not None:
             query = query.where(incidents.c.site == site)
@@ -95,6 +101,24 @@ class IncidentRows(Rows):
         closing = sa.update(incidents).where(incidents.c.id == incident_id, incidents.c.closed_at.is_(None))
         await self._connection.execute(closing.values(closed_at=await self.now(), open_site=None))
         self._touch(incident_id)
+
+    async def open_logbook(self, site: str) -> str:
+        """Return the id of the site's logbook, made where there is none: a row that is closed from its beginning."""
+        logbook_id, now = logbook_of(site), await self.now()
+        await self._insert_once(
+            incidents,
+            id=logbook_id,
+            site=site,
+            number=LOGBOOK,
+            open_site=None,
+            channel=logbook_id,
+            title=f"logbook of {site}",
+            opened_at=now,
+            closed_at=now,
+            entry_count=0,
+            last_hash=GENESIS,
+        )
+        return logbook_id
 
     async def append(self, incident_id: str, entries: Sequence[NewEntry]) -> list[Entry]:
         """Append entries to the timeline and return them as written. *Raises* LookupError for an unknown incident."""
@@ -120,6 +144,17 @@ class IncidentRows(Rows):
             .order_by(timeline.c.sequence)
         )
         return [entry_of(dict(row)) for row in (await self._connection.execute(query)).mappings()]
+
+    async def last_entries(self, incident_id: str, kinds: Sequence[Kind], limit: int) -> list[Entry]:
+        """Return the last entries of these kinds, at most `limit`, in the order in which they were written."""
+        query = (
+            sa.select(timeline)
+            .where(timeline.c.incident_id == incident_id, timeline.c.kind.in_([kind.value for kind in kinds]))
+            .order_by(timeline.c.sequence.desc())
+            .limit(limit)
+        )
+        found = [entry_of(dict(row)) for row in (await self._connection.execute(query)).mappings()]
+        return found[::-1]
 
     async def state(self, incident_id: str) -> Incident:
         """Return the incident's state; only entries that were not folded before are read."""

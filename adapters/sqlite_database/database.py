@@ -54,6 +54,10 @@ class SqliteDatabase:
         """Whether a scratch file is there; reads only. One that is not is the refusal `not_found`."""
         return reader_work("sqlite_sample", {"path": place}, f"look for {place}", lambda a: bool(a["sample"]))
 
+    def drop(self, place: str) -> Work[bool]:
+        """Remove a scratch file; one that is gone is no error. *Changes*: only that file and what lies beside it."""
+        return reader_work("sqlite_drop", {"path": place}, f"remove {place}", lambda a: a["dropped"] is True)
+
     def facts(self, database: str) -> Work[DatabaseFacts]:
         """Identity, version, tables and row counts; reads only."""
         return reader_work(

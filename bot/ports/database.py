@@ -59,6 +59,12 @@ class Database(Protocol):
     def exists(self, place: str) -> Work[bool]:
         """Whether a scratch database is there; reads only."""
 
+    def drop(self, place: str) -> Work[bool]:
+        """Remove a scratch database, once nobody needs it; one that is gone is no error. *Changes*: only that.
+
+        Never for a place that a cut-over gave aside. A place that is not of Backout's own is refused.
+        """
+
     def facts(self, database: str) -> Work[DatabaseFacts]:
         """Identity, version, tables and row counts; reads only."""
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from bot.model.decision import Decision
-from bot.model.event import Entry, NewEntry
+from bot.model.event import Entry, Kind, NewEntry
 from bot.model.incident import Incident
 from bot.model.message import Message, Place, StoredMessage
 from bot.model.operation import Operation, OperationState
@@ -73,11 +73,20 @@ class Transaction(Protocol):
     async def close_incident(self, incident_id: str) -> None:
         """Mark the incident as closed now."""
 
+    async def open_logbook(self, site: str) -> str:
+        """Return the id of the site's logbook, made where there is none; it is never among `incidents`.
+
+        Entries and messages belong to it as to an incident. It has no channel: only what is shown elsewhere is shown.
+        """
+
     async def append(self, incident_id: str, entries: Sequence[NewEntry]) -> list[Entry]:
         """Append entries to the timeline (hash-chained, in this order) and return them as written."""
 
     async def entries(self, incident_id: str, after: int = 0) -> list[Entry]:
         """Return the timeline's entries with sequence > `after`, in order."""
+
+    async def last_entries(self, incident_id: str, kinds: Sequence[Kind], limit: int) -> list[Entry]:
+        """Return the last entries of these kinds, at most `limit`, in the order in which they were written."""
 
     async def state(self, incident_id: str) -> Incident:
         """Return the incident's state, folded from its timeline as this transaction sees it; reads only.
@@ -210,6 +219,9 @@ class Transaction(Protocol):
     # -- deadlines
     async def set_deadline(self, deadline: Deadline) -> None:
         """Set or move the deadline of this key."""
+
+    async def deadline(self, key: str) -> Deadline | None:
+        """Return the deadline of this key, None where there is none."""
 
     async def drop_deadline(self, key: str) -> None:
         """Remove a deadline; nothing happens when there is none."""

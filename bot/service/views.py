@@ -12,6 +12,7 @@ from bot.model.command import Completion
 from bot.model.decision import Decision, DecisionState
 from bot.model.event import Entry
 from bot.model.incident import Incident
+from bot.model.logbook import is_logbook
 from bot.model.message import REPORT_SLOT, STATUS_SLOT, Message, Place, StoredMessage
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Person
@@ -216,7 +217,7 @@ class Views:
         return known is not None and known.refusal_to_read(site) is None
 
     async def _row(self, tx: Transaction, person: str, incident_id: str) -> IncidentRow | None:
-        row = await tx.incident(incident_id)
+        row = None if is_logbook(incident_id) else await tx.incident(incident_id)
         return row if row is not None and self._may_read(person, row.site) else None
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from bot.model.errors import ReaderRefusalError
+import pytest
+
+from bot.model.errors import FailedError, ReaderRefusalError
 from bot.model.site_check import Preset, SiteCheck
 from bot.ports.database import Database, Work
 from bot.ports.host import JobState
@@ -112,6 +114,19 @@ class DatabaseContract:
         copy = await scene.job("scratch", scene.database.copy(safety, scratch))
         assert await exists(scene, scratch)
         assert (copy.path, copy.fingerprint) == (scratch, made.fingerprint)
+
+    async def test_scratch_is_removed_and_live_never(self, scene: Scene) -> None:
+        """A scratch that is not needed is removed, twice without harm; live is refused and stays as it is."""
+        scratch = scene.database.scratch_place(str(scene.folder / "scratch"), "drill", TAG)
+        made = await scene.job("scratch", scene.database.copy(scene.live, scratch))
+
+        assert await scene.ask(scene.database.drop(scratch))
+        assert await scene.ask(scene.database.drop(scratch))
+        with pytest.raises(FailedError, match="of Backout's own"):
+            await scene.ask(scene.database.drop(scene.live))
+
+        assert not await exists(scene, scratch)
+        assert await scene.ask(scene.database.fingerprint(scene.live)) == made.fingerprint
 
     async def test_the_loss_table_names_what_went_and_what_came(self, scene: Scene) -> None:
         """Rows that are gone, new or changed, and the values of a dropped column, are counted by key."""

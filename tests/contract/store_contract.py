@@ -201,6 +201,32 @@ class StoreContract:
             50,
         ]
 
+    async def test_a_logbook_is_a_timeline_and_no_incident(self, store: Store) -> None:
+        """A site's logbook takes entries and messages, stays out of the list of incidents, and is made once."""
+        note = NewEntry(kind=Kind.NOTE, text="looked at")
+        logbook = await store.transact(lambda tx: tx.open_logbook("shop"))
+        assert await store.transact(lambda tx: tx.open_logbook("shop")) == logbook
+        await store.transact(lambda tx: tx.append(logbook, [note]))
+        await store.transact(lambda tx: tx.put_message(logbook, Message(slot="a", title="T")))
+
+        opened = await open_shop(store)
+
+        assert opened is not None
+        assert [row.id for row in await store.read(lambda tx: tx.incidents())] == [opened.id]
+        assert await store.read(lambda tx: tx.next_incident_number("shop")) == 2
+        assert [e.text for e in await store.read(lambda tx: tx.entries(logbook))] == ["looked at"]
+        assert logbook in await store.read(lambda tx: tx.unserved("web"))
+
+    async def test_the_last_entries_of_a_kind(self, store: Store) -> None:
+        """Only those kinds are given, the last ones, oldest first."""
+        await open_shop(store)
+        entries = [NewEntry(kind=k, text=f"{n}") for n, k in enumerate((Kind.NOTE, Kind.WATCH, Kind.NOTE))]
+        await store.transact(lambda tx: tx.append("shop-1", [*entries, *entries]))
+
+        found = await store.read(lambda tx: tx.last_entries("shop-1", [Kind.NOTE], 3))
+
+        assert [(e.sequence, e.kind) for e in found] == [(3, Kind.NOTE), (4, Kind.NOTE), (6, Kind.NOTE)]
+
     async def test_an_unknown_incident_takes_no_entries(self, store: Store) -> None:
         """Writing to an incident that does not exist is an error, and reading it gives nothing."""
         with pytest.raises(LookupError):
@@ -452,6 +478,16 @@ class StoreContract:
         won = await asyncio.gather(*(store.transact(lambda tx: tx.win_due()) for _ in range(4)))
         assert [one.key for batch in won for one in batch] == ["a", "b"]
         assert await store.transact(lambda tx: tx.next_due()) == now + timedelta(seconds=60)
+
+    async def test_a_deadline_is_read_by_its_key(self, store: Store) -> None:
+        """A deadline can be looked at without being won; one that is not there is None."""
+        due = Deadline(
+            key="k", kind="page", due_at=datetime(2999, 1, 1, tzinfo=UTC), incident_id=None, args={"n": 1}
+        )
+        await store.transact(lambda tx: tx.set_deadline(due))
+
+        assert await store.read(lambda tx: tx.deadline("k")) == due
+        assert await store.read(lambda tx: tx.deadline("other")) is None
 
     async def test_a_deadline_can_be_moved(self, store: Store) -> None:
         """Setting a key again moves it; dropping one that is not there does nothing."""

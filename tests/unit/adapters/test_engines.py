@@ -72,6 +72,7 @@ def works(database: Database) -> list[Work[Any]]:
     rights = database.rights("shop")
     return [
         database.exists("s"),
+        database.drop("s"),
         database.facts("shop"),
         database.sample("shop"),
         database.fingerprint("shop"),
