@@ -272,6 +272,30 @@ def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
     raise typer.Exit(0 if all(good for _, good in results) else FAILED)
 
 
+@app.command()
+def gate(
+    site: Annotated[str | None, typer.Argument(help="a site of the settings")] = None,
+    settings: SettingsOption = DEFAULT_SETTINGS,
+    site_option: Annotated[str | None, typer.Option("--site", help="the same, for a script")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="let this pass and say so: review, loss or down; may be given more than once"),
+    ] = None,
+    limit_s: Annotated[float, typer.Option("--limit", help="seconds until it counts as not told")] = 3600,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether a site's pending migrations may run: fresh backup, review, rehearsal on a copy. Changes scratch only.
+
+    Exit status 0 PASS, 1 REFUSED, 2 COULD NOT TELL; one line why.
+    """
+    from bot.gating import gate_words, told_gate
+    from bot.wiring import gate_of
+
+    result = asyncio.run(told_gate(gate_of, settings, site or site_option, accept or (), limit_s))
+    typer.echo(json.dumps(result.as_json(), indent=1, ensure_ascii=False) if as_json else gate_words(result))
+    raise typer.Exit(result.outcome.exit_status)
+
+
 async def _checked_slack(settings: Settings) -> list[tuple[str, bool]]:
     """Return what Slack still lacks; nothing where it is not in the settings."""
     from adapters.slack_chat.check import check_slack

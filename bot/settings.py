@@ -210,6 +210,12 @@ class IntervalSettings(_Strict):
     job_limit: Seconds = 6 * 3600
 
 
+class GateSettings(_Strict):
+    """What `backout gate` asks for before a deployment may migrate: a VERIFIED backup of at most that age, in seconds."""
+
+    backup_age: Seconds = 3600
+
+
 class SiteSettings(_Strict):
     """One production application.
 
@@ -236,6 +242,7 @@ class SiteSettings(_Strict):
     manual_checks: tuple[str, ...] = ()
     contacts: tuple[ContactSettings, ...] = ()
     intervals: IntervalSettings = IntervalSettings()
+    gate: GateSettings = GateSettings()
     retry_after_s: int = 300
     archive_on_close: bool = False
 

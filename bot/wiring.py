@@ -22,13 +22,16 @@ from adapters.ssh_host.hosts import SshHosts
 from adapters.ssh_host.settings import HostSettings
 from adapters.web_chat.console import WebConsole
 from bot.model.database import Access
+from bot.model.errors import NotStartedError
 from bot.model.secret import Secret
 from bot.ports.chat import Chat, Inbox, Window
 from bot.ports.database import Database
 from bot.ports.host import Hosts
-from bot.ports.store import Store
+from bot.ports.store import IncidentRow, Store
+from bot.runbook.gate import GateResult
 from bot.service.dispatch import Dispatcher
 from bot.service.engine import Engine
+from bot.service.gate_run import refused_by_incident, run_gate
 from bot.service.operations.kinds import aborts, handlers
 from bot.service.outbox import Outbox
 from bot.service.parts import Parts
@@ -208,6 +211,47 @@ def discord_options(settings: Settings, environment: Mapping[str, str] = os.envi
 def as_it_is(port: T) -> T:
     """Return a port unchanged."""
     return port
+
+
+async def gate_of(settings: Settings, site: str, accept: Sequence[str], limit: timedelta) -> GateResult:
+    """Return what the gate says of a site, by a bot that lives as long as that takes and keeps nothing.
+
+    *Changes*: scratch on the host. Where the records of a running Backout are at hand, its open incidents are looked at.
+    """
+    refusal = refused_by_incident(site, await _open_incidents(settings, site))
+    if refusal is not None:
+        return refusal
+    store = await SqlStore.open("sqlite://")
+    hosts = await asyncio.to_thread(hosts_of, settings)
+    parts = Parts(
+        settings=settings,
+        store=store,
+        hosts=hosts,
+        database_for=database_for,
+        probe=HttpProbe(),
+        clock=SystemClock(),
+        wake=lambda: None,
+    )
+    engine = Engine(store, "gate", handlers(parts), aborts(parts), poll=timedelta(seconds=0.5))
+    await engine.start(sole=True)
+    try:
+        return await run_gate(parts, engine, site, accept, limit)
+    finally:
+        await engine.close()
+        await hosts.close()
+        await store.close()
+
+
+async def _open_incidents(settings: Settings, site: str) -> list[IncidentRow]:
+    """Return the site's open incident by the records beside these settings; none where there are no records here."""
+    try:
+        store = await SqlStore.open(store_url(settings), read_only=True)
+    except NotStartedError:
+        return []
+    try:
+        return await store.read(lambda tx: tx.incidents(site=site, open_only=True))
+    finally:
+        await store.close()
 
 
 async def build(

@@ -75,6 +75,7 @@ _WORK_WORDS = {
     "skip_deploy": "leaving the corrected migration out",
     "escalate": "calling the DBA",
     "acknowledge": "stopping the calls",
+    "gate": "rehearsing what a deployment would migrate",
 }
 
 

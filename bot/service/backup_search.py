@@ -62,20 +62,7 @@ class LiveShape:
 
 async def search(work: SiteWork, facts: AppFacts, bad_migration: str, live: LiveShape) -> Found:
     """Find the backups of a site and judge each one on the host; reads only."""
-    settings = work.settings
-    found = await work.ask(
-        Work(
-            verb="find",
-            request={
-                "roots": list(settings.backups),
-                "app_path": settings.app_path,
-                "web_root": settings.web_root or f"{settings.app_path}/public",
-                "live": facts.database.database,
-            },
-            describe=f"find backups in {', '.join(settings.backups)}",
-            read=dict,
-        )
-    )
+    found = await find_files(work, facts)
     files = found["files"]
     answers: list[dict[str, Any]] = []
     unreadable: list[dict[str, Any]] = []
@@ -95,10 +82,31 @@ async def search(work: SiteWork, facts: AppFacts, bad_migration: str, live: Live
     )
 
 
+async def find_files(work: SiteWork, facts: AppFacts) -> dict[str, Any]:
+    """Return the files below the site's backup folders that may be backups, newest first: files, skipped, complete; reads only."""
+    settings = work.settings
+    return await work.ask(
+        Work(
+            verb="find",
+            request={
+                "roots": list(settings.backups),
+                "app_path": settings.app_path,
+                "web_root": settings.web_root or f"{settings.app_path}/public",
+                "live": facts.database.database,
+            },
+            describe=f"find backups in {', '.join(settings.backups)}",
+            read=dict,
+        )
+    )
+
+
 async def inspect(
-    work: SiteWork, facts: AppFacts, bad_migration: str, path: str, live: LiveShape
+    work: SiteWork, facts: AppFacts, bad_migration: str | None, path: str, live: LiveShape
 ) -> dict[str, Any]:
-    """Judge one backup on the host, as a search does, and return its line; one that cannot be judged says so."""
+    """Judge one backup on the host, as a search does, and return its line; one that cannot be judged says so.
+
+    `bad_migration` None: it may be from any time.
+    """
     try:
         return {**_line(await _judge(work, facts, bad_migration, path, live), {}), "recommended": False}
     except UnknownOutcomeError:
@@ -108,7 +116,7 @@ async def inspect(
 
 
 async def _judge(
-    work: SiteWork, facts: AppFacts, bad_migration: str, path: str, live: LiveShape
+    work: SiteWork, facts: AppFacts, bad_migration: str | None, path: str, live: LiveShape
 ) -> dict[str, Any]:
     question: Work[dict[str, Any]] = Work(
         verb="inspect",

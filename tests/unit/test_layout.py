@@ -35,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "bot.settings": {"bot.model"},
     "bot.tokens": {"bot.model", "bot.settings"},
     "bot.check": {*PORTS, "bot.laravel", "bot.runbook", "bot.settings"},
+    "bot.gating": {"bot.model", "bot.runbook", "bot.settings"},
     "bot.service": {*PORTS, "bot.dumps", "bot.laravel", "bot.runbook", "bot.report", "bot.settings"},
     "commands": {"bot.model", "bot.runbook", "bot.service"},
     "adapters.apscheduler_alarms": PORTS,

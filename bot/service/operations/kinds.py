@@ -25,6 +25,8 @@ from bot.service.operations import (
     deploy,
     escalate,
     freeze,
+    gate,
+    gate_rehearsal,
     plan,
     propose,
     reopen,
@@ -43,12 +45,14 @@ class OperationKind:
 
     `look_up` finds out and tells what became of production when such an operation is cancelled after its intent.
     None: this kind never changes production's data, so a failure leaves nothing behind and frees the site.
+    `tidy` removes what a cancelled operation of this kind had made in scratch; others leave it to be used again.
     """
 
     name: str
     run: Run
     intent: str | None = None
     look_up: Run | None = None
+    tidy: Callable[[OperationContext, Parts], Awaitable[None]] | None = None
 
     @property
     def step(self) -> Step | None:
@@ -78,6 +82,7 @@ _ALL = (
     OperationKind(name="close", run=close.close),
     OperationKind(name="escalate", run=escalate.escalate),
     OperationKind(name="acknowledge", run=escalate.acknowledge),
+    OperationKind(name="gate", run=gate.gate, tidy=gate_rehearsal.tidy),
 )
 
 KINDS: Mapping[str, OperationKind] = {kind.name: kind for kind in _ALL}
@@ -94,6 +99,8 @@ def aborts(parts: Parts) -> dict[str, Handler]:
     async def abort(ctx: OperationContext) -> None:
         await stop_jobs(ctx, host=parts.hosts.of_site(ctx.operation.site))
         kind = KINDS[ctx.operation.kind]
+        if kind.tidy is not None:
+            await kind.tidy(ctx, parts)
         messages = []
         if kind.look_up is not None and kind.intent in ctx.recorded():
             await kind.look_up(ctx, parts)  # it tells in the step's message what became of production

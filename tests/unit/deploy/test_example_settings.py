@@ -12,6 +12,7 @@ from bot.settings import (
     CheckSettings,
     ContactSettings,
     DiscordSettings,
+    GateSettings,
     IntervalSettings,
     MappingSettings,
     PersonSettings,
@@ -53,6 +54,7 @@ def test_the_example_holds_every_key_of_the_settings() -> None:
         (CheckSettings, {key: value for check in shop["checks"] for key, value in check.items()}),
         (ContactSettings, shop["contacts"][0]),
         (IntervalSettings, shop["intervals"]),
+        (GateSettings, shop["gate"]),
     ]
     assert {
         model.__name__: keys(model) ^ set(part) for model, part in parts if keys(model) != set(part)
