@@ -9,7 +9,8 @@ from typing import Final
 import tree_sitter_php
 from tree_sitter import Language, Node, Parser
 
-from bot.laravel.migration_source import Act, read_migration
+from bot.laravel.reading.acts import Act
+from bot.laravel.reading.migration import read_migration
 
 ENOUGH_WORDS: Final = 12
 """An analysis says which data there are, where they go and how they come back: that takes a dozen words at least."""
