@@ -228,5 +228,10 @@ async def run(settings_path: Path, moment: str) -> None:
         await bot.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the bot that the command line names."""
     asyncio.run(run(Path(sys.argv[1]), sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()

@@ -73,7 +73,7 @@ def judge_the_safety_backup(scene: Scene, before: str, made: int, victim: str = 
     and what it leaves is whole, but counts for nothing, and is told by its path.
     """
     state, told = scene.at_rest(90), scene.entries("safety.made")
-    failures = " ".join(entry["text"] for entry in scene.entries("operation.failed"))
+    failures = " ".join(entry["text"] for entry in scene.entries("operation.failed", "step.failed"))
     if len(told) == made:
         assert "no safety backup" in state["headline"].lower() or "failed" in state["headline"], state[
             "headline"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests.site.forked import REPOSITORY, Forked, fork
+
 START_LIMIT_S = 20
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class RunningBot:
@@ -25,7 +27,7 @@ class RunningBot:
         self.url = f"http://127.0.0.1:{port}"
         self.log = settings.parent / "bot.log"
         self.environment: dict[str, str] = {}  # what the process gets beside this one's own
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
 
     def backout(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the `backout` command with these words and this bot's settings."""
@@ -37,18 +39,18 @@ class RunningBot:
 
     def token(self, name: str) -> str:
         """Make a console token for a person; the bot must be started afterwards."""
-        done = self.backout("token", name)
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        return done.stdout.strip()
+        with tempfile.NamedTemporaryFile() as said:
+            words = ["token", name, "--settings", str(self.settings)]
+            status = fork("bot", words, output=Path(said.name), env=dict(os.environ)).wait(60)
+            told = said.read().decode().strip()
+        if status != 0:
+            raise RuntimeError(told)
+        return told
 
     def start(self) -> float:
         """Start the process and return after how many seconds its console answered."""
         began = time.monotonic()
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "bot", "run", "--settings", str(self.settings)]
-            env = {**os.environ, **self.environment}
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=env)
+        self._process = self._fork("bot", "run", "--settings", str(self.settings))
         while time.monotonic() - began < START_LIMIT_S:
             if self._process.poll() is not None:
                 raise RuntimeError(f"the bot ended at once:\n{self.log.read_text()[-2000:]}")
@@ -59,6 +61,9 @@ class RunningBot:
             else:
                 return time.monotonic() - began
         raise RuntimeError(f"the bot does not answer:\n{self.log.read_text()[-2000:]}")
+
+    def _fork(self, module: str, *words: str) -> Forked:
+        return fork(module, words, output=self.log, env={**os.environ, **self.environment})
 
     @property
     def pid(self) -> int:

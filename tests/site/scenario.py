@@ -45,9 +45,7 @@ class IncidentBot(RunningBot):
 
     def start_dying(self, moment: str) -> None:
         """Start the bot of `tests.faults.crashing_bot`, which knows the moments."""
-        command = [sys.executable, "-m", "tests.faults.crashing_bot", str(self.settings), moment]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY)
+        self._process = self._fork("tests.faults.crashing_bot", str(self.settings), moment)
         deadline = time.monotonic() + START_LIMIT_S
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
