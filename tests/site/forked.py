@@ -6,6 +6,7 @@ Importing takes two seconds of a processor, and a run of the suite starts hundre
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
@@ -82,11 +83,20 @@ class _Parent:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", "tests.site.forked", str(theirs.fileno())]
-            subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                command, cwd=REPOSITORY, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+        atexit.register(self._end)
         self._socket = ours
         self._lines = ours.makefile("rb")
         self._statuses: dict[int, int] = {}
         self._read()  # it is ready
+
+    def _end(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._process.wait()
+        self._lines.close()
+        self._socket.close()
 
     def fork(self, module: str, words: Sequence[str], output: Path, env: dict[str, str]) -> Forked:
         wanted = {"module": module, "words": list(words), "output": str(output), "env": env}
