@@ -54,14 +54,14 @@ class Sender:
         sent = sent_of(delivery.external_id)
         channel = sent.channel if sent is not None else await self._channel(delivery)
         try:
-            return str(await self._delivered(delivery, channel, sent))
+            return str(await self._delivered(delivery, channel, sent, look=delivery.may_be_there))
         except DiscordRefusedError as error:
             if error.code not in GONE or place is not Place.CHANNEL:
                 raise
             if channel != delivery.channel and await self._is_there(delivery.channel):
                 # A person deleted the thread alone: the channel itself is place enough.
                 self._threads.discard(channel)
-                return str(await self._delivered(delivery, delivery.channel, None))
+                return str(await self._delivered(delivery, delivery.channel, None, look=True))
             raise RoomLostError(str(error)) from error
 
     async def _is_there(self, channel: str) -> bool:
@@ -107,10 +107,11 @@ class Sender:
 
     # -- the message
 
-    async def _delivered(self, delivery: Delivery, channel: str, sent: Sent | None) -> Sent:
+    async def _delivered(self, delivery: Delivery, channel: str, sent: Sent | None, *, look: bool) -> Sent:
+        """Show or edit the message; where it may be there (`look`) it is looked for before it is sent."""
         mark = mark_of(delivery.message.id)
         rendered = render(delivery.message.message, delivery.decision, delivery.calls, delivery.link, mark)
-        if sent is None and delivery.may_be_there:
+        if sent is None and look:
             sent = await self._found(delivery, channel, mark)
         if sent is None:
             return await self._first(delivery, channel, rendered, mark)
@@ -119,8 +120,11 @@ class Sender:
         except DiscordRefusedError as error:
             if error.code != UNKNOWN_MESSAGE:
                 raise
-            # A person deleted it: what is so now is said anew.
-            return await self._first(delivery, channel, rendered, mark)
+        # A person deleted it: what is so now is said anew, unless an earlier try has.
+        again = await self._found(delivery, channel, mark)
+        if again is not None:
+            return await self._edited(rendered, again)
+        return await self._first(delivery, channel, rendered, mark)
 
     async def _first(self, delivery: Delivery, channel: str, rendered: Rendered, mark: str) -> Sent:
         # Within minutes Discord itself tells a repetition by its nonce; later the mark does. A message that a person

@@ -286,15 +286,17 @@ async def test_a_deletion_that_nobody_told_of_is_found(scene: DiscordScene) -> N
 
 
 async def test_a_message_that_a_person_deleted_is_said_again_when_it_changes(scene: DiscordScene) -> None:
-    """What was deleted and then changed stands there again, in its latest form."""
+    """What was deleted and then changed stands there again, once, in its latest form, though the answer was lost."""
     incident = await scene.opened()
     await scene.at_rest(incident.id)
     await scene.anna.command(incident.channel, "/app freeze")
     asked = await scene.discord.wait_for_message(incident.channel, "[Not now]")
     await scene.anna.delete_message(incident.channel, asked["id"])
     decision = (await scene.records(lambda tx: tx.decisions(incident_id=incident.id)))[0]
+    await scene.discord.fault("create_message", "drop_after", times=2)
     assert scene.bot.as_person(scene.token).answer(decision.id, "wait")["ok"]
     await scene.discord.wait_for_message(incident.channel, "✅ **Not now** — Anna")
+    await scene.assert_each_once(incident)
 
 
 async def test_a_full_category_is_followed_by_the_next(scene: DiscordScene) -> None:

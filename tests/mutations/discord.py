@@ -147,9 +147,16 @@ MUTATIONS = (
     Mutation(
         name="sent again without a look",
         file=SENDING,
-        old="        if sent is None and delivery.may_be_there:\n",
+        old="        if sent is None and look:\n",
         new="        if sent is None and delivery.message.revision < 0:\n",
         tests=(f"{FAULTS}::test_a_message_is_found_after_its_nonce_is_forgotten",),
+    ),
+    Mutation(
+        name="said anew without a look",
+        file=SENDING,
+        old="        again = await self._found(delivery, channel, mark)\n",
+        new="        again: Sent | None = None\n",
+        tests=(f"{SENDING_TESTS}::test_what_is_said_anew_is_said_once",),
     ),
     Mutation(
         name="no mark in what is sent",

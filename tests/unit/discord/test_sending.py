@@ -11,7 +11,7 @@ import pytest
 from adapters.discord_chat.api import DiscordApi, DiscordRefusedError
 from adapters.discord_chat.places import sent_of
 from adapters.discord_chat.sending import Sender
-from bot.model.errors import HalfShownError, RoomLostError
+from bot.model.errors import HalfShownError, RoomLostError, UnknownOutcomeError
 from bot.model.message import Message, Place, StoredMessage
 from bot.model.secret import Secret
 from bot.ports.chat import Delivery
@@ -137,6 +137,23 @@ async def test_a_message_that_was_deleted_is_said_anew(discord: Discord, api: Di
     edit = delivery(channel, Message(slot="a", title="two"), 2, external_id=str(sent))
     assert await sender.deliver(edit) != str(sent)
     assert "two" in await discord.text(channel)
+
+
+async def test_what_is_said_anew_is_said_once(discord: Discord, api: DiscordApi) -> None:
+    """The new message's answer is lost and its nonce forgotten: the next try finds it by its mark."""
+    ada = await discord.add_person("ada")
+    channel = await discord.add_channel("inc")
+    sender = Sender(api, None)
+    sent = sent_of(await sender.deliver(delivery(channel, Message(slot="a", title="one"))))
+    assert sent is not None
+    await ada.delete_message(channel, sent.message)
+    edit = delivery(channel, Message(slot="a", title="two"), 2, external_id=str(sent))
+    await discord.fault("create_message", "drop_after")
+    with pytest.raises(UnknownOutcomeError):
+        await sender.deliver(edit)
+    await discord.advance(400)
+    await sender.deliver(edit)
+    assert len(await discord.messages(channel)) == 1
 
 
 async def test_a_body_that_discord_refuses_is_shown_as_words(discord: Discord, api: DiscordApi) -> None:
