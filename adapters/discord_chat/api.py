@@ -113,7 +113,7 @@ class DiscordApi:
         patience_s: float = PATIENCE_S,
     ) -> Any:
         route, major = f"{method} {path}", "/".join(ids[name] for name in MAJOR if name in ids)
-        await self._wait(route, major, patience_s)
+        await self._wait(route, major, patience_s, by_token="token" in ids)
         self._rates.take(route, major)
         address = self._url + path.format(**ids)
         headers = {} if "token" in ids else {"Authorization": f"Bot {self._token.reveal()}"}
@@ -133,10 +133,10 @@ class DiscordApi:
             return answer
         raise self._meaning(status, told, answer, route, major)
 
-    async def _wait(self, route: str, major: str, patience_s: float) -> None:
+    async def _wait(self, route: str, major: str, patience_s: float, *, by_token: bool) -> None:
         """Wait until a call may be made. *Raises* ChatLaterError where that takes longer than there is patience."""
         until = time.monotonic() + patience_s
-        while (wait_s := self._rates.wait_s(route, major, time.monotonic())) > 0:
+        while (wait_s := self._rates.wait_s(route, major, time.monotonic(), by_token=by_token)) > 0:
             if time.monotonic() + wait_s > until:
                 raise ChatLaterError(f"Discord asks to wait {wait_s:.0f} s with {route}.", wait_s)
             await asyncio.sleep(wait_s)

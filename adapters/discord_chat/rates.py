@@ -27,12 +27,13 @@ class Rates:
         self._buckets: dict[tuple[str, str], _Bucket] = {}
         self._blocked: dict[tuple[str, str], float] = {}
 
-    def wait_s(self, route: str, major: str, now: float) -> float:
-        """Return how long a call has to wait, 0 for not at all."""
+    def wait_s(self, route: str, major: str, now: float, *, by_token: bool = False) -> float:
+        """Return how long a call has to wait, 0 for not at all; answers to interactions (`by_token`) have no global limit."""
         key = self._key(route, major)
         bucket = self._buckets.get(key)
         empty_until = bucket.until if bucket is not None and bucket.left <= 0 else 0.0
-        blocked_until = max(self._blocked.get(key, 0.0), self._blocked.get((EVERYWHERE, ""), 0.0))
+        everywhere_until = 0.0 if by_token else self._blocked.get((EVERYWHERE, ""), 0.0)
+        blocked_until = max(self._blocked.get(key, 0.0), everywhere_until)
         return max(0.0, empty_until - now, blocked_until - now)
 
     def take(self, route: str, major: str) -> None:

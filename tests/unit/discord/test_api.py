@@ -98,4 +98,5 @@ def test_answers_that_overtake_one_another_do_not_fill_a_bucket() -> None:
     assert rates.wait_s("POST /x", "2", 100.2) == 0
     rates.block("GET /y", "", everywhere=True, wait_s=2, now=100.0)
     assert rates.wait_s("POST /z", "9", 100.0) == 2
+    assert rates.wait_s("POST /answer", "token", 100.0, by_token=True) == 0
     assert rates.wait_s("POST /x", "1", 106.0) == 0
