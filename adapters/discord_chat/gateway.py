@@ -30,6 +30,8 @@ from bot.ports.chat import Inbox
 log = structlog.get_logger(__name__)
 
 IDENTIFY_EVERY_S = 5.0
+# A thousand sessions may be begun in a day; whoever begins more has the token taken away. One in five minutes is 288.
+LONGEST_WAIT_S = 300.0
 CLOSE_LIMIT_S = 2.0
 SILENCES, SILENT_AT_LEAST_S = 3, 10.0
 """After so many retry intervals, and so many seconds, without a living connection it is made anew, and told."""
@@ -138,6 +140,7 @@ class Gateway:
         self._inbox = inbox
         self._task: asyncio.Task[None] | None = None
         self._identified_at = -IDENTIFY_EVERY_S
+        self._failures = 0  # since the last living connection
         self._is_told = False
         self._is_synced = False
         self._sync_again_at = 0.0
@@ -174,7 +177,8 @@ class Gateway:
             # Each time: what was told of it may have been overtaken by what the outbox told.
             self._is_told = True
             await self._inbox.hearing(PLATFORM, trouble)
-            await asyncio.sleep(self._options.retry_interval_s)
+            await asyncio.sleep(min(self._options.retry_interval_s * 2**self._failures, LONGEST_WAIT_S))
+            self._failures = min(self._failures + 1, 16)
 
     async def _connected(self, client: GatewayClient) -> str:
         """Return, once the connection has been dead for too long or cannot be had, why it is."""
@@ -197,6 +201,7 @@ class Gateway:
 
     async def _served(self, client: GatewayClient) -> None:
         """Do what is due on a living connection: the commands are brought up to date once, an outage is over."""
+        self._failures = 0
         if not self._is_synced and time.monotonic() >= self._sync_again_at:
             try:
                 await client.sync()

@@ -273,7 +273,7 @@ MUTATIONS = (
     Mutation(
         name="a closed gateway stays closed",
         file=GATEWAY,
-        old="            await asyncio.sleep(self._options.retry_interval_s)\n",
+        old="            await asyncio.sleep(min(self._options.retry_interval_s * 2**self._failures, LONGEST_WAIT_S))\n",
         new="            await asyncio.sleep(3600)\n",
         tests=(f"{FAULTS}::test_a_refused_intent_is_told_with_what_to_do",),
     ),
