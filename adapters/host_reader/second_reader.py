@@ -15,27 +15,26 @@ from types import TracebackType
 from typing import IO, Iterator, Optional, Tuple, Type
 
 from adapters.host_reader.answers import progress
+from adapters.host_reader.opening import BLOCK_BYTES
 from adapters.host_reader.second_process import SecondProcess, is_of_use
 from bot.dumps.manifest import Reading
 from bot.dumps.scanner import DIALECTS, DumpScanner
 from bot.dumps.tokens import PGSQL
 
-# Some statements of mysqldump (1 MB each, net_buffer_length); short enough that neither process waits long at the end.
-PART_BYTES = 1 << 23
+# Many statements of mysqldump (1 MB each, net_buffer_length); short enough that neither process waits long at the end.
+PART_BYTES = 1 << 24
 # With fewer parts the second process costs more than it saves.
 LEAST_PARTS = 3
-# Small enough to be kept at hand by the C library and to stay in a processor's cache.
-BLOCK_BYTES = 1 << 16
 # A statement longer than this is not looked through for its end; the part before it goes on.
 _LOOKED_THROUGH_BYTES = 1 << 21
 _BEGIN = b";\nINSERT INTO "
 _BEHIND_END = 2
 
 
-def part_places(file: int, size_bytes: int) -> Iterator[Tuple[int, int]]:
+def part_places(file: int, size_bytes: int, part_bytes: int = PART_BYTES) -> Iterator[Tuple[int, int]]:
     """Yield where each part of an open dump begins and ends: all but the first begin where an INSERT seems to."""
     begin = 0
-    for about in range(PART_BYTES, size_bytes, PART_BYTES):
+    for about in range(part_bytes, size_bytes, part_bytes):
         place = _statement_place(file, about)
         if place > begin:
             yield begin, place
@@ -68,7 +67,10 @@ def _blocks(file: int, begin: int, end: int) -> Iterator[bytes]:
 class PartsReader:
     """Reads one plain dump, with a second process where that helps; made before any other thread is (`fork`)."""
 
-    def __init__(self, path: Path, kind: str, migrations_table: str, head: bytes) -> None:
+    def __init__(
+        self, path: Path, kind: str, migrations_table: str, head: bytes, part_bytes: int = PART_BYTES
+    ) -> None:
+        self._part_bytes = part_bytes
         self._scanner = DumpScanner(kind, migrations_table)
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._size_bytes = os.fstat(self._file).st_size
@@ -76,7 +78,7 @@ class PartsReader:
         self.second: Optional[SecondProcess] = None
         self._beginning = DumpScanner(kind, migrations_table)
         # PostgreSQL's rows are no INSERTs, and are counted twice as fast as theirs.
-        is_long = self._size_bytes >= LEAST_PARTS * PART_BYTES and DIALECTS[kind] != PGSQL
+        is_long = self._size_bytes >= LEAST_PARTS * part_bytes and DIALECTS[kind] != PGSQL
         if is_long and is_of_use():
             self._beginning.feed(head)
             with suppress(OSError):
@@ -104,7 +106,7 @@ class PartsReader:
         return self._scanner.finish()
 
     def _places(self) -> Iterator[Tuple[int, int]]:
-        return part_places(self._file, self._size_bytes)
+        return part_places(self._file, self._size_bytes, self._part_bytes)
 
     def _read_part(self, begin: int, end: int, what: str) -> None:
         for block in _blocks(self._file, begin, end):

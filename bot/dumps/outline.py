@@ -67,8 +67,8 @@ def _level(outside: bytes, depth: int) -> Tuple[int, int, bool]:
     open_at_end = depth + outside.count(b"(") - outside.count(b")")
     if open_at_end < 0:
         return _by_sign(outside, depth)
-    text = _without_pairs_within(b"(" * depth + outside + b")" * open_at_end)
-    rows = _rows_alone(text)
+    text = b"(" * depth + outside + b")" * open_at_end
+    rows = _rows_alone(text) or _rows_alone(_without_pairs_within(text))
     if rows:
         return rows - (depth > 0), open_at_end, False
     pairs, is_flat = _pairs(text)

@@ -30,7 +30,8 @@ _INSPECT = """
 import json, resource, sys
 from adapters.host_reader.inspect import inspect_file
 answer = inspect_file(sys.argv[1])
-print(json.dumps([answer["verdict"]["word"], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(json.dumps([answer["verdict"]["word"], sum(peaks)]))
 """
 
 

@@ -21,14 +21,15 @@ HEAD = (
 )
 END = b"-- Dump completed on 2026-11-22 15:53:01\n"
 TEXT = b"it\\'s a (day); at the lake\\n"
-STATEMENTS = LEAST_PARTS * PART_BYTES // 500_000 + 2
+PART = 1 << 18
+STATEMENTS = 2 * LEAST_PARTS * PART // 50_000
 TWO = pytest.mark.skipif(processors() < 2, reason="this machine has one processor only")
 
 
 def statement(number: int, text: bytes = TEXT) -> bytes:
-    """Return one INSERT of half a megabyte."""
+    """Return one INSERT of 50 kB."""
     row = b"(%d,'%s')" % (number, text)
-    return b"INSERT INTO `t` VALUES " + b",".join([row] * (500_000 // len(row))) + b";\n"
+    return b"INSERT INTO `t` VALUES " + b",".join([row] * (50_000 // len(row))) + b";\n"
 
 
 def sequential(path: Path, kind: str = "mysql_dump") -> Reading:
@@ -39,7 +40,7 @@ def sequential(path: Path, kind: str = "mysql_dump") -> Reading:
 
 def read(path: Path) -> tuple[Reading, int]:
     """Return the reading by two processes, and how many parts were taken over from the second."""
-    with PartsReader(path, "mysql_dump", "migrations", path.read_bytes()[:8192]) as reader:
+    with PartsReader(path, "mysql_dump", "migrations", path.read_bytes()[:8192], PART) as reader:
         return reader.read("reading"), reader.parts_joined
 
 
@@ -52,21 +53,31 @@ def dump(tmp_path: Path) -> Path:
 
 @TWO
 def test_two_processes_say_what_one_says(dump: Path) -> None:
-    """A long dump is read in parts by turns, and the manifest, the hazards and the hash are those of one process."""
+    """A long dump is read in parts by turns, and the manifest and the hazards are those of one process."""
     reading, joined = read(dump)
-    answer = inspect_file(str(dump))
 
     assert reading == sequential(dump)
-    assert joined > 0
+    assert joined > 1
+
+
+@TWO
+def test_a_long_dump_is_inspected_whole(tmp_path: Path) -> None:
+    """A dump that is long enough for two processes is VERIFIED with all its rows and its hash."""
+    path = tmp_path / "d.sql"
+    text = HEAD + statement(1) * (LEAST_PARTS * PART_BYTES // 50_000 + 20) + END
+    path.write_bytes(text)
+    answer = inspect_file(str(path))
+
     assert answer["verdict"]["word"] == "VERIFIED"
-    assert answer["manifest"]["sha256"] == hashlib.sha256(dump.read_bytes()).hexdigest()
+    assert answer["manifest"]["tables"]["t"]["rows"] == text.count(b"(1,'it")
+    assert answer["manifest"]["sha256"] == hashlib.sha256(text).hexdigest()
 
 
 @TWO
 def test_a_place_that_only_looks_like_a_beginning_is_not_believed(tmp_path: Path) -> None:
     """Where a value holds what looks like statements, as of a tool that escapes no line ends, the first process reads on."""
     path = tmp_path / "d.sql"
-    value = b"a;\nINSERT INTO `t` VALUES (1,2),(3,4);\n" * 60
+    value = b"a;\nINSERT INTO `t` VALUES (1,2),(3,4);\n" * 30
     path.write_bytes(HEAD + b"".join(statement(number, value) for number in range(STATEMENTS)) + END)
 
     reading, joined = read(path)
@@ -78,7 +89,7 @@ def test_a_place_that_only_looks_like_a_beginning_is_not_believed(tmp_path: Path
 @TWO
 def test_a_second_process_that_dies_changes_nothing(dump: Path) -> None:
     """The first process reads what the second one cannot."""
-    with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
+    with PartsReader(dump, "mysql_dump", "migrations", HEAD, PART) as reader:
         assert reader.second is not None
         os.kill(reader.second.pid, 9)
 
@@ -88,7 +99,7 @@ def test_a_second_process_that_dies_changes_nothing(dump: Path) -> None:
 @TWO
 def test_no_second_process_is_left(dump: Path) -> None:
     """Also where the reading is broken off, the second process has ended and was waited for."""
-    with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
+    with PartsReader(dump, "mysql_dump", "migrations", HEAD, PART) as reader:
         second = reader.second
     assert second is not None
 
@@ -102,7 +113,7 @@ def test_beside_other_threads_one_process_reads(dump: Path) -> None:
     other = threading.Thread(target=done.wait)
     other.start()
     try:
-        with PartsReader(dump, "mysql_dump", "migrations", HEAD) as reader:
+        with PartsReader(dump, "mysql_dump", "migrations", HEAD, PART) as reader:
             assert reader.second is None
             assert reader.read("reading") == sequential(dump)
     finally:
@@ -111,11 +122,11 @@ def test_beside_other_threads_one_process_reads(dump: Path) -> None:
 
 
 def test_a_short_dump_is_read_by_one_process(tmp_path: Path) -> None:
-    """A dump of a megabyte needs no second process."""
+    """A dump of two statements needs no second process."""
     path = tmp_path / "d.sql"
     path.write_bytes(HEAD + statement(1) + statement(2) + END)
 
-    with PartsReader(path, "mysql_dump", "migrations", HEAD) as reader:
+    with PartsReader(path, "mysql_dump", "migrations", HEAD, PART) as reader:
         assert reader.second is None
         assert reader.read("reading") == sequential(path)
 
@@ -124,20 +135,20 @@ def test_parts_follow_one_another(dump: Path) -> None:
     """The parts are the whole file, each but the first begins with an INSERT, and none is far from its size."""
     content = dump.read_bytes()
     file = os.open(dump, os.O_RDONLY)
-    places = list(part_places(file, len(content)))
+    places = list(part_places(file, len(content), PART))
     os.close(file)
 
     assert [begin for begin, _ in places] == [0, *(end for _, end in places[:-1])]
     assert places[-1][1] == len(content)
     assert all(content.startswith(b"INSERT INTO", begin) for begin, _ in places[1:])
-    assert all(end - begin < PART_BYTES + (1 << 20) for begin, end in places)
+    assert all(end - begin < PART + (1 << 17) for begin, end in places)
 
 
 def test_a_dump_without_a_beginning_in_sight_is_one_part(tmp_path: Path) -> None:
     """A dump of one endless statement is not cut."""
     path = tmp_path / "d.sql"
-    path.write_bytes(HEAD + b"INSERT INTO `t` VALUES (1,'" + b"x" * (3 * PART_BYTES) + b"');\n" + END)
+    path.write_bytes(HEAD + b"INSERT INTO `t` VALUES (1,'" + b"x" * (5 * PART + (1 << 21)) + b"');\n" + END)
     file = os.open(path, os.O_RDONLY)
 
-    assert list(part_places(file, path.stat().st_size)) == [(0, path.stat().st_size)]
+    assert list(part_places(file, path.stat().st_size, PART)) == [(0, path.stat().st_size)]
     os.close(file)
