@@ -12,6 +12,7 @@ from bot.report.facts import Facts
 from bot.report.loss import assessment
 from bot.report.people import escalations_of
 from bot.report.reading import Reading, read
+from bot.report.records import deployed_proposal
 from bot.report.recovery import Backup, backups_of
 from bot.report.root_cause import finding_words, findings_of_bad_migration
 from bot.report.stopped import shrunk_words
@@ -77,7 +78,7 @@ def _script(data: Reading) -> tuple[str | Code, ...]:
 
 
 def _reviewed(facts: Facts) -> Phrase:
-    proposed = _deployed_proposal(facts)
+    proposed = deployed_proposal(facts)
     if not proposed.values:
         return ()
     found = [one for one in proposed.parts("findings") if one.text("severity") not in NOTHING_TO_MEND]
@@ -95,14 +96,6 @@ def _rehearsed(facts: Facts) -> Phrase:
     return phrase("done here for commit ", Code(commit), " on a copy of production; not yet a rule")
 
 
-def _deployed_proposal(facts: Facts) -> Reading:
-    commit = read(facts.recovery.corrected).text("commit")
-    found = [
-        read(entry) for entry in facts.log.of(Kind.CORRECTED_PROPOSED) if read(entry).text("commit") == commit
-    ]
-    return found[-1] if found and commit else Reading()
-
-
 def _bad_migration(facts: Facts) -> list[ActionItem]:
     name = facts.migration or f"(name {NOT_RECORDED})"
     return [
@@ -112,7 +105,7 @@ def _bad_migration(facts: Facts) -> list[ActionItem]:
 
 
 def _deployed_findings(facts: Facts) -> list[ActionItem]:
-    proposed = _deployed_proposal(facts)
+    proposed = deployed_proposal(facts)
     commit = short_hash(proposed.text("commit") or NOT_RECORDED)
     return [
         _item(

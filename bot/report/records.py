@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.model.event import Kind
-from bot.report.blocks import Grid, Phrase, marked, phrase
+from bot.report.blocks import Code, Grid, Phrase, marked, phrase
 from bot.report.facts import Facts
 from bot.report.people import escalations_of, manual_checks_of
 from bot.report.reading import Reading, person_of, plain_text, read
+from bot.report.root_cause import finding_place
 from bot.report.stopped import stops_of
-from bot.report.wording import NOT_RECORDED, count_words, duration_words
+from bot.report.wording import NOT_RECORDED, count_words, duration_words, short_hash
 
 RESULTS = {True: "passed", False: "did not pass", None: NOT_RECORDED}
 
 
 def records(facts: Facts) -> list[Grid]:
     """Return the tables that have rows."""
-    return [*_decisions(facts), *_data_checks(facts), *_manual(facts), *_escalations(facts), *_stops(facts)]
+    return [
+        *_decisions(facts),
+        *_incoming(facts),
+        *_review(facts),
+        *_data_checks(facts),
+        *_manual(facts),
+        *_escalations(facts),
+        *_stops(facts),
+    ]
 
 
 def _grid(title: str, columns: tuple[str, ...], rows: Iterable[tuple[Phrase, ...]]) -> list[Grid]:
@@ -38,6 +47,44 @@ def _decisions(facts: Facts) -> list[Grid]:
         for data in (read(entry),)
     )
     return _grid("Decisions", ("Time", "Question", "Answer", "Person"), rows)
+
+
+def deployed_proposal(facts: Facts) -> Reading:
+    """Return the proposal of the commit that was deployed; an empty one where none was."""
+    commit = read(facts.recovery.corrected).text("commit")
+    proposed = [read(entry) for entry in facts.log.of(Kind.CORRECTED_PROPOSED)]
+    found = [one for one in proposed if commit and one.text("commit") == commit]
+    return found[-1] if found else Reading()
+
+
+def _incoming(facts: Facts) -> list[Grid]:
+    rows = (
+        (
+            phrase(Code(short_hash(commit.text("commit") or NOT_RECORDED))),
+            phrase(_when(facts, commit)),
+            phrase(commit.text("author") or NOT_RECORDED),
+            phrase(commit.text("subject") or NOT_RECORDED),
+        )
+        for commit in deployed_proposal(facts).parts("commits")
+    )
+    return _grid("Commits that were deployed", ("Commit", "Written", "Author", "Subject"), rows)
+
+
+def _when(facts: Facts, commit: Reading) -> str:
+    at = commit.moment("time")
+    return NOT_RECORDED if at is None else facts.zone.when(at)
+
+
+def _review(facts: Facts) -> list[Grid]:
+    rows = (
+        (
+            phrase((finding.text("severity") or NOT_RECORDED).upper()),
+            phrase(finding_place(finding)),
+            marked(finding.text("message") or NOT_RECORDED),
+        )
+        for finding in deployed_proposal(facts).parts("findings")
+    )
+    return _grid("Review of the corrected migration", ("", "Where", "Finding"), rows)
 
 
 def _data_checks(facts: Facts) -> list[Grid]:

@@ -8,7 +8,7 @@ from bot.model.event import Kind
 from bot.report.blocks import Block, Code, Fields, Paragraph, Phrase, Section, Strong, codes, joined, phrase
 from bot.report.facts import Facts
 from bot.report.reading import Reading, person_of, plain_text, read
-from bot.report.records import records
+from bot.report.records import deployed_proposal, records
 from bot.report.recovery import Backup, strategy_words
 from bot.report.stopped import shrunk_words
 from bot.report.wording import (
@@ -19,6 +19,8 @@ from bot.report.wording import (
     short_hash,
     size_words,
 )
+
+_CHANGES = {"A": "added", "D": "deleted", "M": "changed"}
 
 
 def resolution(facts: Facts) -> Section:
@@ -164,8 +166,25 @@ def _corrected(facts: Facts) -> list[tuple[str, Phrase]]:
                 f", {facts.zone.when(corrected.at)}, took {took}",
             ),
         ),
+        ("Files changed", _files(deployed_proposal(facts))),
         ("Rehearsed on a copy", _corrected_rehearsal(facts, data.text("commit"))),
     ]
+
+
+def _files(proposed: Reading) -> Phrase:
+    files = proposed.parts("files")
+    if not files:
+        return phrase(NOT_RECORDED)
+    total = proposed.whole("files_changed") or len(files)
+    more = f" and {total - len(files)} more" if total > len(files) else None
+    named = [
+        phrase(
+            Code(file.text("path") or NOT_RECORDED),
+            f" ({_CHANGES.get(file.text('status') or '', 'changed')})",
+        )
+        for file in files
+    ]
+    return phrase(joined(named, ", "), more)
 
 
 def _why(data: Reading) -> str | None:

@@ -51,10 +51,18 @@ def findings_of_bad_migration(facts: Facts) -> tuple[Reading, ...]:
 
 
 def finding_words(finding: Reading) -> str:
-    """Return a finding of a migration review as text, with its line."""
+    """Return a finding of a migration review as text, with its file and line."""
     message = finding.text("message") or key_words(finding.text("code") or "a finding without words")
-    line = finding.whole("line")
-    return f"{message.rstrip('.')} (line {line})" if line is not None else message.rstrip(".")
+    place = finding_place(finding)
+    return f"{message.rstrip('.')} ({place})" if place else message.rstrip(".")
+
+
+def finding_place(finding: Reading) -> str:
+    """Return where a finding is: `name.php:12`, or `line 12` where its file was not recorded."""
+    line, name = finding.whole("line"), (finding.text("file") or "").rpartition("/")[2]
+    if line is None:
+        return name
+    return f"{name}:{line}" if name else f"line {line}"
 
 
 def _review(facts: Facts) -> list[Phrase]:

@@ -263,10 +263,17 @@ def proof_facts(proof: Proof) -> tuple[tuple[str, str], ...]:
 
 
 def findings_table(findings: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the review of a migration as shown: what to stop at first."""
+    """Return the review of a migration as shown: what to stop at first, each with its file and line."""
     order = {"stop": 0, "warn": 1, "ok": 2}
     rows = tuple(
-        (str(f["severity"]).upper(), str(f.get("line") or ""), str(f["message"]))
+        (str(f["severity"]).upper(), finding_place(f), str(f["message"]))
         for f in sorted(findings, key=lambda f: order.get(str(f["severity"]), 3))
     )
-    return Table(columns=("", "line", "finding"), rows=rows, numeric=(1,))
+    return Table(columns=("", "where", "finding"), rows=rows)
+
+
+def finding_place(finding: Mapping[str, Any]) -> str:
+    """Return where a finding is, `name.php:12`; the line alone where no file was recorded."""
+    line = str(finding.get("line") or "")
+    name = str(finding.get("file") or "").rpartition("/")[2]
+    return f"{name}:{line}" if name and line else name or line

@@ -97,10 +97,23 @@ async def review_of(work: SiteWork, facts: AppFacts, live: DatabaseFacts, name: 
         return []
     children = {parent: list(names) for parent, names in live.cascading_children.items()}
     found = review_migration(
-        source.stdout, driver=facts.database.driver, version=facts.laravel, cascading_children=children
+        source.stdout,
+        driver=facts.database.driver,
+        version=facts.laravel,
+        engine=live.engine,
+        engine_version=live.version,
+        rows=live.rows,
+        cascading_children=children,
     )
     return [
-        {"code": f.code, "severity": f.severity.value, "line": f.line, "message": f.message} for f in found
+        {
+            "file": file.path,
+            "code": f.code,
+            "severity": f.severity.value,
+            "line": f.line,
+            "message": f.message,
+        }
+        for f in found
     ]
 
 

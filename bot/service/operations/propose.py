@@ -28,6 +28,10 @@ from bot.service.parts import Parts
 from bot.service.site_work import Folders, SiteWork, Telling, failed_entry, step_message
 
 _CANDIDATES_SHOWN = 8
+_LINES_SHOWN = 12
+_FILES_KEPT = (
+    200  # in the timeline; a commit that changes more is no mended migration, and the number is told
+)
 
 _MAKE_TREE = (
     "set -e; app=$1; tree=$2; umask 077; "
@@ -44,11 +48,12 @@ Rehearsal = tuple[list[str], dict[str, list[int]], list[MigrationFile], Loss | N
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """A commit that may be deployed, and what it changes against the deployed one."""
+    """A commit that may be deployed, and what it changes against the deployed one; `incoming` are the commits it brings."""
 
     deployed: str
     commit: git.CommitNote
     changes: tuple[git.FileChange, ...]
+    incoming: tuple[git.CommitNote, ...] = ()
 
     @property
     def migrations(self) -> tuple[str, ...]:
@@ -73,11 +78,14 @@ async def propose(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             "git: list changed files",
         )
     )
-    offer = Offer(deployed=deployed, commit=chosen[0], changes=changes)
+    incoming = notes[
+        notes.index(chosen[0]) :
+    ]  # newest first: what is newer than the chosen one does not come along
+    offer = Offer(deployed=deployed, commit=chosen[0], changes=changes, incoming=incoming)
     facts = await work.app_facts()
     database = work.database(facts)
     findings = await _review(work, offer, facts, database)
-    await work.tell("proposed", _proposed(offer, findings))
+    await work.tell("proposed", proposed(offer, findings))
     reasons, shrunk, approved, loss = await _rehearse(work, offer, facts, database)
     await work.tell("rehearsed", _rehearsed(work, offer, findings, reasons, shrunk, approved, loss))
     return {"passed": not reasons, "commit": offer.commit.commit}
@@ -164,6 +172,9 @@ async def _review(work: SiteWork, offer: Offer, facts: AppFacts, database: Datab
             source,
             driver=facts.database.driver,
             version=facts.laravel,
+            engine=live.engine,
+            engine_version=live.version,
+            rows=live.rows,
             cascading_children={k: list(v) for k, v in live.cascading_children.items()},
         )
         findings += [
@@ -173,7 +184,8 @@ async def _review(work: SiteWork, offer: Offer, facts: AppFacts, database: Datab
     return findings
 
 
-def _proposed(offer: Offer, findings: list[dict[str, Any]]) -> Telling:
+def proposed(offer: Offer, findings: list[dict[str, Any]]) -> Telling:
+    """Return what is told of a commit before it is rehearsed: what it brings, what it changes, what the review found."""
     note = offer.commit
     text = f"Commit {note.commit[:12]} by {note.author}: {note.subject}"
     data = {
@@ -182,6 +194,12 @@ def _proposed(offer: Offer, findings: list[dict[str, Any]]) -> Telling:
         "author": note.author,
         "migrations": list(offer.migrations),
         "findings": findings,
+        "commits": [
+            {"commit": n.commit, "author": n.author, "time": n.time.isoformat(), "subject": n.subject}
+            for n in offer.incoming
+        ],
+        "files": [{"status": c.status, "path": c.path} for c in offer.changes[:_FILES_KEPT]],
+        "files_changed": len(offer.changes),
     }
     message = step_message(
         Step.DEPLOY,
@@ -189,11 +207,22 @@ def _proposed(offer: Offer, findings: list[dict[str, Any]]) -> Telling:
         Tone.WORKING,
         facts=(
             ("migrations", ", ".join(offer.migrations) or "none"),
-            ("files changed", str(len(offer.changes))),
+            ("commits it brings", _listed([_commit_words(n) for n in offer.incoming], "\n")),
+            ("files changed", _listed([f"{c.status} {c.path}" for c in offer.changes], "\n")),
         ),
         table=findings_table(findings),
     )
     return Telling(entries=[NewEntry(kind=Kind.CORRECTED_PROPOSED, text=text, data=data)], messages=[message])
+
+
+def _commit_words(note: git.CommitNote) -> str:
+    return f"{note.commit[:12]} {note.time:%Y-%m-%d %H:%M} {note.author}: {shortened(note.subject, 80)}"
+
+
+def _listed(lines: list[str], between: str) -> str:
+    """Return how many there are, and the first of them."""
+    more = [f"… and {len(lines) - _LINES_SHOWN} more"] if len(lines) > _LINES_SHOWN else []
+    return between.join([f"{len(lines)}:", *lines[:_LINES_SHOWN], *more])
 
 
 async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Database) -> Rehearsal:

@@ -13,6 +13,7 @@ from bot.report.report import Report, report_of
 from tests.unit.report.timelines import (
     BACKUP,
     GOOD_COMMIT,
+    MIGRATION,
     PLAN,
     SAFETY,
     SHA,
@@ -293,3 +294,12 @@ def test_figures_are_there_for_other_readers():
     assert report.figures.downtime == timedelta(minutes=41)
     assert report.loss.values_moved == 48_210
     assert report.final
+
+
+def test_the_report_shows_what_the_deployed_commit_brought() -> None:
+    """Incoming commits, changed files and the review's findings by file and line stand in the section of the resolution."""
+    text = _markdown(story())
+    assert "Commits that were deployed" in text
+    assert "Copy subtitles first, keep comments" in text
+    assert "`app/Titles.php` (added)" in text
+    assert f"{MIGRATION}.php:58" in text

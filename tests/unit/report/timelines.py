@@ -342,10 +342,24 @@ def story() -> list[Row]:
                     {
                         "code": "no_down",
                         "severity": "warning",
+                        "file": f"database/migrations/{MIGRATION}.php",
                         "line": 58,
                         "message": "down() does not bring subtitle back",
                     }
                 ],
+                "commits": [
+                    {
+                        "commit": GOOD_COMMIT,
+                        "author": "Ben Okafor",
+                        "time": iso(44.0),
+                        "subject": "Copy subtitles first, keep comments",
+                    }
+                ],
+                "files": [
+                    {"status": "M", "path": f"database/migrations/{MIGRATION}.php"},
+                    {"status": "A", "path": "app/Titles.php"},
+                ],
+                "files_changed": 2,
             },
         ),
         (

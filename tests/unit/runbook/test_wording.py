@@ -139,8 +139,9 @@ def test_a_review_begins_with_what_to_stop_at() -> None:
     findings: list[dict[str, object]] = [
         {"severity": "ok", "message": "c"},
         {"severity": "odd", "message": "d"},
-        {"severity": "stop", "line": 12, "message": "a"},
+        {"severity": "stop", "line": 12, "file": "database/migrations/2025_move.php", "message": "a"},
         {"severity": "warn", "message": "b"},
     ]
     assert [row[2] for row in findings_table(findings).rows] == ["a", "b", "c", "d"]
-    assert findings_table(findings).rows[0] == ("STOP", "12", "a")
+    assert findings_table(findings).rows[0] == ("STOP", "2025_move.php:12", "a")
+    assert findings_table([{"severity": "ok", "line": 3, "message": "b"}]).rows == (("OK", "3", "b"),)
