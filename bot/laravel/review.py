@@ -33,7 +33,10 @@ def review_migration(
     `rows` counts the live tables. `cascading_children` names for each table those whose foreign keys cascade on its
     deletion. None: not known. The findings that stop come first, then by line.
     """
-    seen = read_migration(source, driver)
+    try:
+        seen = read_migration(source, driver)
+    except RecursionError:
+        return (stop("too_deep", 1, "the file is nested too deeply to be read; look at it by hand"),)
     ground = Ground(
         driver=driver,
         engine=_ENGINES.get(engine or driver, engine or driver),

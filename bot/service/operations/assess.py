@@ -7,7 +7,6 @@ from typing import Any
 
 from bot.laravel.facts import AppFacts
 from bot.laravel.git import deployed_at_command, parse_deployed_at
-from bot.laravel.review import review_migration
 from bot.model.codec import to_json
 from bot.model.database import DatabaseFacts, Loss
 from bot.model.decision import Choice
@@ -20,6 +19,7 @@ from bot.runbook.wording import backup_table, bytes_words, loss_sentence, loss_t
 from bot.service.backup_search import Found, LiveShape, bad_migration_of, deploy_script_facts, search
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
+from bot.service.migration_findings import findings_of
 from bot.service.parts import Parts
 from bot.service.site_checks import users_affected
 from bot.service.site_work import Folders, SiteWork, Telling, done_entry, step_message
@@ -95,26 +95,7 @@ async def review_of(work: SiteWork, facts: AppFacts, live: DatabaseFacts, name: 
     source = await work.look(Command(argv=["cat", "--", file.path]), f"read {file.path}")
     if source.exit_status != 0:
         return []
-    children = {parent: list(names) for parent, names in live.cascading_children.items()}
-    found = review_migration(
-        source.stdout,
-        driver=facts.database.driver,
-        version=facts.laravel,
-        engine=live.engine,
-        engine_version=live.version,
-        rows=live.rows,
-        cascading_children=children,
-    )
-    return [
-        {
-            "file": file.path,
-            "code": f.code,
-            "severity": f.severity.value,
-            "line": f.line,
-            "message": f.message,
-        }
-        for f in found
-    ]
+    return findings_of(source.stdout, file.path, facts, live)
 
 
 def beside_the_data(facts: AppFacts) -> list[str]:

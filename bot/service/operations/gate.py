@@ -8,7 +8,6 @@ from typing import Any
 from bot.laravel.analysis import unexplained_line
 from bot.laravel.facts import AppFacts, MigrationFile, pending_migrations
 from bot.laravel.migrate import migrate_refusal
-from bot.laravel.review import review_migration
 from bot.model.database import DatabaseFacts
 from bot.model.errors import FailedError
 from bot.ports.host import Command
@@ -23,6 +22,7 @@ from bot.runbook.gate import (
 )
 from bot.service.backup_search import LiveShape
 from bot.service.engine import OperationContext
+from bot.service.migration_findings import findings_of
 from bot.service.newest_backup import made_at, newest_backup
 from bot.service.operations.gate_rehearsal import rehearse
 from bot.service.parts import Parts
@@ -104,17 +104,8 @@ async def _review(
     for file in files:
         cat = Command(argv=["cat", "--", file.path], max_output_bytes=SOURCE_LIMIT_BYTES)
         source = await work.look_ok(cat, f"read {file.path}")
-        found = review_migration(
-            source,
-            driver=facts.database.driver,
-            version=facts.laravel,
-            cascading_children={k: list(v) for k, v in live.cascading_children.items()},
-        )
         name = file.path.rsplit("/", 1)[-1]
-        findings += [
-            {"file": name, "code": f.code, "severity": f.severity.value, "line": f.line, "message": f.message}
-            for f in found
-        ]
+        findings += findings_of(source, name, facts, live)
         if (line := unexplained_line(source)) is not None:
             findings.append(_unexplained(name, line))
     return findings

@@ -10,7 +10,6 @@ from bot.laravel import git
 from bot.laravel.facts import AppFacts, MigrationFile, app_facts_command, parse_app_facts, pending_migrations
 from bot.laravel.guarded import Target
 from bot.laravel.migrate import migrate_refusal
-from bot.laravel.review import review_migration
 from bot.model.database import Loss
 from bot.model.decision import Choice
 from bot.model.errors import BackoutError, FailedError, UnknownOutcomeError
@@ -23,6 +22,7 @@ from bot.ports.host import Command
 from bot.runbook.wording import findings_table, shortened
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
+from bot.service.migration_findings import findings_of
 from bot.service.operations.migrating import judge_migrations, raise_numbers, run_migrations
 from bot.service.parts import Parts
 from bot.service.site_work import Folders, SiteWork, Telling, failed_entry, step_message
@@ -168,19 +168,7 @@ async def _review(work: SiteWork, offer: Offer, facts: AppFacts, database: Datab
     for path in offer.migrations:
         show = git.show_file_command(work.settings.app_path, offer.commit.commit, path)
         source = await work.look_ok(show, f"git show {offer.commit.commit[:12]}:{path}")
-        found = review_migration(
-            source,
-            driver=facts.database.driver,
-            version=facts.laravel,
-            engine=live.engine,
-            engine_version=live.version,
-            rows=live.rows,
-            cascading_children={k: list(v) for k, v in live.cascading_children.items()},
-        )
-        findings += [
-            {"file": path, "code": f.code, "severity": f.severity.value, "line": f.line, "message": f.message}
-            for f in found
-        ]
+        findings += findings_of(source, path, facts, live)
     return findings
 
 

@@ -157,6 +157,14 @@ def test_broken_sources_are_told() -> None:
     )
 
 
+def test_a_file_that_cannot_be_followed_stops_and_breaks_nothing() -> None:
+    """Endless nesting and methods that call one another end in a finding or a reading, never in an error."""
+    nested = with_up("$a = " + "[" * 5000 + "]" * 5000 + ";")
+    assert review(nested)["too_deep"].severity is Severity.STOP
+    round_trip = with_up("$this->down();", "$this->up();")
+    assert review(round_trip)
+
+
 def test_the_gravest_findings_come_first() -> None:
     """The person reads what stops before what warns."""
     found = review_migration(BAD, driver="sqlite", version=parse_version("8.0.0"))
