@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
+from bot.calling_settings import pager_variable
 from bot.laravel.credentials import credentials_access
 from bot.laravel.facts import AppFacts, app_facts_command, parse_app_facts
 from bot.laravel.git import parse_work_tree, work_tree_command
@@ -13,6 +14,8 @@ from bot.model.database import Access, DatabaseFacts
 from bot.model.errors import BackoutError
 from bot.ports.database import Database
 from bot.ports.host import Command, Host, Hosts
+from bot.ports.mail import Mail
+from bot.ports.pager import Pager
 from bot.ports.probe import Probe
 from bot.runbook.wording import bytes_words, scratch_right
 from bot.settings import Settings, SiteSettings
@@ -65,6 +68,38 @@ async def check_sites(
     finally:
         await hosts.close()
     return lines
+
+
+async def check_calling(settings: Settings, mail: Mail | None, pagers: Mapping[str, Pager]) -> list[Line]:
+    """Return whether those who are called can be reached beside chat: logged in, reached; nobody is rung."""
+    lines: list[Line] = []
+    letters = [f"{c.name} of {name}" for name, s in settings.sites.items() for c in s.contacts if c.email]
+    if mail is not None:
+        lines.append(await _proven("e-mail (smtp)", mail.prove()))
+    elif letters:
+        lines.append((f"e-mail: there is no [smtp], so none is sent to {', '.join(letters)}", False))
+    for name, known in settings.pagers.items():
+        pager, variable = pagers.get(name), pager_variable(name)
+        if pager is None:
+            lines.append((f"pager {name}: {variable} is not set, so it cannot ring", False))
+        else:
+            lines.append(await _proven(f"pager {name} ({known.form})", pager.prove()))
+    used = {
+        p for s in settings.sites.values() for p in (*s.pagers, *(q for c in s.contacts for q in c.pagers))
+    }
+    lines += [
+        (f"pager {name}: no site and no contact names it", False)
+        for name in settings.pagers
+        if name not in used
+    ]
+    return lines
+
+
+async def _proven(what: str, proof: Awaitable[str]) -> Line:
+    try:
+        return (f"{what}: {await proof}", True)
+    except BackoutError as error:
+        return (f"{what}: {error}", False)
 
 
 async def _front(name: str, site: SiteSettings, probe: Probe) -> Line:

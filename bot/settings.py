@@ -11,11 +11,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from bot.calling_settings import (
+    ContactSettings,
+    HostingSettings,
+    PagerName,
+    PagerSettings,
+    Seconds,
+    SmtpSettings,
+)
 from bot.model.errors import SettingsError
-from bot.model.person import Contact, Person
+from bot.model.person import Person
 from bot.model.site_check import NEEDED, Preset, SiteCheck
 
-Seconds = Annotated[float, Field(gt=0)]
 # A server's database as a hosting panel makes them; a path or a place of Backout's own is none.
 CheckSql = str | dict[Literal["sqlite", "mysql", "postgresql"], str]
 DatabaseName = Annotated[str, Field(pattern=r"^[^/@`\\]{1,64}$")]
@@ -32,12 +39,23 @@ class StoreSettings(_Strict):
 
 
 class WebSettings(_Strict):
-    """The console. It listens on loopback unless told otherwise; `allowed_hosts` are accepted Host headers."""
+    """The console. It listens on loopback unless told otherwise; `allowed_hosts` are accepted Host headers.
+
+    `public_url` is where people open it, behind a proxy; it stands in every call for help. None: it is not told.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
     allowed_hosts: tuple[str, ...] = ()
     tokens_file: Path = Path("tokens.json")
+    public_url: str | None = None
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/") if value else value
 
 
 class SlackSettings(_Strict):
@@ -182,22 +200,6 @@ def by_engine(sql: CheckSql | None) -> dict[str, str]:
     return {"": sql} if isinstance(sql, str) else {str(engine): text for engine, text in (sql or {}).items()}
 
 
-class ContactSettings(_Strict):
-    """Someone to call. `person` names one of the people who can acknowledge."""
-
-    name: str
-    role: str = "Database Administrator"
-    person: str | None = None
-    phone: str | None = None
-    email: str | None = None
-    handle: str | None = None
-    note: str | None = None
-
-    def contact(self) -> Contact:
-        """Return it as the model's contact."""
-        return Contact(**self.model_dump())
-
-
 class IntervalSettings(_Strict):
     """Every wait that a person can notice, in seconds."""
 
@@ -222,6 +224,9 @@ class SiteSettings(_Strict):
     `users_affected` is a read-only question to the broken database, answered by one whole number: how many users lost something.
     `scratch_databases` (MySQL, MariaDB): empty databases of the hosting panel, for scratch copies alone, where the
     application's user may make none. They are emptied as they are needed.
+
+    `pagers` ring with every call for help about this site, whoever is called. `backup_storage`, `database_name` and
+    `database_user` are shown to people, in `/incident contacts` and `/incident commands`, and used for nothing else.
     """
 
     ssh: SshSettings
@@ -241,6 +246,11 @@ class SiteSettings(_Strict):
     smoke_paths: tuple[str, ...] = ("/",)
     manual_checks: tuple[str, ...] = ()
     contacts: tuple[ContactSettings, ...] = ()
+    pagers: tuple[PagerName, ...] = ()
+    hosting: HostingSettings | None = None
+    backup_storage: str | None = None
+    database_name: str | None = None
+    database_user: str | None = None
     intervals: IntervalSettings = IntervalSettings()
     gate: GateSettings = GateSettings()
     retry_after_s: int = 300
@@ -292,6 +302,8 @@ class Settings(_Strict):
     web: WebSettings = WebSettings()
     slack: SlackSettings | None = None
     discord: DiscordSettings | None = None
+    smtp: SmtpSettings | None = None
+    pagers: dict[PagerName, PagerSettings] = Field(default_factory=dict)
     sites: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")], SiteSettings]
     people: tuple[PersonSettings, ...]
 
@@ -304,7 +316,7 @@ class Settings(_Strict):
         return tuple(p.person() for p in self.people)
 
 
-FROM_ENVIRONMENT = ("store", "web", "slack", "discord")
+FROM_ENVIRONMENT = ("store", "web", "slack", "discord", "smtp")
 """The parts of which each key may be given as BACKOUT_PART__KEY too; sites and people are in the file alone."""
 
 
@@ -331,6 +343,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
     _refuse_unknown_sites(path, settings)
     _refuse_people_twice(path, settings)
     _refuse_unknown_contacts(path, settings)
+    _refuse_unknown_pagers(path, settings)
     return settings
 
 
@@ -381,6 +394,19 @@ def _refuse_unknown_contacts(path: Path, settings: Settings) -> None:
                     f"the settings file {path} names {contact.person!r} as contact of {site}, who is not among the people. "
                     "Nothing was started."
                 )
+
+
+def _refuse_unknown_pagers(path: Path, settings: Settings) -> None:
+    known = ", ".join(settings.pagers) or "none"
+    for site, its in settings.sites.items():
+        named = [(f"sites.{site}", its.pagers), *((f"{c.name} of {site}", c.pagers) for c in its.contacts)]
+        for place, pagers in named:
+            for pager in pagers:
+                if pager not in settings.pagers:
+                    raise SettingsError(
+                        f"the settings file {path} names the pager {pager!r} for {place}, and there is no [pagers.{pager}]; "
+                        f"there are: {known}. Nothing was started."
+                    )
 
 
 def _refuse_unknown_sites(path: Path, settings: Settings) -> None:

@@ -16,23 +16,28 @@ from adapters.http_probe.probe import HttpProbe
 from adapters.mysql_database.database import MysqlDatabase
 from adapters.postgresql_database.database import PostgresqlDatabase
 from adapters.slack_chat.settings import SlackOptions
+from adapters.smtp_mail.settings import SmtpOptions
 from adapters.sql_store.store import SqlStore
 from adapters.sqlite_database.database import SqliteDatabase
 from adapters.ssh_host.hosts import SshHosts
 from adapters.ssh_host.settings import HostSettings
 from adapters.web_chat.console import WebConsole
+from adapters.webhook_pager.settings import PagerOptions
+from bot.calling_settings import SMTP_PASSWORD, pager_variable
 from bot.model.database import Access
 from bot.model.errors import NotStartedError
 from bot.model.secret import Secret
 from bot.ports.chat import Chat, Inbox, Window
 from bot.ports.database import Database
 from bot.ports.host import Hosts
+from bot.ports.mail import Mail
+from bot.ports.pager import Pager
 from bot.ports.store import IncidentRow, Store
 from bot.runbook.gate import GateResult
 from bot.service.dispatch import Dispatcher
 from bot.service.engine import Engine
 from bot.service.gate_run import refused_by_incident, run_gate
-from bot.service.operations.kinds import aborts, handlers
+from bot.service.operations.kinds import aborts, after_end, handlers
 from bot.service.outbox import Outbox
 from bot.service.parts import Parts
 from bot.service.status import StatusBoard
@@ -208,6 +213,53 @@ def discord_options(settings: Settings, environment: Mapping[str, str] = os.envi
     )
 
 
+def mail_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> Mail | None:
+    """Return the mail server, where the settings have one; whether its password is there is told when it is used."""
+    known = settings.smtp
+    if known is None:
+        return None
+    from adapters.smtp_mail.mail import SmtpMail
+
+    password = environment.get(SMTP_PASSWORD)
+    return SmtpMail(
+        SmtpOptions(
+            host=known.host,
+            port=known.real_port,
+            security=known.security,
+            user=known.user,
+            password=Secret(password) if password else None,
+            sender=known.sender,
+            sender_name=known.sender_name,
+            ca_path=settings.path(known.ca_file) if known.ca_file else None,
+            time_limit_s=known.time_limit,
+        )
+    )
+
+
+def pagers_of(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, Pager]:
+    """Return the paging services that can be used: those whose key is in the environment, or that need none."""
+    if not settings.pagers:
+        return {}
+    from adapters.webhook_pager.pager import WebhookPager
+
+    found: dict[str, Pager] = {}
+    for name, known in settings.pagers.items():
+        key = environment.get(pager_variable(name))
+        if not key and known.form != "json":
+            continue
+        found[name] = WebhookPager(
+            PagerOptions(
+                name=name,
+                form=known.form,
+                url=known.real_url,
+                key=Secret(key) if key else None,
+                ca_path=settings.path(known.ca_file) if known.ca_file else None,
+                time_limit_s=known.time_limit,
+            )
+        )
+    return found
+
+
 def as_it_is(port: T) -> T:
     """Return a port unchanged."""
     return port
@@ -281,10 +333,18 @@ async def build(
         probe=HttpProbe(),
         clock=SystemClock(),
         wake=wake,
+        mail=mail_of(settings),
+        pagers=pagers_of(settings),
     )
     owner = f"{os.getpid()}-{secrets.token_hex(4)}"
     engine = Engine(
-        store, owner, handlers(parts), aborts(parts), lease=timedelta(seconds=20), poll=timedelta(seconds=0.5)
+        store,
+        owner,
+        handlers(parts),
+        aborts(parts),
+        at_end=after_end(parts),
+        lease=timedelta(seconds=20),
+        poll=timedelta(seconds=0.5),
     )
     wakers.append(engine)
     views = Views(parts, completions)

@@ -7,7 +7,7 @@ from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.model.step import Step
 from bot.runbook import guards
-from bot.service import answers, incidents
+from bot.service import answers, at_hand, incidents
 from bot.service.desk import begin
 from bot.service.parts import Call, Parts
 from commands.arguments import Argument, Command
@@ -52,7 +52,11 @@ async def _ack(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
 
 
 async def _contacts(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
-    return incidents.contacts(parts, call)
+    return await at_hand.contacts(parts, call)
+
+
+async def _commands(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await at_hand.commands(parts, call)
 
 
 async def _cancel(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
@@ -143,6 +147,13 @@ COMMANDS = (
         permission=Permission.READ,
     ),
     Command(word=WORD, sub="contacts", summary="whom to call", run=_contacts, permission=Permission.READ),
+    Command(
+        word=WORD,
+        sub="commands",
+        summary="the commands by hand, with this site's real values",
+        run=_commands,
+        permission=Permission.READ,
+    ),
     Command(
         word=WORD,
         sub="cancel",

@@ -16,8 +16,8 @@ _last_told: Dict[str, float] = {}
 class Refusal(Exception):  # noqa: N818 - an expected "no", with a message for the person; not a fault
     """An expected "no" of a verb.
 
-    `kind` is one of not_found, unreadable, no_space, bad_request, refused, busy, damaged, changed, decision_needed,
-    ambiguous; `message` says what failed, what was changed and what to do. Neither holds row content.
+    `kind` is one of not_found, unreadable, no_space, bad_request, refused, busy, damaged, foreign_keys, changed,
+    decision_needed, ambiguous; `message` says what failed, what was changed and what to do. Neither holds row content.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -137,7 +137,8 @@ def _refusal(error: sqlite3.Error, path: str) -> Refusal:
         return Refusal("no_space", f"The disk of {path} is full. The change was rolled back.")
     if "constraint failed" in said or "foreign key mismatch" in said:
         # Such a message names a table and its columns, never a value.
-        return Refusal("refused", f"{path}: {said}. The change was rolled back.")
+        kind = "foreign_keys" if "foreign key" in said.lower() else "refused"
+        return Refusal(kind, f"{path}: {said}. The change was rolled back.")
     return Refusal(
         "damaged", f"{path}: SQLite said {type(error).__name__}. Nothing was changed; call the DBA."
     )

@@ -122,7 +122,7 @@ def judged_foreign_keys(bench: Bench) -> Dict[str, int]:
     ]
     if worse:
         raise Refusal(
-            "refused",
+            "foreign_keys",
             f"After the repair rows would point nowhere: {', '.join(worse)}. Nothing was changed; call the DBA.",
         )
     return counts["main"]

@@ -83,6 +83,14 @@ class ChatClosedError(NotStartedError):
     """A chat platform takes nothing from Backout any more, until a person changes that: a revoked token, a missing right."""
 
 
+class CallLaterError(NotStartedError):
+    """A mail server or a paging service did not take a call now, and may be asked again. `after_s` is how long it asks to wait."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
 class RoomLostError(FailedError):
     """The incident's channel is gone, archived or closed to Backout: a person did that, or the platform."""
 

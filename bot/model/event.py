@@ -59,6 +59,7 @@ class Kind(enum.StrEnum):
     DECISION_VOID = "decision.void"
     ESCALATED = "escalated"
     PAGED = "paged"
+    RUNG = "rung"  # one try to reach somebody by e-mail or a paging service, and what came of it
     ACKNOWLEDGED = "acknowledged"
     UNACKNOWLEDGED = "unacknowledged"  # somebody had it, and nothing followed
     OPERATION_FAILED = "operation.failed"

@@ -28,6 +28,7 @@ class Incident:
     `frozen` is True from a proven freeze until it is broken or the site is reopened. `down_since` is when the
     maintenance mode began (None: up); `downtime` sums the spans that ended. `plan` is the latest plan's data and
     `plan_void` why it no longer holds. `opened_since_cutover`: visitors could write since the data were restored.
+    `causes`: of each cause of a failure that the timeline names, what was said when it first occurred.
     `corrected_tried`: a corrected migration was begun on production, whatever came of it. `approvals` are the persons who approved that plan.
     """
 
@@ -66,6 +67,7 @@ class Incident:
     watch: dict[str, Any] | None = None
     watch_ended: dict[str, Any] | None = None
     restore_failures: int = 0
+    causes: dict[str, str] = field(default_factory=dict)
     escalation: dict[str, Any] | None = None
     acknowledged_by: str | None = None
     last_sequence: int = 0
@@ -143,11 +145,26 @@ def _step(status: StepStatus) -> Rule:
         state = replace(
             state, steps={**state.steps, step: StepState(status=status, note=entry.text, at=entry.at)}
         )
-        if status is StepStatus.FAILED and step is Step.RESTORE:
-            state = replace(state, restore_failures=state.restore_failures + 1)
-        return state
+        return _failed(state, step, entry) if status is StepStatus.FAILED else state
 
     return rule
+
+
+NO_FAILURE = frozenset({"cancelled", "not possible"})
+"""Causes of a step's end that are no failure of what was tried: a person stopped it, or it was never begun."""
+
+
+def _failed(state: Incident, step: Step, entry: Entry) -> Incident:
+    cause = str(entry.data.get("cause") or "")
+    if step is Step.RESTORE and cause not in NO_FAILURE:
+        state = replace(state, restore_failures=state.restore_failures + 1)
+    return _with_cause(state, cause, entry)
+
+
+def _with_cause(state: Incident, cause: str, entry: Entry) -> Incident:
+    if not cause or cause in state.causes:
+        return state
+    return replace(state, causes={**state.causes, cause: entry.text})
 
 
 def _operation_ended(state: Incident, entry: Entry) -> Incident:
@@ -156,7 +173,8 @@ def _operation_ended(state: Incident, entry: Entry) -> Incident:
     if step is None or state.status(step) not in (StepStatus.RUNNING, StepStatus.UNKNOWN):
         return state
     failed = StepState(status=StepStatus.FAILED, note=entry.text, at=entry.at)
-    return replace(state, steps={**state.steps, step: failed})
+    state = replace(state, steps={**state.steps, step: failed})
+    return _failed(state, step, entry) if entry.kind is Kind.OPERATION_FAILED else state
 
 
 def _frozen(state: Incident, entry: Entry) -> Incident:
@@ -294,7 +312,9 @@ _RULES: dict[Kind, Rule] = {
     Kind.REHEARSED: _latest("rehearsal"),
     Kind.APPROVED: _approved,
     Kind.CUTOVER_INTENT: lambda state, _: replace(state, cutover=Cutover.UNKNOWN),
-    Kind.CUTOVER_UNKNOWN: lambda state, _: replace(state, cutover=Cutover.UNKNOWN),
+    Kind.CUTOVER_UNKNOWN: lambda state, entry: _with_cause(
+        replace(state, cutover=Cutover.UNKNOWN), "unknown content", entry
+    ),
     Kind.CUTOVER_DONE: _cut_over,
     Kind.CUTOVER_NOT_DONE: lambda state, entry: replace(
         state, cutover=Cutover(entry.data.get("before", "none"))

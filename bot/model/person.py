@@ -43,7 +43,11 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True)
 class Contact:
-    """Someone to call, in the order of the settings. `person` names a Person who can acknowledge."""
+    """Someone to call, in the order of the settings. `person` names a Person who can acknowledge.
+
+    `pagers` are rung with each call of this contact. `calls` is how often it is this one's turn before it is the next
+    one's; `page_again` the seconds between two calls, None: the site's own.
+    """
 
     name: str
     role: str
@@ -51,4 +55,18 @@ class Contact:
     phone: str | None = None
     email: str | None = None
     handle: str | None = None
+    note: str | None = None
+    pagers: tuple[str, ...] = ()
+    calls: int = 2
+    page_again: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hosting:
+    """Whom to ask where the hosting provider keeps the site: what the runbook wants at hand. None: not in the settings."""
+
+    name: str | None = None
+    phone: str | None = None
+    account_id: str | None = None
+    ticket_url: str | None = None
     note: str | None = None

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
 
+DAMAGED, FOREIGN_KEYS, UNDO = "damaged", "foreign_keys", "undo"
+"""Causes of a failure, as the timeline names them, that are the DBA's business at the first time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EscalationRule:
@@ -17,33 +20,55 @@ class EscalationRule:
 
 
 def escalations(incident: Incident, *, size_limit_bytes: int) -> list[EscalationRule]:
-    """Return every rule that applies now, in the order of the runbook."""
-    found = []
-    if incident.restore_failures >= 2:
-        found.append(
-            EscalationRule(
-                rule="restore-failed", reason=f"the restore failed {incident.restore_failures} times"
-            )
-        )
+    """Return every rule that applies now, in the order of the runbook; that an undo failed is a rule of our own."""
+    found = (
+        ("restore-failed", _restore_failed(incident)),
+        ("foreign-keys", _foreign_keys(incident)),
+        ("corruption", _corruption(incident)),
+        ("large-database", _large_database(incident, size_limit_bytes)),
+        ("backup-unsure", _backup_unsure(incident)),
+        ("several-migrations", _several_migrations(incident)),
+        ("undo-failed", "the undo of the cut-over failed" if UNDO in incident.causes else None),
+    )
+    return [EscalationRule(rule=rule, reason=reason) for rule, reason in found if reason is not None]
+
+
+def _restore_failed(incident: Incident) -> str | None:
+    failures = incident.restore_failures
+    return f"the restore failed {failures} times" if failures > 1 else None
+
+
+def _foreign_keys(incident: Incident) -> str | None:
     rehearsal = incident.rehearsal or {}
-    if rehearsal.get("foreign_key_violations"):
-        found.append(
-            EscalationRule(rule="foreign-keys", reason="foreign keys stand in the way of the restore")
-        )
+    # Rows without a parent that the backup has too are no obstacle: such a rehearsal is proven.
+    in_the_way = rehearsal.get("foreign_key_violations") and not rehearsal.get("proven")
+    said = in_the_way or FOREIGN_KEYS in incident.causes
+    return "foreign keys stand in the way of the restore" if said else None
+
+
+def _corruption(incident: Incident) -> str | None:
+    if "unknown content" in incident.causes:
+        return "what production's database holds is neither what it was nor what was planned"
+    return "a database or a backup may be damaged" if DAMAGED in incident.causes else None
+
+
+def _large_database(incident: Incident, limit_bytes: int) -> str | None:
+    """A large database that needs no restoring is nobody's emergency."""
     assessment = incident.assessment or {}
-    if assessment.get("corruption"):
-        found.append(EscalationRule(rule="corruption", reason="the database file may be damaged"))
-    if int(assessment.get("size_bytes") or 0) > size_limit_bytes:
-        found.append(
-            EscalationRule(rule="large-database", reason="the database is larger than the site's limit")
-        )
-    if incident.backups_listed and not any(b["word"] == "VERIFIED" for b in incident.backups):
-        found.append(EscalationRule(rule="backup-unsure", reason="no backup could be verified"))
-    if int(assessment.get("migrations_since_backup") or 0) > 1:
-        found.append(
-            EscalationRule(rule="several-migrations", reason="more than one migration ran since the backup")
-        )
-    return found
+    if (assessment.get("loss") or {}).get("verdict") == "none":
+        return None
+    is_large = int(assessment.get("size_bytes") or 0) > limit_bytes
+    return "the database is larger than the site's limit" if is_large else None
+
+
+def _backup_unsure(incident: Incident) -> str | None:
+    unsure = incident.backups_listed and not any(b["word"] == "VERIFIED" for b in incident.backups)
+    return "no backup could be verified" if unsure else None
+
+
+def _several_migrations(incident: Incident) -> str | None:
+    several = int((incident.assessment or {}).get("migrations_since_backup") or 0) > 1
+    return "more than one migration ran since the backup" if several else None
 
 
 def new_escalations(incident: Incident, *, size_limit_bytes: int) -> list[NewEntry]:

@@ -12,6 +12,7 @@ from bot.model.message import Tone
 from bot.model.operation import Operation
 from bot.model.step import STEP_NAMES, Step, StepStatus
 from bot.runbook import guards
+from bot.runbook.purposes import ASIDE
 from bot.runbook.wording import shortened
 
 
@@ -76,7 +77,13 @@ _WORK_WORDS = {
     "escalate": "calling the DBA",
     "acknowledge": "stopping the calls",
     "gate": "rehearsing what a deployment would migrate",
+    "ring": "reaching somebody by e-mail or pager",
 }
+
+
+def at_work(running: Sequence[Operation]) -> list[Operation]:
+    """Return the operations that somebody waits for, in their order."""
+    return [operation for operation in running if operation.kind not in ASIDE]
 
 
 def work_words(kind: str) -> str:

@@ -10,8 +10,11 @@ CHANGES_SITE = frozenset(
 )
 """Operations that take the site's lock: at most one of them for each site."""
 
-ANY_TIME = frozenset({"assess", "backups", "inspect", "escalate", "acknowledge"})
+ANY_TIME = frozenset({"assess", "backups", "inspect", "escalate", "acknowledge", "ring"})
 """Operations that may run beside one that changes production: they only read it."""
+
+ASIDE = frozenset({"ring"})
+"""Operations that are no work on the site, and that nobody waits for: they are told in the timeline alone."""
 
 _GUARDS: dict[str, Guard] = {
     "assess": guards.refuse_assess,

@@ -14,7 +14,7 @@ from bot.model.errors import StoreUnavailableError
 from bot.model.operation import Operation, OperationState
 from bot.ports.store import Store, Transaction
 from bot.service.operation_context import Bell, OperationContext, Pace
-from bot.service.operation_run import Handler, OperationRun
+from bot.service.operation_run import AtEnd, Handler, OperationRun
 from bot.service.site_release import release_site
 
 __all__ = ["Engine", "Handler", "OperationContext", "Pace", "release_site"]
@@ -30,7 +30,8 @@ SELF_FENCE = 0.8
 class Engine:
     """Runs the operations of one process. `owner` must be new for each start of the process.
 
-    `aborts` (by kind, as `handlers`) stop on the host what a cancelled handler had started there.
+    `aborts` (by kind, as `handlers`) stop on the host what a cancelled handler had started there. `at_end` is run in the
+    transaction that records an end, after all else in it.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Engine:
         handlers: Mapping[str, Handler],
         aborts: Mapping[str, Handler] | None = None,
         *,
+        at_end: AtEnd | None = None,
         lease: timedelta = timedelta(seconds=20),
         poll: timedelta = timedelta(seconds=1),
         pace: Pace | None = None,
@@ -48,6 +50,7 @@ class Engine:
         self._owner = owner
         self._handlers = dict(handlers)
         self._aborts = dict(aborts or {})
+        self._at_end = at_end
         self._pace = replace(pace or Pace(), lease=lease, poll=poll)
         self._runs: dict[str, OperationRun] = {}
         self._loops: list[asyncio.Task[None]] = []
@@ -166,7 +169,9 @@ class Engine:
         context = OperationContext(
             self._store, operation, owner=self._owner, pace=self._pace, bell=self._bell
         )
-        run = OperationRun(context, self._handlers[operation.kind], self._aborts.get(operation.kind))
+        run = OperationRun(
+            context, self._handlers[operation.kind], self._aborts.get(operation.kind), self._at_end
+        )
         self._runs[operation.id] = run
         # By callback and not in the task: a task that is cancelled before its first step never reaches a `finally`.
         run.task.add_done_callback(lambda _: self._forget(run))

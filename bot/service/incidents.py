@@ -14,11 +14,11 @@ from bot.model.person import Permission
 from bot.model.step import STEP_NAMES, Step
 from bot.ports.store import Transaction
 from bot.runbook import guards
-from bot.runbook.headline import headline, is_lost, next_commands, usual_outcome, work_words
+from bot.runbook.headline import at_work, headline, is_lost, next_commands, usual_outcome, work_words
+from bot.runbook.purposes import ASIDE
 from bot.runbook.wording import capitalised, shortened
 from bot.service.desk import Question, busy, open_question, refuse, state_of, typed
 from bot.service.engine import release_site
-from bot.service.operations.escalate import contact_facts
 from bot.service.parts import Call, Parts, refused
 from bot.service.reports import report_text
 from bot.service.status import status_message
@@ -105,8 +105,10 @@ async def status(parts: Parts, call: Call) -> Reply:
 
 
 async def _running(parts: Parts, incident_id: str) -> list[Operation]:
-    return await parts.store.transact(
-        lambda tx: tx.operations(incident_id=incident_id, state=OperationState.RUNNING)
+    return at_work(
+        await parts.store.transact(
+            lambda tx: tx.operations(incident_id=incident_id, state=OperationState.RUNNING)
+        )
     )
 
 
@@ -153,23 +155,7 @@ async def note(parts: Parts, call: Call, text: str) -> Reply:
     return await parts.store.transact(body)
 
 
-def contacts(parts: Parts, call: Call) -> Reply:
-    """Return whom to call for the site; reads only."""
-    known = parts.site(call.site or "").contacts
-    if not known:
-        return refused(
-            f"No contact is listed for {call.site} in the settings. Add them under sites.{call.site}.contacts."
-        )
-    rows = tuple(
-        (c.name, "; ".join(f"{label} {value}" for label, value in contact_facts(c.contact()))) for c in known
-    )
-    return Reply(
-        text=f"Contacts of {call.site}, in the order in which they are called:",
-        table=Table(columns=("name", "how to reach"), rows=rows),
-    )
-
-
-_NOT_CANCELLED = frozenset({"close", "watch", "escalate", "acknowledge"})
+_NOT_CANCELLED = frozenset({"close", "watch", "escalate", "acknowledge"}) | ASIDE
 
 
 async def cancel(parts: Parts, call: Call) -> Reply:

@@ -30,6 +30,7 @@ from bot.service.operation_words import (
 )
 
 Handler = Callable[[OperationContext], Awaitable[Any]]
+AtEnd = Callable[[Transaction, Operation], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 # An operation that ends the whole process each time it is tried would otherwise be tried for ever.
@@ -42,11 +43,14 @@ CANCEL_AGAIN_S = 5.0
 class OperationRun:
     """A claimed operation being carried out. It ends in DONE, FAILED or CANCELLED, or is let go and stays running."""
 
-    def __init__(self, context: OperationContext, handler: Handler, abort: Handler | None) -> None:
+    def __init__(
+        self, context: OperationContext, handler: Handler, abort: Handler | None, at_end: AtEnd | None = None
+    ) -> None:
         self.operation: Operation = context.operation
         self._context = context
         self._handler = handler
         self._abort = abort
+        self._at_end = at_end
         self._cancelled_at: float | None = None
         self._tried = False
         self._aborting = False
@@ -199,6 +203,8 @@ class OperationRun:
                 await append_if_known(tx, operation, entry)
             if state is OperationState.FAILED and await tx.incident(operation.incident_id) is not None:
                 await tx.put_message(operation.incident_id, failed_message(operation, error))
+            if self._at_end is not None:
+                await self._at_end(tx, operation)
 
         # Its steps are recorded before its end and not with it: whoever crashes in between finds it running.
         await self._context.written()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bot.model.database import Access
 from bot.model.message import Reply
@@ -11,6 +11,8 @@ from bot.model.person import Person
 from bot.ports.clock import Clock
 from bot.ports.database import Database
 from bot.ports.host import Hosts
+from bot.ports.mail import Mail
+from bot.ports.pager import Pager
 from bot.ports.probe import Probe
 from bot.ports.store import IncidentRow, Store
 from bot.settings import Settings, SiteSettings
@@ -21,7 +23,7 @@ class Parts:
     """The ports of one running bot. `database_for` gives the adapter of an engine by Laravel's name of its driver, None
     if there is none; with it goes how the credentials are learned on the host, and Backout's folder there.
 
-    `wake` tells the engine that an operation was added.
+    `wake` tells the engine that an operation was added. `mail` None: no mail server can be used; `pagers` are those that can.
     """
 
     settings: Settings
@@ -31,6 +33,8 @@ class Parts:
     probe: Probe
     clock: Clock
     wake: Callable[[], None]
+    mail: Mail | None = None
+    pagers: Mapping[str, Pager] = field(default_factory=dict)
 
     def site(self, name: str) -> SiteSettings:
         """Return the settings of a site. *Raises* KeyError for an unknown one."""

@@ -25,14 +25,14 @@ from bot.model.message import Message, Progress, Tone
 from bot.model.step import STEP_NAMES, Step
 from bot.ports.database import Database, Work
 from bot.ports.host import SCRATCH_ROOT, Command, Completed, Host, HostIdentity
-from bot.ports.store import Deadline, Transaction
-from bot.runbook.escalation import new_escalations
+from bot.ports.store import Transaction
 from bot.runbook.wording import pace_words, scratch_right
 from bot.service.desk import Question, open_question, state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.job_run import host_entry
 from bot.service.jobs import JobResult, run_job, run_reader_job
 from bot.service.pacing import Pacer
+from bot.service.paging import call_by_rule
 from bot.service.parts import Parts
 from bot.service.together import together
 from bot.settings import SiteSettings
@@ -146,27 +146,13 @@ class SiteWork:
     async def record(self, tx: Transaction, telling: Telling) -> None:
         """Write what a moment tells, as part of a transaction that records more."""
         await tx.append(self.incident_id, telling.entries)
-        await self._escalate_by_rule(tx)
+        await call_by_rule(tx, self.parts, self.incident_id, self.site_name)
         if telling.void:
             await void_all(tx, self.incident_id, telling.void, telling.void_reason)
         for message in telling.messages:
             await tx.put_message(self.incident_id, message)
         for question in telling.questions:
             await open_question(tx, self.incident_id, question, "backout")
-
-    async def _escalate_by_rule(self, tx: Transaction) -> None:
-        """Call the DBA when a rule of the runbook says so; the call itself is a deadline that is due at once."""
-        state = await state_of(tx, self.incident_id)
-        entries = new_escalations(state, size_limit_bytes=self.settings.size_limit_bytes)
-        if not entries:
-            return
-        await tx.append(self.incident_id, entries)
-        args = {"site": self.site_name, "attempt": 0}
-        due = await tx.now()
-        key = f"page.{self.incident_id}"
-        await tx.set_deadline(
-            Deadline(key=key, kind="page", due_at=due, incident_id=self.incident_id, args=args)
-        )
 
     async def began(self, step: Step, text: str) -> None:
         """Record that a step began, and show its message; what it does first is only to read."""

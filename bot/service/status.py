@@ -15,7 +15,7 @@ from bot.model.message import STATUS_SLOT, Message
 from bot.model.operation import Operation, OperationState
 from bot.model.step import STEP_NAMES, Step, StepStatus
 from bot.ports.store import Transaction
-from bot.runbook.headline import headline, next_commands
+from bot.runbook.headline import at_work, headline, next_commands
 from bot.runbook.wording import duration_words
 from bot.service.parts import Parts
 
@@ -141,7 +141,7 @@ class StatusBoard:
         state = await tx.state(incident_id)
         if state.opened_at is None:
             return None
-        running = await tx.operations(incident_id=incident_id, state=OperationState.RUNNING)
+        running = at_work(await tx.operations(incident_id=incident_id, state=OperationState.RUNNING))
         asked = await tx.decisions(incident_id=incident_id)
         message = status_message(state, running, asked, self._parts.clock.now())
         stands = [m.message for m in await tx.messages(incident_id) if m.message.slot == STATUS_SLOT]

@@ -12,7 +12,7 @@ from bot.model.operation import Operation
 from bot.ports.alarms import Alarms
 from bot.ports.store import Deadline, Transaction
 from bot.service.desk import void
-from bot.service.operations.escalate import LAPSE, lapse, page
+from bot.service.paging import LAPSE, lapse, page
 from bot.service.parts import Parts
 
 log = structlog.get_logger(__name__)

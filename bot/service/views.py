@@ -19,7 +19,7 @@ from bot.model.person import Person
 from bot.model.room import Room
 from bot.model.step import STEP_NAMES
 from bot.ports.store import IncidentRow, Transaction
-from bot.runbook.headline import headline, next_commands
+from bot.runbook.headline import at_work, headline, next_commands
 from bot.service.offers import offered
 from bot.service.parts import Parts
 from bot.service.reports import FORMS, report_text
@@ -222,7 +222,7 @@ class Views:
 
 
 async def _running(tx: Transaction, incident_id: str) -> list[Operation]:
-    return await tx.operations(incident_id=incident_id, state=OperationState.RUNNING)
+    return at_work(await tx.operations(incident_id=incident_id, state=OperationState.RUNNING))
 
 
 def _summary(row: IncidentRow, state: Incident, running: list[Operation]) -> dict[str, Any]:

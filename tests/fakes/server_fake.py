@@ -136,7 +136,7 @@ class FakeServer:
         with self._open(database) as connection:
             violated = violation_counts(connection, "main", read_schema(connection))
         if violated:
-            raise Refusal("refused", f"Foreign keys do not hold: {sorted(violated)}.")
+            raise Refusal("foreign_keys", f"Foreign keys do not hold: {sorted(violated)}.")
 
     def insert_rows(
         self, database: str, table: ServerTable, columns: Sequence[str], rows: Iterable[Row]

@@ -267,8 +267,8 @@ MUTATIONS = (
     ),
     Mutation(
         name="a call edits the last one",
-        file="bot/service/operations/escalate.py",
-        old='            slot=f"call-{len(calls)}-direct",\n',
+        file="bot/service/paging.py",
+        old='            slot=f"call-{call.number}-direct",\n',
         new='            slot="call-direct",\n',
         tests=(f"{ESCALATION}::test_each_call_is_a_message_of_its_own_in_channel_and_to_the_person",),
     ),

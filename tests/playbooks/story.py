@@ -53,9 +53,14 @@ def step_done(step: Step, text: str = "done") -> Moment:
     return moment(Kind.STEP_DONE, text, step=int(step))
 
 
-def step_failed(step: Step, text: str = "failed") -> Moment:
+def step_started(step: Step) -> Moment:
+    """Return the moment in which a step began."""
+    return moment(Kind.STEP_STARTED, step=int(step))
+
+
+def step_failed(step: Step, text: str = "failed", **data: Any) -> Moment:
     """Return the moment in which a step failed."""
-    return moment(Kind.STEP_FAILED, text, step=int(step))
+    return moment(Kind.STEP_FAILED, text, step=int(step), **data)
 
 
 def backup(name: str, word: str = "VERIFIED", **more: Any) -> dict[str, Any]:

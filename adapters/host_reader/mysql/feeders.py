@@ -59,6 +59,7 @@ _WORDS = {
     1286: "the server does not have the table's storage engine",
     1317: "it was interrupted on the server",
     1370: "the site's user has no right to do this in scratch",
+    1452: "a foreign key does not hold",
     1419: "the site's user has no right to make triggers or functions while the server keeps a binary log",
     1927: "its connection was ended on the server",
     2006: "the server is gone",
@@ -66,6 +67,7 @@ _WORDS = {
     2026: "the server is gone",
 }
 _KINDS = {
+    1452: "foreign_keys",
     1021: "no_space",
     1114: "no_space",
     1205: "busy",

@@ -193,7 +193,7 @@ class MysqlServer:
     def filling(self, database: str) -> Iterator[None]:
         """Keep triggers and foreign keys from acting on a scratch database; at the end they are as before, and hold.
 
-        *Changes*: scratch only. *Raises* Refusal (refused) at the end where a foreign key does not hold, with its name.
+        *Changes*: scratch only. *Raises* Refusal (foreign_keys) at the end where a foreign key does not hold, with its name.
         """
         refuse_foreign(database)
         still = scratch.StillTriggers(workspace_folder(self._request, "tmp"), database)
@@ -212,7 +212,7 @@ class MysqlServer:
         if violated:
             told = "; ".join(f"{name}: {count} rows" for name, count in list(violated.items())[:5])
             raise Refusal(
-                "refused", f"Foreign keys of {database} do not hold: {told}. Only scratch was changed."
+                "foreign_keys", f"Foreign keys of {database} do not hold: {told}. Only scratch was changed."
             )
 
     def _writing(self, database: str) -> Session:

@@ -97,7 +97,7 @@ class Filling:
                 if refusal.state != _VIOLATED:
                     raise
                 raise Refusal(
-                    "refused",
+                    "foreign_keys",
                     f"The foreign key {name!r} of {table} does not hold for the rows in scratch. Production was not"
                     " changed; look for the orphans and make scratch anew.",
                 ) from None

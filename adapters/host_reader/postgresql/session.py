@@ -54,12 +54,15 @@ _NO_SESSION = (
 # What a failed statement means, by its SQLSTATE or the two letters of its class.
 _KINDS = {"42501": "refused", "55P03": "busy", "57014": "busy", "53100": "no_space", "3D000": "not_found"}
 _KINDS.update({"55006": "busy", "53300": "busy", "57P01": "busy", "57P02": "busy", "57P03": "busy"})
+_KINDS.update({"23503": "foreign_keys", "XX001": "damaged", "XX002": "damaged"})
 _SAID = {
     "42501": "the user has not the right to",
     "55P03": "a lock was held by another session the whole time",
     "57014": "it took longer than allowed",
     "53100": "the server's disk is full",
     "23503": "a foreign key does not hold",
+    "XX001": "a table is damaged",
+    "XX002": "an index is damaged",
     "23505": "a value that must be unique is there already",
     "55006": "it is in use by other sessions",
     "42P01": "a table is missing",

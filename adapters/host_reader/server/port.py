@@ -135,7 +135,7 @@ class Server(Protocol):
     def filling(self, database: str) -> AbstractContextManager[None]:
         """Keep triggers and foreign keys from acting on a scratch database; at the end they are as before, and hold.
 
-        *Changes*: scratch only. *Raises* Refusal (refused) at the end where a foreign key does not hold, with its name.
+        *Changes*: scratch only. *Raises* Refusal (foreign_keys) at the end where a foreign key does not hold, with its name.
         """
 
     def insert_rows(

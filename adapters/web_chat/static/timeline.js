@@ -5,7 +5,7 @@ import { byId, clock, h, keyed, plural, rich, sign } from "./dom.js";
 import { state, whenChanged } from "./state.js";
 
 // Entries that tell how, not what: left out of the short view.
-const DETAILS = new Set(["host.command", "command", "refused", "note", "backups.listed", "backup.inspected", "watch", "paged"]);
+const DETAILS = new Set(["host.command", "command", "refused", "note", "backups.listed", "backup.inspected", "watch", "paged", "rung"]);
 const BAD = /\.failed$|\.broken$|^refused$/;
 const UNSURE = /unknown|^escalated$|^operation\.cancelled$|\.void$/;
 const GOOD = /\.done$|^reopened$|\.proven$|^decision\.answered$|^approved$|^incident\.closed$/;

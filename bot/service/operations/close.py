@@ -9,14 +9,16 @@ from bot.model.errors import FailedError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import REPORT_SLOT, Message, Place, Tone
 from bot.model.step import Step
+from bot.ports.pager import Act
 from bot.ports.store import Transaction
 from bot.runbook import guards
 from bot.runbook.wording import duration_words
 from bot.service.desk import state_of, void_all
 from bot.service.engine import OperationContext
-from bot.service.operations.escalate import LAPSE
+from bot.service.paging import LAPSE
 from bot.service.parts import Parts
 from bot.service.reports import report_text, write_report
+from bot.service.ringing import put_signals
 from bot.service.site_work import SiteWork, Telling, done_entry, step_message
 
 
@@ -41,7 +43,11 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             text=f"Closed: {outcome}.",
             data={"outcome": outcome},
         )
-        await tx.append(work.incident_id, [entry])
+        (closed,) = await tx.append(work.incident_id, [entry])
+        entries = await tx.entries(work.incident_id)
+        await put_signals(
+            tx, act=Act.RESOLVE, state=state, entries=entries, cause=closed.sequence, person=work.person
+        )
         await tx.close_incident(work.incident_id)
 
     await ctx.step("closed", nothing, record)

@@ -22,6 +22,7 @@ from bot.model.step import Step
 from bot.ports.database import Database, Work
 from bot.ports.host import HostIdentity, JobState
 from bot.ports.store import Transaction
+from bot.runbook.escalation import UNDO
 from bot.service.desk import Question, state_of
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
@@ -254,8 +255,7 @@ async def _not_begun(work: SiteWork, plan: Plan, reason: str) -> dict[str, Any]:
         return None
 
     async def record(tx: Transaction, _: None) -> None:
-        await tx.append(work.incident_id, entries)
-        await tx.put_message(work.incident_id, message)
+        await work.record(tx, Telling(entries=entries, messages=[message]))
         if again:
             await tx.add_operation(_new_safety(work))
 
@@ -364,8 +364,9 @@ def not_done(text: str, before: Cutover, questions: Sequence[Question] = ()) -> 
     entry = NewEntry(kind=Kind.CUTOVER_NOT_DONE, text=text, data={"before": before.value})
     # The approval was used up by this change: the same plan cannot be confirmed a second time.
     again = "/restore plan" if before is Cutover.NONE else "/restore undo"
+    undo = {} if before is Cutover.NONE else {"cause": UNDO}
     return Telling(
-        entries=[entry, failed_entry(Step.RESTORE, text)],
+        entries=[entry, failed_entry(Step.RESTORE, text, **undo)],
         messages=[step_message(Step.RESTORE, text, Tone.BAD, next_steps=(again,))],
         questions=questions,
     )

@@ -6,11 +6,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model.errors import BackoutError, LeaseLostError, StoreUnavailableError, UnknownOutcomeError
+from bot.model.errors import (
+    BackoutError,
+    LeaseLostError,
+    ReaderRefusalError,
+    StoreUnavailableError,
+    UnknownOutcomeError,
+)
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Tone
+from bot.model.operation import Operation
 from bot.model.step import STEP_OF_KIND, Step
 from bot.ports.store import Transaction
+from bot.runbook.escalation import DAMAGED, FOREIGN_KEYS, UNDO
 from bot.runbook.headline import work_words
 from bot.runbook.purposes import guard_of
 from bot.service.desk import read_state
@@ -30,9 +38,11 @@ from bot.service.operations import (
     plan,
     propose,
     reopen,
+    ring,
     undo,
     verify,
 )
+from bot.service.paging import call_by_rule
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
 
@@ -83,6 +93,7 @@ _ALL = (
     OperationKind(name="escalate", run=escalate.escalate),
     OperationKind(name="acknowledge", run=escalate.acknowledge),
     OperationKind(name="gate", run=gate.gate, tidy=gate_rehearsal.tidy),
+    OperationKind(name="ring", run=ring.ring),
 )
 
 KINDS: Mapping[str, OperationKind] = {kind.name: kind for kind in _ALL}
@@ -109,7 +120,7 @@ def aborts(parts: Parts) -> dict[str, Handler]:
                 step_message(kind.step, _cancelled(kind), Tone.WARNING, next_steps=("/incident status",))
             ]
         if kind.step is not None:
-            entries = [failed_entry(kind.step, _cancelled(kind))]
+            entries = [failed_entry(kind.step, _cancelled(kind), cause="cancelled")]
             await SiteWork(ctx, parts).tell("cancelled", Telling(entries=entries, messages=messages))
 
     return dict.fromkeys(KINDS, abort)
@@ -128,7 +139,7 @@ def _handler(kind: OperationKind, parts: Parts) -> Handler:
         except (UnknownOutcomeError, LeaseLostError, StoreUnavailableError):
             raise  # not an end: the engine looks again
         except BackoutError as error:
-            await _tell_failure(ctx, parts, kind, str(error))
+            await _tell_failure(ctx, parts, kind, error)
             if kind.intent is not None and kind.intent in ctx.recorded():
                 raise  # production may have changed: the operation fails and keeps the site
             return {"failed": str(error)}
@@ -158,8 +169,28 @@ async def _refused_at_begin(ctx: OperationContext, parts: Parts) -> str | None:
     return await ctx.step("guard", state, record, soon=True)
 
 
-async def _tell_failure(ctx: OperationContext, parts: Parts, kind: OperationKind, text: str) -> None:
-    work = SiteWork(ctx, parts)
+def after_end(parts: Parts) -> Callable[[Transaction, Operation], Awaitable[None]]:
+    """Return what the engine does where it records an end: whatever ended badly may be the DBA's business."""
+
+    async def look(tx: Transaction, operation: Operation) -> None:
+        known = operation.site in parts.settings.sites
+        if known and operation.incident_id and await tx.incident(operation.incident_id) is not None:
+            await call_by_rule(tx, parts, operation.incident_id, operation.site)
+
+    return look
+
+
+def _cause(kind: OperationKind, error: BackoutError) -> dict[str, str]:
+    """Return the cause of a failure as the timeline names it, where it is one that decides who is called."""
+    if isinstance(error, ReaderRefusalError) and error.kind in (DAMAGED, FOREIGN_KEYS):
+        return {"cause": error.kind}
+    return {"cause": UNDO} if kind.name == "undo" else {}
+
+
+async def _tell_failure(
+    ctx: OperationContext, parts: Parts, kind: OperationKind, error: BackoutError
+) -> None:
+    work, text, cause = SiteWork(ctx, parts), str(error), _cause(kind, error)
     if kind.step is None:
         message = Message(
             slot=f"failed-{ctx.operation.kind}",
@@ -172,5 +203,5 @@ async def _tell_failure(ctx: OperationContext, parts: Parts, kind: OperationKind
         message = step_message(
             kind.step, text, Tone.BAD, next_steps=("/incident status", "/incident escalate")
         )
-        entry = failed_entry(kind.step, text)
+        entry = failed_entry(kind.step, text, **cause)
     await work.tell("failure", Telling(entries=[entry], messages=[message]))

@@ -203,7 +203,7 @@ def no_repair(reason: str) -> Telling:
         Tone.WARNING,
         next_steps=("/restore plan --salvage", "/restore plan --swap", "/incident escalate"),
     )
-    return Telling(entries=[failed_entry(Step.RESTORE, text)], messages=[message])
+    return Telling(entries=[failed_entry(Step.RESTORE, text, cause="not possible")], messages=[message])
 
 
 def estimate(work: SiteWork, size_bytes: int, copied_in_s: float | None, again: dict[str, Any]) -> Telling:

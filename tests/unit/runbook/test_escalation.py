@@ -12,12 +12,14 @@ from bot.model.step import Step
 from bot.runbook.escalation import escalations, new_escalations
 from tests.playbooks.story import (
     FROZEN_STORY,
+    INTENT_STORY,
     JUST_OPENED,
     WHOLE_RECOVERY,
     Story,
     backup,
     moment,
     step_failed,
+    step_started,
 )
 
 LIMIT = 1_000_000_000
@@ -28,10 +30,17 @@ def assessed(**data: Any) -> Story:
 
 
 TWICE = FROZEN_STORY.and_then(step_failed(Step.RESTORE), step_failed(Step.RESTORE))
+# A fault inside of Backout ends a step without a word of the step itself; one that was told is not counted twice.
+FAULT = (Kind.OPERATION_FAILED, "backout", "a fault", {"kind": "plan"})
+TWICE_BY_FAULTS = FROZEN_STORY.and_then(*[step_started(Step.RESTORE), FAULT] * 2)
 FIRES = [
     (TWICE, "restore-failed"),
     (FROZEN_STORY.and_then(moment(Kind.REHEARSED, foreign_key_violations=3)), "foreign-keys"),
-    (assessed(corruption=True), "corruption"),
+    (FROZEN_STORY.and_then(step_failed(Step.SAFETY_BACKUP, cause="damaged")), "corruption"),
+    (INTENT_STORY.and_then(moment(Kind.CUTOVER_UNKNOWN, fingerprint="f")), "corruption"),
+    (FROZEN_STORY.and_then(step_failed(Step.RESTORE, cause="foreign_keys")), "foreign-keys"),
+    (FROZEN_STORY.and_then(step_failed(Step.RESTORE, cause="undo")), "undo-failed"),
+    (TWICE_BY_FAULTS, "restore-failed"),
     (assessed(size_bytes=LIMIT + 1), "large-database"),
     (FROZEN_STORY.and_then(moment(Kind.BACKUPS_LISTED, backups=[backup("x", "REFUSED")])), "backup-unsure"),
     (FROZEN_STORY.and_then(moment(Kind.BACKUPS_LISTED, backups=[])), "backup-unsure"),
@@ -40,7 +49,12 @@ FIRES = [
 QUIET = [
     FROZEN_STORY.and_then(step_failed(Step.RESTORE), step_failed(Step.FREEZE)),
     FROZEN_STORY.and_then(moment(Kind.REHEARSED, foreign_key_violations=0)),
-    assessed(corruption=False),
+    FROZEN_STORY.and_then(moment(Kind.REHEARSED, foreign_key_violations={"a": 3}, proven=True)),
+    FROZEN_STORY.and_then(*[step_failed(Step.RESTORE, cause="cancelled")] * 2),
+    FROZEN_STORY.and_then(*[step_failed(Step.RESTORE, cause="not possible")] * 2),
+    FROZEN_STORY.and_then(step_failed(Step.RESTORE), FAULT),
+    INTENT_STORY,
+    assessed(size_bytes=LIMIT + 1, loss={"verdict": "none"}),
     assessed(size_bytes=LIMIT),
     assessed(size_bytes=None),
     assessed(migrations_since_backup=1),

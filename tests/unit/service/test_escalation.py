@@ -9,7 +9,7 @@ import pytest
 from bot.model.decision import DecisionState
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Message, Place
-from bot.service.operations.escalate import lapse, page
+from bot.service.paging import lapse, page
 from tests.unit.service.office import Office
 
 SHOP = "inc-shop-1"
