@@ -93,11 +93,12 @@ def sheet_text(sections: Sequence[Section], site: str, incident_id: str, at: dat
         "# For hands, where Backout cannot be asked. It proves each of these first, and can undo; by hand nothing does.",
         "# No password is in here: the programs ask for it. It stands in .env of the application (DB_*).",
     )
-    parts = (
-        "\n".join((f"# == {section.title} (Backout: {section.backout})", *section.lines))
-        for section in sections
-    )
+    parts = ("\n".join((_heading(section), *section.lines)) for section in sections)
     return "\n\n".join(("\n".join(head), *parts)) + "\n"
+
+
+def _heading(section: Section) -> str:
+    return one_line(f"# == {section.title} (Backout: {section.backout})")
 
 
 @dataclass(frozen=True, kw_only=True)

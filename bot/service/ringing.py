@@ -111,10 +111,8 @@ def open_alerts(entries: Sequence[Entry]) -> list[tuple[str, str]]:
             found |= dict.fromkeys(
                 (str(pager), str(entry.data["key"])) for pager in entry.data.get("pagers", ())
             )
-        elif (
-            entry.kind is Kind.UNACKNOWLEDGED
-        ):  # what was acknowledged there would not ring again: it was ended
-            found = {}
+        elif entry.kind is Kind.UNACKNOWLEDGED:
+            found = {}  # What was acknowledged there would not ring again: it was ended in that moment.
     return list(found)
 
 

@@ -21,14 +21,14 @@ ANSWER = "250 2.0.0 queued as 4711"
 
 @dataclass
 class MailServer:
-    """What came in. `fault` is what goes wrong next: a text is answered to the e-mail's text in place of 250; `drop`
+    """What came in: `raw` was taken, `texts` counts all that came. `fault` is what goes wrong next: a text is answered to the e-mail's text in place of 250; `drop`
     cuts the line when the text is there, `hang` never answers it; `at_rcpt` is answered to the recipient."""
 
     port: int = 0
     certificate: str = ""
     raw: list[bytes] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
-    connections: int = 0
+    texts: int = 0
     fault: str | None = None
     at_rcpt: str | None = None
 
@@ -49,6 +49,7 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         fault = self.fault
+        self.texts += 1
         if fault == "hang":
             await asyncio.sleep(60)
         if fault in (None, "drop"):
@@ -77,7 +78,6 @@ async def mail_server(
     running: list[SMTP] = []
 
     def connected() -> SMTP:
-        state.connections += 1
         asks = {"starttls": {"tls_context": context, "require_starttls": True}}.get(tls, {})
         login: dict[str, Any] = (
             {} if tls == "none" else {"auth_required": True, "authenticator": state.authenticate}

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from bot.calling_settings import ContactSettings, HostingSettings, PagerSettings, SmtpSettings
 from bot.settings import (
     CheckSettings,
-    ContactSettings,
     DiscordSettings,
     GateSettings,
     IntervalSettings,
@@ -55,6 +55,9 @@ def test_the_example_holds_every_key_of_the_settings() -> None:
         (ContactSettings, shop["contacts"][0]),
         (IntervalSettings, shop["intervals"]),
         (GateSettings, shop["gate"]),
+        (HostingSettings, shop["hosting"]),
+        (SmtpSettings, data["smtp"]),
+        (PagerSettings, data["pagers"]["night-shift"]),
     ]
     assert {
         model.__name__: keys(model) ^ set(part) for model, part in parts if keys(model) != set(part)
@@ -73,5 +76,13 @@ def test_what_the_example_calls_a_default_is_one() -> None:
         report_channel="123456789012345680",
     )
     assert shop.intervals == IntervalSettings()
+    assert example.smtp is not None
+    usual = SmtpSettings(host="h", sender="a@b.example")
+    for name in ("security", "sender_name", "time_limit", "real_port"):
+        assert getattr(example.smtp, name) == getattr(usual, name)
+    pager = example.pagers["night-shift"]
+    assert (pager.real_url, pager.time_limit) == (PagerSettings(form="pagerduty").real_url, 15)
+    (contact,) = shop.contacts
+    assert (contact.calls, contact.page_again) == (2, IntervalSettings().page_again)
     for name in ("branch", "remote", "approvals", "size_limit_bytes", "retry_after_s"):
         assert getattr(shop, name) == SiteSettings.model_fields[name].default

@@ -1,0 +1,232 @@
+"""The runbook's last part through the service: what the host says ends in a call, or in none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from adapters.apscheduler_alarms.alarms import ApschedulerAlarms
+from adapters.sqlite_database.database import SqliteDatabase
+from bot.model.event import Kind
+from bot.model.operation import Operation
+from bot.model.step import Step
+from bot.service.engine import Engine, Pace
+from bot.service.operations.kinds import aborts, after_end, handlers
+from bot.service.timers import Timers
+from tests.playbooks.story import FROZEN_STORY, JUST_OPENED, Story, moment, step_done
+from tests.unit.service.office import Office
+from tests.unit.service.told_host import (
+    EARLIER,
+    LIVE,
+    No,
+    ToldHost,
+    ToldHosts,
+    backup_answer,
+    facts_answer,
+    loss_answer,
+)
+
+SHOP = "inc-shop-1"
+LIMIT_BYTES = 1_000_000_000
+QUICK = Pace(lease=timedelta(seconds=20), poll=timedelta(seconds=0.02), first_retry=timedelta(seconds=0.01))
+# A site that was assessed, frozen and copied: the next thing is a plan.
+SAFE = FROZEN_STORY.and_then(
+    moment(
+        Kind.ASSESSED,
+        bad_migration="2025_01_03_000000_gone",
+        loss={"verdict": "loss"},
+        database=LIVE,
+        database_identity="1:2",
+        size_bytes=5_000,
+    ),
+    moment(
+        Kind.BACKUPS_LISTED,
+        backups=[
+            {
+                "path": "/backups/night.sqlite",
+                "word": "VERIFIED",
+                "recommended": True,
+                "sha256": "b" * 64,
+                "rows": {"things": 10},
+            }
+        ],
+    ),
+    moment(
+        Kind.SAFETY_MADE, path="/safety/one.sqlite", sha256="5" * 64, size_bytes=5_000, fingerprint="e" * 64
+    ),
+    step_done(Step.SAFETY_BACKUP),
+)
+
+
+class Night:
+    """A site on a host of which the test tells every answer, and an engine that works on it."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.host = ToldHost()
+        self.parts = replace(
+            office.parts, hosts=ToldHosts(self.host), database_for=lambda *_: SqliteDatabase()
+        )
+        self.engine = Engine(
+            office.store,
+            "one",
+            handlers(self.parts),
+            aborts(self.parts),
+            at_end=after_end(self.parts),
+            pace=QUICK,
+            lease=QUICK.lease,
+            poll=QUICK.poll,
+        )
+        self._numbers = count(1)
+
+    async def run(self, kind: str, **args: Any) -> Operation:
+        """Run an operation to its end, whichever that is."""
+        operation_id = await self.begin(kind, **args)
+        return await self.engine.wait(operation_id, timedelta(seconds=250))
+
+    async def begin(self, kind: str, **args: Any) -> str:
+        operation = Operation(
+            id=f"{kind}-{next(self._numbers)}",
+            kind=kind,
+            incident_id=SHOP,
+            site="shop",
+            person="Anna",
+            args=args,
+        )
+        await self.office.store.transact(lambda tx: tx.add_operation(operation))
+        self.engine.wake()
+        return operation.id
+
+    async def called(self) -> list[str]:
+        """Return the rules that fired so far; each has led to a call."""
+        fired = [e.data["rules"] for e in await self.office.timeline(Kind.ESCALATED)]
+        await Timers(self.parts, ApschedulerAlarms())._handle_due()
+        paged = [e.data["contact"] for e in await self.office.timeline(Kind.PAGED)]
+        assert bool(paged) is bool(fired)
+        return list(fired[-1]) if fired else []
+
+
+@pytest.fixture
+async def night(office: Office) -> AsyncIterator[Night]:
+    made = Night(office)
+    await made.engine.start(sole=True)
+    yield made
+    await made.engine.close()
+
+
+async def told(night: Night, story: Story = JUST_OPENED) -> Night:
+    await night.office.tell(story)
+    return night
+
+
+async def test_a_usual_loss_calls_nobody(night: Night) -> None:
+    """One migration, a small database, a verified backup: the on-call engineer goes on alone."""
+    await told(night)
+    assert (await night.run("assess")).result == {"verdict": "loss"}
+    assert await night.called() == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "rule"),
+    [
+        ({"facts": facts_answer(LIMIT_BYTES + 1)}, "large-database"),
+        ({"find": {"files": [], "complete": True}}, "backup-unsure"),
+        ({"inspect": backup_answer("COULD NOT VERIFY")}, "backup-unsure"),
+        ({"inspect": backup_answer(migrations=())}, "several-migrations"),
+        ({"facts": No("damaged", f"{LIVE} is no sound SQLite database.")}, "corruption"),
+        ({"compare": No("damaged", f"{LIVE} is no sound SQLite database.")}, "corruption"),
+        ({"load": No("damaged", "The loaded backup failed SQLite's quick check.")}, "corruption"),
+        ({"load": No("foreign_keys", "FOREIGN KEY constraint failed.")}, "foreign-keys"),
+    ],
+)
+async def test_what_the_assessment_finds(night: Night, answers: dict[str, Any], rule: str) -> None:
+    """Each rule fires on what the host says, in the same transaction as the finding, and leads to a call."""
+    await told(night)
+    night.host.answers |= answers
+    await night.run("assess")
+    assert await night.called() == [rule]
+
+
+async def test_a_large_database_that_lost_nothing_calls_nobody(night: Night) -> None:
+    """Nobody is woken for a size alone: it matters where something must be restored."""
+    await told(night)
+    night.host.answers |= {"facts": facts_answer(LIMIT_BYTES + 1), "compare": loss_answer("none")}
+    await night.run("assess")
+    assert await night.called() == []
+
+
+async def test_a_restore_that_fails_twice(night: Night) -> None:
+    """The first failure is the engineer's, the second the DBA's too."""
+    await told(night, SAFE)
+    night.host.answers["load"] = No("no_space", "The disk is full.")
+    await night.run("plan", strategy="salvage")
+    assert await night.called() == []
+    await night.run("plan", strategy="salvage")
+    assert await night.called() == ["restore-failed"]
+
+
+async def test_a_repair_that_was_never_possible_is_no_failure(night: Night) -> None:
+    """Where the bad migration is not the last one, another strategy is the way, not the DBA."""
+    await told(night, SAFE)
+    night.host.app["migration_rows"] += [[3, "2025_01_04_000000_later", 3]]
+    for _ in range(2):
+        await night.run("plan", strategy="repair")
+    assert "Repair is not possible" in (await night.office.timeline(Kind.STEP_FAILED))[-1].text
+    assert await night.called() == []
+
+
+async def test_faults_of_backout_itself_count_too(night: Night) -> None:
+    """A fault that ends an operation without a word of its own is a failed restore like any other."""
+    await told(night, SAFE)
+    night.host.answers["compare"] = RuntimeError("a fault in the program")
+    for calls in ([], ["restore-failed"]):
+        assert "internal fault" in str((await night.run("plan", strategy="salvage")).error)
+        assert await night.called() == calls
+
+
+async def test_what_a_person_stops_is_no_failure(night: Night) -> None:
+    """Cancelled twice, a restore has failed not once."""
+    await told(night, SAFE)
+    hanging = asyncio.Event()
+
+    async def hang(*_: Any, **__: Any) -> Any:
+        hanging.set()
+        await asyncio.sleep(60)
+
+    night.host.wait_job = hang  # type: ignore[method-assign]  # a job that runs on
+    for _ in range(2):
+        hanging.clear()
+        running = await night.begin("plan", strategy="salvage")
+        await hanging.wait()
+        await night.engine.cancel(running)
+        await night.engine.wait(running, timedelta(seconds=250))
+    assert len(await night.office.timeline(Kind.OPERATION_CANCELLED)) == 2
+    assert await night.called() == []
+
+
+async def test_foreign_keys_in_the_way_of_the_restore(night: Night) -> None:
+    """Rows that would point nowhere in the rehearsed copy call the DBA at the first time."""
+    await told(night, SAFE)
+    night.host.answers["load"] = No("foreign_keys", "Foreign keys of scratch do not hold: things: 3 rows.")
+    await night.run("plan", strategy="salvage")
+    assert await night.called() == ["foreign-keys"]
+
+
+async def test_a_rule_is_told_once_and_a_new_one_calls_again(night: Night) -> None:
+    """The second assessment of the same state calls nobody anew; a second finding does."""
+    await told(night)
+    night.host.answers["facts"] = facts_answer(LIMIT_BYTES + 1)
+    await night.run("assess")
+    await night.run("assess")
+    assert await night.called() == ["large-database"]
+    assert len(await night.office.timeline(Kind.ESCALATED)) == 1
+    night.host.answers["inspect"] = backup_answer(migrations=())
+    await night.run("assess")
+    assert await night.called() == ["large-database", "several-migrations"]
+    assert EARLIER in str(night.host.app["migration_rows"])
