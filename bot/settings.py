@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -23,6 +23,8 @@ from bot.model.errors import SettingsError
 from bot.model.person import Person
 from bot.model.site_check import NEEDED, Preset, SiteCheck
 
+# Minute, hour, day, month, day of the week; what stands in them is judged by who computes the times.
+CronLine = Annotated[str, Field(pattern=r"^\S+( +\S+){4}$")]
 # A server's database as a hosting panel makes them; a path or a place of Backout's own is none.
 CheckSql = str | dict[Literal["sqlite", "mysql", "postgresql"], str]
 DatabaseName = Annotated[str, Field(pattern=r"^[^/@`\\]{1,64}$")]
@@ -218,6 +220,32 @@ class GateSettings(_Strict):
     backup_age: Seconds = 3600
 
 
+class ScheduleSettings(_Strict):
+    """When something is done by itself: each so many seconds, or at the times of a cron line (UTC); neither: never."""
+
+    every: Seconds | None = None
+    cron: CronLine | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.every is not None and self.cron is not None:
+            raise ValueError("give `every` or `cron`, not both")
+        return self
+
+
+class BackupHealthSettings(ScheduleSettings):
+    """The check of a site's backups. `max_age` is that of the newest VERIFIED one, in seconds.
+
+    `shrunk_below`: a backup smaller than this share of the usual is alarming. `remind`: seconds until an alarm that still
+    holds is told again. `call`: the first contact who is among the people is told directly too.
+    """
+
+    max_age: Seconds = 26 * 3600
+    shrunk_below: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    remind: Seconds = 24 * 3600
+    call: bool = False
+
+
 class SiteSettings(_Strict):
     """One production application.
 
@@ -253,6 +281,7 @@ class SiteSettings(_Strict):
     database_user: str | None = None
     intervals: IntervalSettings = IntervalSettings()
     gate: GateSettings = GateSettings()
+    backup_health: BackupHealthSettings = BackupHealthSettings()
     retry_after_s: int = 300
     archive_on_close: bool = False
 

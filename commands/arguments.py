@@ -221,7 +221,7 @@ def _values(command: Command, text: str, line: list[Token]) -> Parsed | Wrong:
     for argument in (a for a in command.arguments if not a.flag):
         if fault := _fault(argument, values.get(argument.name)):
             return _wrong(command, fault)
-    if command.names_site and site is not None and site != values.get("site"):
+    if command.names_site and site is not None and values.get("site") not in (None, site):
         return _wrong(
             command, f"The line names two sites, {shown(values.get('site', ''))} and {shown(site)}."
         )

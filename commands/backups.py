@@ -7,6 +7,7 @@ from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.model.step import Step
 from bot.runbook import guards
+from bot.service import precautions
 from bot.service.desk import begin
 from bot.service.parts import Call, Parts
 from commands.arguments import Argument, Command
@@ -48,6 +49,10 @@ async def _create(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
     )
 
 
+async def _health(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    return await precautions.health(parts, call, now="now" in values)
+
+
 COMMANDS = (
     Command(
         word=WORD,
@@ -73,5 +78,15 @@ COMMANDS = (
         summary="take the safety backup of the present state (step 4)",
         run=_create,
         permission=Permission.RESPOND,
+    ),
+    Command(
+        word=WORD,
+        sub="health",
+        summary="how a site's backups were at the last check, and the trend; --now looks again",
+        run=_health,
+        permission=Permission.READ,
+        arguments=(Argument(name="site"), Argument(name="now", flag=True)),
+        needs_incident=False,
+        names_site=True,
     ),
 )

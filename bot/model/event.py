@@ -67,6 +67,7 @@ class Kind(enum.StrEnum):
     SITE_RELEASED = "site.released"
     RECOVERED_AFTER_CRASH = "recovered.after_crash"
     REPORT_WRITTEN = "report.written"
+    BACKUPS_CHECKED = "backups.checked"  # in a site's logbook: how its backups are
     CORRECTION = "correction"  # a person corrects an earlier entry; the earlier one stays
 
 

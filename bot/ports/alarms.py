@@ -16,5 +16,11 @@ class Alarms(Protocol):
     def ring_at(self, name: str, at: datetime, callback: Callable[[], Awaitable[None]]) -> None:
         """Set or move the alarm of this name. `at` is aware UTC; a time that has passed rings at once."""
 
+    def next_time(self, cron: str, after: datetime) -> datetime:
+        """Return the first time of a cron line (five fields, UTC; day of the week 0 or 7 is Sunday) after a moment.
+
+        *Raises* SettingsError for a line that is none, or that never comes.
+        """
+
     def close(self) -> None:
         """Stop ringing."""

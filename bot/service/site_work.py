@@ -21,6 +21,7 @@ from bot.model.errors import (
 )
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
+from bot.model.logbook import is_logbook
 from bot.model.message import Message, Progress, Tone
 from bot.model.step import STEP_NAMES, Step
 from bot.ports.database import Database, Work
@@ -172,7 +173,12 @@ class SiteWork:
         await self.ctx.write(body)
 
     def _note(self, describe: str, status: int | None, duration_s: float, outcome: str) -> None:
-        """Have it recorded that a fact was asked for; a resumed run asks, and records it, again."""
+        """Have it recorded that a fact was asked for; a resumed run asks, and records it, again.
+
+        Not in a site's logbook: a check of every hour would fill it, and its result says what was found.
+        """
+        if is_logbook(self.incident_id):
+            return
         said = {"exit_status": status, "duration_s": duration_s, "outcome": outcome}
         entry = host_entry(self.host, describe, self.person, **said)
 

@@ -14,6 +14,7 @@ from bot.ports.store import Deadline, Transaction
 from bot.service.desk import void
 from bot.service.paging import LAPSE, lapse, page
 from bot.service.parts import Parts
+from bot.service.schedules import SCHEDULED, begin_due, plan_all
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +34,12 @@ class Timers:
         self._alarms = alarms
 
     async def start(self) -> None:
-        """Begin to look; what fell due while nothing ran is handled first."""
+        """Begin to look; what fell due while nothing ran is handled first. *Raises* SettingsError: a bad cron line."""
         self._alarms.start()
+        try:
+            await self._parts.store.transact(lambda tx: plan_all(tx, self._parts, self._alarms))
+        except StoreUnavailableError as error:
+            log.warning("schedules not set; they are at the next start", error=str(error))
         await self.look()
 
     async def look(self) -> None:
@@ -84,6 +89,8 @@ class Timers:
             await lapse(tx, self._parts, incident_id, args)
         elif deadline.kind == "watch":
             await tx.add_operation(_watch(deadline, incident_id))
+        elif deadline.kind in SCHEDULED:
+            await begin_due(tx, self._parts, self._alarms, deadline)
 
 
 def _watch(deadline: Deadline, incident_id: str) -> Operation:

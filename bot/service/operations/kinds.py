@@ -35,6 +35,7 @@ from bot.service.operations import (
     freeze,
     gate,
     gate_rehearsal,
+    health,
     plan,
     propose,
     reopen,
@@ -94,6 +95,7 @@ _ALL = (
     OperationKind(name="acknowledge", run=escalate.acknowledge),
     OperationKind(name="gate", run=gate.gate, tidy=gate_rehearsal.tidy),
     OperationKind(name="ring", run=ring.ring),
+    OperationKind(name="health", run=health.check_backups),
 )
 
 KINDS: Mapping[str, OperationKind] = {kind.name: kind for kind in _ALL}

@@ -84,6 +84,21 @@ async def test_messages_come_in_order_once_each_in_their_latest_form(
     assert chat.shown["ts1"].edits == 0
 
 
+async def test_a_logbook_tells_where_reports_are_read_and_opens_no_channel(
+    office: Office, chat: FakeChat, outbox: Outbox
+) -> None:
+    """What a site's logbook tells needs no incident: it goes to its place once, also when its answer is lost."""
+    logbook = await office.store.transact(lambda tx: tx.open_logbook("shop"))
+    chat.lose = ["deliver"]
+    outbox.start()
+    alarm = Message(slot="alarm", title="old", place=Place.REPORTS)
+    await put(office, alarm, Message(slot="step", title="for a channel"), incident_id=logbook)
+    await until(lambda: chat.titles("reports") == ["old"])
+    await put(office, Message(slot="alarm", title="over", place=Place.REPORTS), incident_id=logbook)
+    await until(lambda: chat.titles() == ["over"])
+    assert (chat.channels, chat.looked) == ({}, 1)
+
+
 async def test_a_message_of_unknown_outcome_is_looked_for_before_it_is_sent_again(
     office: Office, chat: FakeChat, outbox: Outbox
 ) -> None:
