@@ -12,7 +12,7 @@ from bot.report.facts import Facts
 from bot.report.loss import assessment
 from bot.report.people import escalations_of
 from bot.report.reading import Reading, read
-from bot.report.records import deployed_proposal
+from bot.report.records import NOTHING_TO_MEND, deployed_proposal
 from bot.report.recovery import Backup, backups_of
 from bot.report.root_cause import finding_words, findings_of_bad_migration
 from bot.report.stopped import shrunk_words
@@ -22,7 +22,6 @@ SEEN_LATE = timedelta(minutes=10)  # a loss that takes longer to be noticed is w
 ANSWERED_LATE = timedelta(
     minutes=10
 )  # a person who is called at night and does not answer by then is not reachable
-NOTHING_TO_MEND = ("info", "ok")  # findings of a review that only say what is well done
 WEB_ROOTS = {"public", "public_html", "htdocs", "wwwroot"}
 
 

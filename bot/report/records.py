@@ -13,6 +13,7 @@ from bot.report.root_cause import finding_place
 from bot.report.stopped import stops_of
 from bot.report.wording import NOT_RECORDED, count_words, duration_words, short_hash
 
+NOTHING_TO_MEND = ("info", "ok")  # findings of a review that only say what is well done
 RESULTS = {True: "passed", False: "did not pass", None: NOT_RECORDED}
 
 
@@ -83,6 +84,7 @@ def _review(facts: Facts) -> list[Grid]:
             marked(finding.text("message") or NOT_RECORDED),
         )
         for finding in deployed_proposal(facts).parts("findings")
+        if finding.text("severity") not in NOTHING_TO_MEND
     )
     return _grid("Review of the corrected migration", ("", "Where", "Finding"), rows)
 
