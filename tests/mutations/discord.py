@@ -236,10 +236,10 @@ MUTATIONS = (
         tests=(f"{ROOM_TESTS}::test_a_channel_that_an_earlier_try_has_made_is_kept",),
     ),
     Mutation(
-        name="a full category stops the incident",
+        name="the next category is called like the full one",
         file=ROOMS,
-        old='            if one["id"] == is_in or (inside < IN_CATEGORY and one["id"] not in full):\n',
-        new='            if one["id"] == is_in or (inside >= 0 and one["id"] not in full):\n',
+        old='        numbered = name if not mine else f"{name} {len(mine) + 1}"\n',
+        new="        numbered = name\n",
         tests=(f"{ROOM_TESTS}::test_a_full_archive_is_followed_by_the_next",),
     ),
     Mutation(
