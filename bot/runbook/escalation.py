@@ -77,7 +77,8 @@ def new_escalations(incident: Incident, *, size_limit_bytes: int) -> list[NewEnt
     fired = [
         rule for rule in escalations(incident, size_limit_bytes=size_limit_bytes) if rule.rule not in told
     ]
-    if not fired or not incident.open:
+    # A timeline that was never opened as an incident is a site's logbook: what is found there wakes nobody by this way.
+    if not fired or not incident.open or incident.opened_at is None:
         return []
     reasons = "; ".join(rule.reason for rule in fired)
     data = {"reason": reasons, "rule": fired[0].rule, "rules": [*told, *(rule.rule for rule in fired)]}

@@ -104,6 +104,13 @@ def test_a_rule_is_told_once() -> None:
     ]
 
 
+def test_a_logbook_calls_nobody() -> None:
+    """What is found while there is no incident stands in the site's logbook, and wakes nobody by these rules."""
+    logbook = Story(*TWICE.moments[1:])
+    assert rules(logbook.state()) == ["restore-failed"]
+    assert new_escalations(logbook.state(), size_limit_bytes=LIMIT) == []
+
+
 def test_a_closed_incident_calls_nobody() -> None:
     """No rule calls anyone once the incident is closed."""
     closed = TWICE.and_then(moment(Kind.INCIDENT_CLOSED, outcome="given up"))

@@ -52,7 +52,7 @@ def test_every_moment_is_told_in_five_lines(story: Story) -> None:
     """At each point of a recovery there are five lines, none empty, none too long, and the last one says what to do."""
     told = lines(story.state())
     assert len(told) == 5
-    assert all(10 < len(line) <= LINE_LETTERS for line in told)
+    assert all(8 < len(line) <= LINE_LETTERS for line in told)
     assert told[0].startswith(f"{story.state().site} (https://shop.example): ")
     assert "/incident ack in Slack #inc-shop-1 or the console" in told[4]
 

@@ -33,6 +33,7 @@ from tests.servers.certificates import loopback_certificate
 from tests.servers.mail_server import PASSWORD, USER, MailServer, mail_server
 from tests.servers.pager_service import GENIE_KEY, ROUTING_KEY, PagerService, pager_service
 from tests.unit.service.office import PEOPLE, Office
+from tests.unit.service.told_host import ToldHost, ToldHosts
 
 SHOP = "inc-shop-1"
 OPENED = NewEntry(
@@ -114,6 +115,7 @@ class Duty:
         self.parts: Parts = replace(
             office.parts,
             settings=settings_of(folder, mail, pagers),
+            hosts=ToldHosts(ToldHost()),
             mail=SmtpMail(options),
             pagers={
                 "site": _pager("site", "pagerduty", f"{pagers.base}/v2/enqueue", ROUTING_KEY),

@@ -19,7 +19,7 @@ from bot.model.step import Step
 from bot.service.engine import Engine, Pace
 from bot.service.operations.kinds import aborts, after_end, handlers
 from bot.service.timers import Timers
-from tests.playbooks.story import FROZEN_STORY, JUST_OPENED, Story, moment, step_done
+from tests.playbooks.story import FROZEN_STORY, JUST_OPENED, Story, moment, step_done, step_failed
 from tests.unit.service.office import Office
 from tests.unit.service.told_host import (
     EARLIER,
@@ -183,11 +183,11 @@ async def test_a_repair_that_was_never_possible_is_no_failure(night: Night) -> N
 
 async def test_faults_of_backout_itself_count_too(night: Night) -> None:
     """A fault that ends an operation without a word of its own is a failed restore like any other."""
-    await told(night, SAFE)
+    await told(night, SAFE.and_then(step_failed(Step.RESTORE)))
     night.host.answers["compare"] = RuntimeError("a fault in the program")
-    for calls in ([], ["restore-failed"]):
-        assert "internal fault" in str((await night.run("plan", strategy="salvage")).error)
-        assert await night.called() == calls
+    assert await night.called() == []
+    assert "internal fault" in str((await night.run("plan", strategy="salvage")).error)
+    assert await night.called() == ["restore-failed"]
 
 
 async def test_what_a_person_stops_is_no_failure(night: Night) -> None:
@@ -222,8 +222,8 @@ async def test_a_rule_is_told_once_and_a_new_one_calls_again(night: Night) -> No
     """The second assessment of the same state calls nobody anew; a second finding does."""
     await told(night)
     night.host.answers["facts"] = facts_answer(LIMIT_BYTES + 1)
-    await night.run("assess")
-    await night.run("assess")
+    for _ in range(2):
+        assert (await night.run("assess")).result == {"verdict": "loss"}
     assert await night.called() == ["large-database"]
     assert len(await night.office.timeline(Kind.ESCALATED)) == 1
     night.host.answers["inspect"] = backup_answer(migrations=())

@@ -104,6 +104,7 @@ class ToldHost:
             "inspect": backup_answer(),
             "load": loaded_answer(),
             "compare": loss_answer(),
+            "sample": {"sample": "s"},
         }
         self._ended: dict[str, JobStatus] = {}
 
@@ -121,7 +122,9 @@ class ToldHost:
 
     def _answer(self, verb: str) -> dict[str, Any]:
         """Return the reader's document; *raises* what the test tells to raise."""
-        answer = self.answers.get(verb, No("bad_request", f"no answer to {verb} was told"))
+        answer = self.answers.get(
+            verb.removeprefix("sqlite_"), No("bad_request", f"no answer to {verb} was told")
+        )
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, No):
