@@ -41,6 +41,13 @@ LONGEST_FIRST = (
     "tests/integration/test_incident_played.py",
     "tests/zoo/test_engines.py",
     "tests/integration/test_mysql_cutover.py",
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in ("both_chats", "chats_played", "discord_faults", "discord_incident")
+    ),
+    *(f"tests/integration/test_slack_{name}.py" for name in ("played", "faults", "incident")),
+    "tests/mutations/test_slack_mutations.py",
+    "tests/mutations/test_discord_mutations.py",
 )
 """What is begun first, so that no process is left alone with one of them at the end of the run."""
 
