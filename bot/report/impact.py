@@ -72,7 +72,8 @@ def _values_lost(table: TableLoss) -> bool:
 def _users(facts: Facts) -> Phrase:
     answer = answer_of(facts.log, "users affected")
     if answer is not None:
-        return phrase(answer.text, f" ({answer.person})")
+        by = "counted in the broken database" if answer.person == "backout" else answer.person
+        return phrase(answer.text, f" ({by})")
     everyone = (
         "everyone who opened the application while it was in maintenance mode; " if facts.figures.down else ""
     )

@@ -41,7 +41,7 @@ class Asked:
             return least + ("as the second question" if self.other else "as in the backup")
         if self.is_shape:
             return "there" if self.low else "not there"
-        return str(self.low) if self.low == self.high else f"{self.low} to {self.high}"
+        return f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
 
 
 def asked_on(checks: Sequence[SiteCheck], engine: str, migrations_table: str) -> tuple[Asked, ...]:
@@ -88,7 +88,7 @@ def _judged(one: Asked, live: Answers, other: Answers, earlier: Mapping[str, int
             )
         else:
             low, high = wanted, None if one.or_more else wanted
-            expected = f"{wanted}, {one.expected}"
+            expected = f"{wanted:,}, {one.expected}"
     passed = value is not None and low is not None and low <= value and (high is None or value <= high)
     return JudgedCheck(
         name=one.name,

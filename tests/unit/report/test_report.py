@@ -73,6 +73,14 @@ def test_what_is_known_is_said():
         assert fact in text
 
 
+def test_users_that_were_counted_are_told_as_counted() -> None:
+    """The number of the site's own question is nobody's word; what a person says is."""
+    rows = story()
+    for actor, told in (("backout", "50 (counted in the broken database)"), ("Ana Ruiz", "50 (Ana Ruiz)")):
+        note = (rows[5][0], Kind.NOTE, actor, "Users affected: 50", {"topic": "users affected"})
+        assert f"**Users affected:** {told}" in _markdown([*rows[:5], note, *rows[5:]])
+
+
 def test_the_summary_counts_what_was_taken_and_what_is_gone():
     """The first paragraph alone tells a reader how bad it was and how it ended."""
     first = _markdown(story()).split("\n\n")[1]
