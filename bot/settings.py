@@ -212,6 +212,7 @@ class IntervalSettings(_Strict):
     watch: Seconds = 1800
     watch_step: Seconds = 15
     job_limit: Seconds = 6 * 3600
+    remind_actions: Seconds = 7 * 24 * 3600
 
 
 class GateSettings(_Strict):
@@ -244,6 +245,10 @@ class BackupHealthSettings(ScheduleSettings):
     shrunk_below: Annotated[float, Field(gt=0, lt=1)] = 0.5
     remind: Seconds = 24 * 3600
     call: bool = False
+
+
+class DrillSettings(ScheduleSettings):
+    """When the newest backup is restored into scratch, to prove that it can be done and how long it takes."""
 
 
 class SiteSettings(_Strict):
@@ -282,6 +287,7 @@ class SiteSettings(_Strict):
     intervals: IntervalSettings = IntervalSettings()
     gate: GateSettings = GateSettings()
     backup_health: BackupHealthSettings = BackupHealthSettings()
+    drills: DrillSettings = DrillSettings()
     retry_after_s: int = 300
     archive_on_close: bool = False
 

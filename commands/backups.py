@@ -53,6 +53,10 @@ async def _health(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
     return await precautions.health(parts, call, now="now" in values)
 
 
+async def _drill(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await precautions.drill(parts, call)
+
+
 COMMANDS = (
     Command(
         word=WORD,
@@ -86,6 +90,16 @@ COMMANDS = (
         run=_health,
         permission=Permission.READ,
         arguments=(Argument(name="site"), Argument(name="now", flag=True)),
+        needs_incident=False,
+        names_site=True,
+    ),
+    Command(
+        word=WORD,
+        sub="drill",
+        summary="restore the newest backup into scratch, prove it, and tell how long that took",
+        run=_drill,
+        permission=Permission.RESPOND,
+        arguments=(Argument(name="site"),),
         needs_incident=False,
         names_site=True,
     ),

@@ -67,7 +67,10 @@ class Kind(enum.StrEnum):
     SITE_RELEASED = "site.released"
     RECOVERED_AFTER_CRASH = "recovered.after_crash"
     REPORT_WRITTEN = "report.written"
+    ACTIONS_LISTED = "actions.listed"  # what the post-mortem asks for, so that it does not happen again
+    ACTION_CHANGED = "action.changed"  # a person closed an action item, opened it again, or said whose it is
     BACKUPS_CHECKED = "backups.checked"  # in a site's logbook: how its backups are
+    DRILLED = "drilled"  # in a site's logbook: a backup was restored into scratch, or could not be
     CORRECTION = "correction"  # a person corrects an earlier entry; the earlier one stays
 
 

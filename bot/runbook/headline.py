@@ -76,6 +76,7 @@ _WORK_WORDS = {
     "skip_deploy": "leaving the corrected migration out",
     "escalate": "calling the DBA",
     "acknowledge": "stopping the calls",
+    "drill": "restoring a backup into scratch, as a drill",
     "health": "looking how the backups are",
     "gate": "rehearsing what a deployment would migrate",
     "ring": "reaching somebody by e-mail or pager",

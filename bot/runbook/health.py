@@ -32,7 +32,6 @@ class HealthLimits:
 
     max_age_s: float
     shrunk_below: float
-    remind_s: float
 
 
 @dataclass(frozen=True, kw_only=True)

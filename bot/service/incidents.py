@@ -8,6 +8,7 @@ from dataclasses import replace
 from bot.model.decision import Choice
 from bot.model.errors import NotStartedError
 from bot.model.event import Entry, Kind, NewEntry
+from bot.model.logbook import logbook_of
 from bot.model.message import REPORT_SLOT, Message, Reply, Table, Tone
 from bot.model.operation import Operation, OperationState
 from bot.model.person import Permission
@@ -48,6 +49,7 @@ async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Repl
             kind=Kind.INCIDENT_OPENED, actor=call.person.name, text=what_happened or title, data=data
         )
         await tx.append(incident_id, [opened, typed(call)])
+        await _stop_logbook_work(tx, site)
         state = await state_of(tx, incident_id)
         await tx.put_message(incident_id, status_message(state, (), (), parts.clock.now()))
         await tx.put_message(incident_id, _welcome(parts, site, title, call.person.name))
@@ -64,6 +66,12 @@ async def start(parts: Parts, call: Call, site: str, what_happened: str) -> Repl
     reply = await parts.store.transact(body)
     parts.wake()
     return reply
+
+
+async def _stop_logbook_work(tx: Transaction, site: str) -> None:
+    """Have drills and checks of the site stop, on the host first: from now on the incident needs it. *Changes*: the store."""
+    for operation in await tx.operations(incident_id=logbook_of(site), state=OperationState.RUNNING):
+        await tx.request_cancel(operation.id)
 
 
 def _slug(site: str) -> str:

@@ -9,8 +9,10 @@ from bot.model.message import Reply, Table
 from bot.model.operation import Operation
 from bot.model.person import Permission
 from bot.ports.store import Transaction
+from bot.runbook.drills import drill_facts, drill_words
 from bot.runbook.health import health_words
 from bot.runbook.wording import bytes_words, duration_words
+from bot.service.operations.drill import last_drills
 from bot.service.operations.health import last_checks
 from bot.service.parts import Call, Parts, refused
 from bot.service.schedules import deadline_key, is_running, schedule_of, schedule_words
@@ -32,11 +34,26 @@ async def health(parts: Parts, call: Call, *, now: bool) -> Reply:
     return await parts.store.read(lambda tx: _told(tx, parts, site))
 
 
+async def drill(parts: Parts, call: Call) -> Reply:
+    """Begin a drill of a site by hand. *Changes*: an operation, which writes scratch only."""
+    site = site_meant(call)
+    if site is None:
+        return which_site(call, "/backups drill")
+    rows = await parts.store.read(lambda tx: tx.incidents(site=site, open_only=True))
+    if rows:
+        return refused(
+            f"{rows[0].id} is open: no drill while a site is in trouble. Nothing was begun. See: /backups list"
+        )
+    text = f"Restoring the newest backup of {site} into scratch. The result comes to where reports are read, and: /backups health {site}"
+    return await begin_alone(parts, call, site, "drill", text)
+
+
 async def _told(tx: Transaction, parts: Parts, site: str) -> Reply:
     checks = await last_checks(tx, site, CHECKS_SHOWN)
     due = await tx.deadline(deadline_key("health", site))
     schedule = schedule_words(schedule_of(parts.site(site), "health"))
     facts = [("checked", f"{schedule}; next {due.due_at:%Y-%m-%d %H:%M} UTC" if due else schedule)]
+    facts += await _drill_facts(tx, parts, site)
     if not checks:
         text = f"The backups of {site} were never looked at outside an incident."
         return Reply(text=text, facts=tuple(facts), suggestions=(f"/backups health {site} --now",))
@@ -54,6 +71,24 @@ async def _told(tx: Transaction, parts: Parts, site: str) -> Reply:
         table=_checks_table(checks),
         suggestions=(f"/backups health {site} --now",),
     )
+
+
+async def _drill_facts(tx: Transaction, parts: Parts, site: str) -> list[tuple[str, str]]:
+    """Return when drills are made, how the last one went, and how long the last ones took."""
+    due = await tx.deadline(deadline_key("drill", site))
+    schedule = schedule_words(schedule_of(parts.site(site), "drill"))
+    facts = [("drills", f"{schedule}; next {due.due_at:%Y-%m-%d %H:%M} UTC" if due else schedule)]
+    drills = await last_drills(tx, site)
+    if drills:
+        *earlier, last = drills
+        facts.append((f"drill of {_minute(last['at'])}", drill_words(site, last, earlier)))
+        facts += drill_facts(last)
+    if len(drills) > 1:
+        times = [
+            duration_words(d["total_s"]) if d.get("total_s") else d["verdict"] for d in drills[-CHECKS_SHOWN:]
+        ]
+        facts.append(("drills so far, the last one last", ", ".join(times)))
+    return facts
 
 
 def _checks_table(checks: Sequence[Mapping[str, Any]]) -> Table:

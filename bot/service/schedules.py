@@ -15,13 +15,13 @@ from bot.settings import ScheduleSettings, SiteSettings
 
 log = structlog.get_logger(__name__)
 
-SCHEDULED = ("health",)
+SCHEDULED = ("health", "drill")
 """The kinds of operations that have a schedule; the kind of their deadline is the same word."""
 
 
 def schedule_of(site: SiteSettings, kind: str) -> ScheduleSettings:
     """Return when a kind of work is done by itself on a site. *Raises* KeyError for a kind that has no schedule."""
-    return {"health": site.backup_health}[kind]
+    return {"health": site.backup_health, "drill": site.drills}[kind]
 
 
 def deadline_key(kind: str, site: str) -> str:

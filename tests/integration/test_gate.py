@@ -9,8 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.site import production as productions
 from tests.site.bot_settings import write_settings
 from tests.site.history import HERE
@@ -39,7 +37,6 @@ def left_on_the_host(site: Production) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-@pytest.mark.timeout(120)
 def test_the_gate_tells_a_deployment_whether_it_may_migrate(tmp_path: Path) -> None:
     """Refused without a fresh backup and for what would lose data; passed for what goes up, down and up again."""
     site = productions.build(tmp_path / "production", photos=PHOTOS, migration="none")

@@ -31,6 +31,7 @@ from bot.service.operations import (
     close,
     cutover,
     deploy,
+    drill,
     escalate,
     freeze,
     gate,
@@ -96,6 +97,7 @@ _ALL = (
     OperationKind(name="gate", run=gate.gate, tidy=gate_rehearsal.tidy),
     OperationKind(name="ring", run=ring.ring),
     OperationKind(name="health", run=health.check_backups),
+    OperationKind(name="drill", run=drill.drill, tidy=drill.tidy),
 )
 
 KINDS: Mapping[str, OperationKind] = {kind.name: kind for kind in _ALL}

@@ -13,6 +13,7 @@ from bot.settings import (
     BackupHealthSettings,
     CheckSettings,
     DiscordSettings,
+    DrillSettings,
     GateSettings,
     IntervalSettings,
     MappingSettings,
@@ -60,6 +61,7 @@ def test_the_example_holds_every_key_of_the_settings() -> None:
         (SmtpSettings, data["smtp"]),
         (PagerSettings, data["pagers"]["night-shift"]),
         # `every` and `cron` exclude each other: the example has one of them in a comment.
+        (DrillSettings, {**shop["drills"], "every": None}),
         (BackupHealthSettings, {**shop["backup_health"], "cron": None}),
     ]
     assert {

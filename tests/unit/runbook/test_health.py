@@ -18,7 +18,8 @@ from bot.runbook.health import (
     next_alarm,
 )
 
-LIMITS = HealthLimits(max_age_s=26 * 3600, shrunk_below=0.5, remind_s=3600)
+LIMITS = HealthLimits(max_age_s=26 * 3600, shrunk_below=0.5)
+REMIND_S = 3600
 AT = datetime(2026, 1, 31, 3, 0, tzinfo=UTC)
 DAY = 86400
 
@@ -69,7 +70,7 @@ def told(*verdicts: str, every: timedelta = timedelta(minutes=30)) -> list[Alarm
     """Return the alarm after each of these checks."""
     alarms, before = [], Alarm()
     for number, verdict in enumerate(verdicts):
-        before = next_alarm(before, HealthVerdict(verdict), AT + every * number, LIMITS.remind_s)
+        before = next_alarm(before, HealthVerdict(verdict), AT + every * number, REMIND_S)
         alarms.append(before)
     return alarms
 

@@ -14,6 +14,7 @@ from bot.model.errors import SettingsError
 from bot.model.logbook import logbook_of
 from bot.model.message import Message, Place, Tone
 from bot.ports.store import Deadline
+from bot.service.operations.drill import record_drill
 from bot.service.operations.health import last_checks, record_check
 from bot.service.timers import Timers
 from tests.playbooks.story import Story
@@ -106,7 +107,7 @@ async def test_each_result_is_kept_and_shown(office: Office) -> None:
 async def test_before_the_first_check(office: Office) -> None:
     """It is said that nobody looked yet, and that nothing looks by itself."""
     reply = await office.types("anna", "/backups health --site shop", channel="")
-    assert (reply.ok, dict(reply.facts)) == (True, {"checked": "never by itself"})
+    assert (reply.ok, set(dict(reply.facts).values())) == (True, {"never by itself"})
     assert "never looked at" in reply.text
 
 
@@ -223,3 +224,47 @@ async def test_a_result_outlives_what_comes_after(office: Office) -> None:
     await checked(office, GOOD, BAD, GOOD)
     found = await office.store.read(lambda tx: last_checks(tx, "shop", 2))
     assert [(c["verdict"], c["at"][11:16]) for c in found] == [("bad", "03:30"), ("good", "04:00")]
+
+
+# -- drills
+
+DRILLED = {"verdict": "good", "reasons": [], "backup": BACKUP, "search_s": 1.0, "load_s": 2.0, "proof_s": 1.0}
+FAILED = {"verdict": "bad", "reasons": ["it is cut short"], "backup": None}
+
+
+async def test_drills_are_kept_told_and_shown_in_health(office: Office) -> None:
+    """Each good one is told where reports are read, a failed one is an alarm; health shows the last, its parts and the trend."""
+    for number, found in enumerate(({**DRILLED, "total_s": 4.0}, FAILED, {**DRILLED, "total_s": 6.0})):
+        await office.store.transact(
+            lambda tx, n=number, d=found: record_drill(tx, office.parts, "shop", f"t{n}", d)
+        )
+    told = [m.message for m in await office.store.read(lambda tx: tx.messages(LOGBOOK))]
+    assert [(m.slot, m.tone) for m in told] == [
+        ("drill-t0", Tone.GOOD),
+        ("drills-1-1", Tone.NEUTRAL),
+        ("drills-1-good", Tone.GOOD),
+        ("drill-t2", Tone.GOOD),
+    ]
+    assert {m.place for m in told} == {Place.REPORTS}
+    facts = dict((await office.types("clara", "/backups health", channel="")).facts)
+    assert facts["drill of 2026-01-31 03:00"].endswith("and proved it in 6 s (usual: 4 s).")
+    assert (facts["loading it"], facts["drills so far, the last one last"]) == ("2 s", "4 s, bad, 6 s")
+
+
+async def test_no_drill_while_an_incident_is_open(office: Office) -> None:
+    """Neither by hand nor by the clock; one that runs when the incident begins is stopped."""
+    assert (await office.types("anna", "/backups drill shop", channel="", delivery="d1")).ok
+    assert (await office.types("anna", "/incident start shop it happened", channel="")).ok
+    (drill,) = [o for o in await office.operations() if o.id == "d1"]
+    assert drill.cancel_requested
+    refused = await office.types("anna", "/backups drill shop", channel="")
+    assert (refused.ok, "inc-shop-1 is open" in refused.text) == (False, True)
+
+
+async def test_a_drill_is_begun_by_the_clock(office: Office) -> None:
+    """It has a schedule of its own beside the check."""
+    with_settings(office, drills={"cron": "0 3 * * 0"})
+    timers = await looked(office)
+    office.clock.passes(timedelta(days=1))
+    await timers.look()
+    assert [(o.kind, o.incident_id) for o in await office.operations()] == [("drill", LOGBOOK)]

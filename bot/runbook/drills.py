@@ -1,0 +1,83 @@
+"""A drill: the newest backup restored into scratch, to know that it can be done and how long it takes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.runbook.health import HealthVerdict
+from bot.runbook.wording import bytes_words, duration_words
+
+ROOM = 1.2
+"""How much of the database's size must be free for a copy of it; the same as for every other load."""
+SLOWER = 2.0
+"""A drill that takes so many times the usual is worth a word."""
+
+
+def room_refusal(size_bytes: int, free_bytes: int) -> str | None:
+    """Return why there is no room for a drill, None where there is. A size or room of 0 is not known, and not held against it."""
+    needed = int(size_bytes * ROOM)
+    if not size_bytes or not free_bytes or free_bytes >= needed:
+        return None
+    return f"{bytes_words(free_bytes)} are free and {bytes_words(needed)} are needed for a copy"
+
+
+def drill_reasons(
+    *,
+    expected: Mapping[str, int],
+    loaded: Mapping[str, int],
+    foreign_key_violations: int,
+    unknown_migrations: Sequence[str],
+    failed_checks: Sequence[str],
+) -> list[str]:
+    """Return why a restored backup is not proven, none where it is. `expected` are the rows its manifest tells."""
+    reasons = [
+        f"{table} has {loaded.get(table, 0):,} rows, and the backup holds {rows:,}"
+        for table, rows in expected.items()
+        if loaded.get(table) != rows
+    ]
+    if not any(loaded.values()):
+        reasons.append("it holds no rows")
+    if foreign_key_violations:
+        reasons.append(f"{foreign_key_violations:,} rows point to rows that are not there")
+    if unknown_migrations:
+        reasons.append(f"the application does not know its migrations {', '.join(unknown_migrations)}")
+    return reasons + [f"check failed: {check}" for check in failed_checks]
+
+
+def usual_s(drill: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the median of the time that earlier good drills took, None where there was none.
+
+    One in whose middle Backout was restarted tells no time, and is left out.
+    """
+    times = [d["total_s"] for d in earlier if d["verdict"] == HealthVerdict.GOOD and d.get("total_s")]
+    return statistics.median(times) if times and drill.get("total_s") else None
+
+
+def drill_words(site: str, drill: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return a drill's result in one sentence, with what is usual where earlier drills say it."""
+    if drill["verdict"] == HealthVerdict.UNKNOWN:
+        return f"The drill of {site} could not be made: {'; '.join(drill['reasons'])}."
+    if drill["verdict"] == HealthVerdict.BAD:
+        return f"The drill of {site} FAILED: {'; '.join(drill['reasons'])}."
+    backup = drill["backup"]
+    what = f"{backup['file']} ({bytes_words(backup['size_bytes'])}, {backup['rows']:,} rows)"
+    if not drill.get("total_s"):
+        return f"The drill of {site} restored {what} and proved it; Backout was restarted meanwhile, so its time is not known."
+    told = f"The drill of {site} restored {what} and proved it in {duration_words(drill['total_s'])}"
+    usual = usual_s(drill, earlier)
+    if usual is None:
+        return f"{told}."
+    slow = ", much slower than usual" if drill["total_s"] > usual * SLOWER else ""
+    return f"{told}{slow} (usual: {duration_words(usual)})."
+
+
+def drill_facts(drill: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return how the time of a drill was spent, as labelled facts."""
+    parts = (
+        ("finding and reading the backup", "search_s"),
+        ("loading it", "load_s"),
+        ("proving it", "proof_s"),
+    )
+    return tuple((label, duration_words(drill[name])) for label, name in parts if drill.get(name) is not None)
