@@ -7,7 +7,7 @@ from bot.model.message import Reply
 from bot.model.person import Permission
 from bot.model.step import Step
 from bot.runbook import guards
-from bot.service import answers, at_hand, incidents
+from bot.service import actions, answers, at_hand, incidents
 from bot.service.desk import begin
 from bot.service.parts import Call, Parts
 from commands.arguments import Argument, Command
@@ -81,6 +81,15 @@ async def _answer(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
 
 async def _list(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
     return await incidents.list_all(parts, call)
+
+
+async def _actions(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    return await actions.list_actions(parts, call)
+
+
+async def _action(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    rest = values.get("note or name", "")
+    return await actions.change_action(parts, call, values["change"], values["number"], rest)
 
 
 COMMANDS = (
@@ -208,6 +217,27 @@ COMMANDS = (
         summary="your incidents",
         run=_list,
         permission=Permission.READ,
+        needs_incident=False,
+    ),
+    Command(
+        word=WORD,
+        sub="actions",
+        summary="the action items of the post-mortem, and which are open; outside an incident's channel, all open ones",
+        run=_actions,
+        permission=Permission.READ,
+        needs_incident=False,
+    ),
+    Command(
+        word=WORD,
+        sub="action",
+        summary="close an action item, open it again, or say whose it is; its number, or INCIDENT#NUMBER",
+        run=_action,
+        permission=Permission.RESPOND,
+        arguments=(
+            Argument(name="change", required=True, choices=("done", "open", "owner")),
+            Argument(name="number", required=True),
+            Argument(name="note or name", rest=True),
+        ),
         needs_incident=False,
     ),
 )

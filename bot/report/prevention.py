@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePosixPath
 
+from bot.model.action import Action, actions_of
 from bot.model.event import Kind
 from bot.report.blocks import ActionItem, Checklist, Code, Phrase, Section, codes, marked, phrase
 from bot.report.facts import Facts
@@ -27,10 +29,29 @@ WEB_ROOTS = {"public", "public_html", "htdocs", "wwwroot"}
 
 def prevention(facts: Facts) -> Section:
     """Return the action items."""
-    checklist = Checklist(title="Checklist of the runbook", items=tuple(_runbook_items(facts)))
-    own = tuple(item for derive in DERIVED for item in derive(facts))
+    closed = {action.text: action for action in actions_of(facts.log.entries) if not action.open}
+    checklist = Checklist(
+        title="Checklist of the runbook",
+        items=tuple(_as_closed(facts, item, closed) for item in _runbook_items(facts)),
+    )
+    own = tuple(_as_closed(facts, item, closed) for derive in DERIVED for item in derive(facts))
     blocks = (checklist, Checklist(title="From this incident", items=own)) if own else (checklist,)
     return Section(heading="Prevention", blocks=blocks)
+
+
+def plain_phrase(parts: Phrase) -> str:
+    """Return a phrase as plain text."""
+    return "".join(part if isinstance(part, str) else part.text for part in parts)
+
+
+def _as_closed(facts: Facts, item: ActionItem, closed: Mapping[str, Action]) -> ActionItem:
+    """Return an item as a person closed it since, with who and when; others as they are."""
+    action = closed.get(plain_phrase(item.phrase))
+    if item.done or action is None or action.closed_at is None:
+        return item
+    note = f" ({action.note})" if action.note and action.note != plain_phrase(item.evidence) else ""
+    said = f"closed by {action.closed_by}, {facts.zone.stamp(action.closed_at)}{note}"
+    return replace(item, done=True, evidence=phrase(said))
 
 
 def _runbook_items(facts: Facts) -> list[ActionItem]:

@@ -11,6 +11,7 @@ from bot.model.errors import StoreUnavailableError
 from bot.model.operation import Operation
 from bot.ports.alarms import Alarms
 from bot.ports.store import Deadline, Transaction
+from bot.service.actions import REMINDER, remind
 from bot.service.desk import void
 from bot.service.paging import LAPSE, lapse, page
 from bot.service.parts import Parts
@@ -89,6 +90,8 @@ class Timers:
             await lapse(tx, self._parts, incident_id, args)
         elif deadline.kind == "watch":
             await tx.add_operation(_watch(deadline, incident_id))
+        elif deadline.kind == REMINDER:
+            await remind(tx, self._parts, incident_id, args)
         elif deadline.kind in SCHEDULED:
             await begin_due(tx, self._parts, self._alarms, deadline)
 

@@ -13,6 +13,7 @@ from bot.ports.pager import Act
 from bot.ports.store import Transaction
 from bot.runbook import guards
 from bot.runbook.wording import duration_words
+from bot.service.actions import begin_tracking
 from bot.service.desk import state_of, void_all
 from bot.service.engine import OperationContext
 from bot.service.paging import LAPSE
@@ -51,11 +52,18 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         await tx.close_incident(work.incident_id)
 
     await ctx.step("closed", nothing, record)
+    await ctx.step(
+        "actions", nothing, lambda tx, _: begin_tracking(tx, parts, work.incident_id, work.site_name)
+    )
     path = await write_report(parts, work.incident_id)
     text = f"The post-mortem is written: {path}"
     entry = NewEntry(kind=Kind.REPORT_WRITTEN, text=text, data={"path": str(path)})
     message = step_message(
-        Step.REPORT, text, Tone.GOOD, facts=(("outcome", outcome),), next_steps=("/incident report",)
+        Step.REPORT,
+        text,
+        Tone.GOOD,
+        facts=(("outcome", outcome),),
+        next_steps=("/incident report", "/incident actions"),
     )
     published = await _published(work, parts, outcome)
     await work.tell(
