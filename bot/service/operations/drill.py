@@ -39,14 +39,8 @@ async def drill(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     work = SiteWork(ctx, parts)
     if await parts.store.read(lambda tx: tx.incidents(site=work.site_name, open_only=True)):
         return {"refused": "an incident of the site is open"}
-    try:
-        found = await _restored(work)
-    except (UnknownOutcomeError, LeaseLostError, StoreUnavailableError):
-        raise  # not an end: the same scratch and the same job are looked at again
-    except NotStartedError as error:
-        found = _ended(HealthVerdict.UNKNOWN, str(error))
-    except BackoutError as error:
-        found = _ended(HealthVerdict.BAD, str(error))
+    # Recorded before the copy is removed: after a restart it is not looked at, and missed, a second time.
+    found = await ctx.step("restored", lambda: _outcome(work))
     await tidy(ctx, parts)
 
     async def result() -> dict[str, Any]:
@@ -56,6 +50,18 @@ async def drill(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         await record_drill(tx, parts, work.site_name, work.tag, drilled, work.person)
 
     return await ctx.step("drilled", result, record)
+
+
+async def _outcome(work: SiteWork) -> dict[str, Any]:
+    """Return what came of the restore, also where it failed or could not be made."""
+    try:
+        return await _restored(work)
+    except (UnknownOutcomeError, LeaseLostError, StoreUnavailableError):
+        raise  # not an end: the same scratch and the same job are looked at again
+    except NotStartedError as error:
+        return _ended(HealthVerdict.UNKNOWN, str(error))
+    except BackoutError as error:
+        return _ended(HealthVerdict.BAD, str(error))
 
 
 def _ended(verdict: HealthVerdict, reason: str) -> dict[str, Any]:

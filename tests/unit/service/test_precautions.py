@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ from bot.model.errors import SettingsError
 from bot.model.logbook import logbook_of
 from bot.model.message import Message, Place, Tone
 from bot.ports.store import Deadline
-from bot.service.operations.drill import record_drill
+from bot.service.engine import Engine
+from bot.service.operations.drill import last_drills, record_drill
 from bot.service.operations.health import last_checks, record_check
+from bot.service.operations.kinds import handlers
 from bot.service.timers import Timers
+from tests.fakes.host import FakeHost, FakeHosts
 from tests.playbooks.story import Story
 from tests.unit.service.office import START, Office
 
@@ -268,3 +272,20 @@ async def test_a_drill_is_begun_by_the_clock(office: Office) -> None:
     office.clock.passes(timedelta(days=1))
     await timers.look()
     assert [(o.kind, o.incident_id) for o in await office.operations()] == [("drill", LOGBOOK)]
+
+
+async def test_a_drill_that_is_taken_up_again_keeps_what_it_found(office: Office, tmp_path: Path) -> None:
+    """Its copy may be gone by then: what was recorded before it was removed is told, and the host is asked nothing."""
+    host = FakeHost(tmp_path)
+    parts = replace(office.parts, hosts=FakeHosts({"shop": host}))
+    await office.types("anna", "/backups drill shop", channel="", delivery="d1")
+    found = {**DRILLED, "total_s": 4.0}
+    await office.store.transact(lambda tx: tx.add_checkpoint("d1", "restored", found))
+    engine = Engine(office.store, "one", handlers(parts), poll=timedelta(milliseconds=10))
+    await engine.start(sole=True)
+    try:
+        ended = await engine.wait("d1", timedelta(seconds=20))
+    finally:
+        await engine.close()
+    (drilled,) = await office.store.read(lambda tx: last_drills(tx, "shop"))
+    assert (ended.result["verdict"], drilled["total_s"], host.link.lines) == ("good", 4.0, [])
