@@ -223,8 +223,9 @@ def test_a_foreign_key_that_does_not_hold_ends_the_filling(shop: Shop) -> None:
     name = shop.twin()
     with PostgresqlServer(shop.request()) as server:
         users = server.schema(name).tables["users"]
-        with pytest.raises(Refusal, match="orders_user_id_fkey"), server.filling(name):
+        with pytest.raises(Refusal, match="orders_user_id_fkey") as refused, server.filling(name):
             assert server.delete_rows(name, users, [(1,)]) == 1
+        assert refused.value.kind == "foreign_keys"
         # Killed or failed there: the next filling knows what it has to put back.
         with server.filling(name):
             users_rows = [row for row in server.stream(shop.name, users) if row[0] == 1]
