@@ -22,6 +22,7 @@ class Asked:
 
     `low` and `high` bound the number; None on both: it must be the backup's, or the other question's; `or_more`: at least
     that. `is_shape`: the answer is 1 where the question can be asked at all, and 0 where its table or column is not there.
+    `is_of_schema`: it asks how far the schema is, not whether the data hold.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Asked:
     high: int | None = None
     or_more: bool = False
     is_shape: bool = False
+    is_of_schema: bool = False
 
     @property
     def expected(self) -> str:
@@ -74,6 +76,20 @@ def number_of(one: Asked, answers: Answers) -> int | None:
 def judged(asked: Sequence[Asked], live: Answers, other: Answers, earlier: Told) -> tuple[JudgedCheck, ...]:
     """Return each check with its answer; `earlier` holds by name the numbers of `before` and `backup`."""
     return tuple(_judged(one, live, other, earlier.get(one.name, {})) for one in asked)
+
+
+def failed_in_a_copy(asked: Sequence[Asked], answers: Answers, other: Answers) -> tuple[JudgedCheck, ...]:
+    """Return the checks that a restored backup does not keep.
+
+    What compares with the backup or asks about the schema is no matter there, nor what asks about a table or column that
+    the backup was made before.
+    """
+    data = [one for one in asked if not one.is_of_schema and (one.low is not None or one.other)]
+    return tuple(
+        one
+        for one in judged(data, answers, other, {})
+        if not one.passed and not any(word in (one.error or "") for word in ABSENT)
+    )
 
 
 def _judged(one: Asked, live: Answers, other: Answers, earlier: Mapping[str, int | None]) -> JudgedCheck:
@@ -196,15 +212,22 @@ class _Words:
 
     def _table(self, one: SiteCheck, there: int) -> Asked:
         name = one.name or f"the table {one.table} is {'' if there else 'not '}there"
-        return Asked(name=name, live=self._count(one.table, "1 = 0"), low=there, high=there, is_shape=True)
+        return Asked(
+            name=name,
+            live=self._count(one.table, "1 = 0"),
+            low=there,
+            high=there,
+            is_shape=True,
+            is_of_schema=True,
+        )
 
     def _column(self, one: SiteCheck, there: int) -> Asked:
         name = one.name or f"the column {one.table}.{one.column} is {'' if there else 'not '}there"
         sql = self._count(one.table, f"1 = 0 AND {self._quoted(one.column)} IS NULL")
-        return Asked(name=name, live=sql, low=there, high=there, is_shape=True)
+        return Asked(name=name, live=sql, low=there, high=there, is_shape=True, is_of_schema=True)
 
     def _migration(self, one: SiteCheck, ran: int) -> Asked:
         name = one.name or f"the migration {one.migration} {'ran' if ran else 'is pending'}"
         literal = one.migration.replace("'", "''")
         sql = self._count(self._migrations, f"migration = '{literal}'")
-        return Asked(name=name, live=sql, low=ran, high=ran)
+        return Asked(name=name, live=sql, low=ran, high=ran, is_of_schema=True)

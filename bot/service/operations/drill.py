@@ -20,16 +20,17 @@ from bot.model.event import Kind
 from bot.model.message import Message, Place, Tone
 from bot.ports.database import Database
 from bot.ports.store import Transaction
+from bot.runbook.checks import LIVE, OTHER, failed_in_a_copy
 from bot.runbook.drills import drill_facts, drill_reasons, drill_words, room_refusal
 from bot.runbook.health import HealthVerdict, backup_facts
 from bot.service.backup_search import LiveShape
 from bot.service.engine import OperationContext
 from bot.service.newest_backup import made_at, newest_backup
 from bot.service.parts import Parts
+from bot.service.site_checks import answers_of, checks_of
 from bot.service.site_work import SiteWork
 from bot.service.standing_alarms import Finding, last_findings, record_finding
 
-CHECK_LIMIT_S = 60
 EARLIER = 20
 """How many earlier drills say what is usual."""
 
@@ -90,7 +91,7 @@ async def _restored(work: SiteWork) -> dict[str, Any]:
         loaded=loaded.rows,
         foreign_key_violations=loaded.foreign_key_violations,
         unknown_migrations=[name for name in loaded.migrations if name not in known],
-        failed_checks=await _failed_checks(work, database, target),
+        failed_checks=await _failed_checks(work, database, facts, target),
     )
     ended = time.monotonic()
     times = {
@@ -116,11 +117,14 @@ async def _newest(work: SiteWork, facts: AppFacts, live: DatabaseFacts) -> dict[
     return newest.good
 
 
-async def _failed_checks(work: SiteWork, database: Database, place: str) -> list[str]:
+async def _failed_checks(work: SiteWork, database: Database, facts: AppFacts, place: str) -> list[str]:
     """Return the site's own checks that do not hold in the restored copy; reads only."""
-    wanted = [c.model_dump() for c in work.settings.checks]
-    results = await work.ask(database.checks(place, wanted, CHECK_LIMIT_S)) if wanted else ()
-    return [f"{r.name} ({r.error or f'{r.value}, expected {r.expected}'})" for r in results if not r.passed]
+    asked = checks_of(work, database, facts)
+    sides = [await answers_of(work, database, place, asked, side) for side in (LIVE, OTHER)]
+    return [
+        f"{one.name} ({one.error or one.value}, expected {one.expected})"
+        for one in failed_in_a_copy(asked, *sides)
+    ]
 
 
 async def tidy(ctx: OperationContext, parts: Parts) -> None:

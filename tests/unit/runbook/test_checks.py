@@ -6,7 +6,7 @@ import pytest
 
 from bot.model.database import CheckResult
 from bot.model.site_check import JudgedCheck, Preset, SiteCheck
-from bot.runbook.checks import BACKUP, LIVE, OTHER, asked_on, judged, questions
+from bot.runbook.checks import BACKUP, LIVE, OTHER, asked_on, failed_in_a_copy, judged, questions
 
 
 def answer(name: str, value: int | None, error: str | None = None) -> dict[str, CheckResult]:
@@ -105,3 +105,25 @@ def test_each_engine_has_its_own_words() -> None:
         [{"name": "c", "sql": "q", "expect": 0}],
         [],
     ]
+
+
+def test_a_restored_copy_is_judged_by_its_data_alone() -> None:
+    """What a backup cannot have yet is no failure of it; what it breaks is."""
+    checks = [
+        SiteCheck(name="broken", sql={"": "q"}, expect=0),
+        SiteCheck(name="later table", sql={"": "q"}, expect=0),
+        SiteCheck(name="too slow", sql={"": "q"}, expect=0),
+        SiteCheck(name="as in the backup", sql={"": "q"}, equals_backup=True),
+        SiteCheck(name="ran", preset=Preset.MIGRATION_RAN, migration="m"),
+        SiteCheck(name="column", preset=Preset.COLUMN_PRESENT, table="a", column="b"),
+    ]
+    answers = {
+        **answer("broken", 3),
+        **answer("later table", None, "no such table: later"),
+        **answer("too slow", None, "it took longer than allowed"),
+        **answer("as in the backup", 7),
+        **answer("ran", 0),
+        **answer("column", None, "no such column: b"),
+    }
+    failed = failed_in_a_copy(asked_on(checks, "sqlite", "migrations"), answers, {})
+    assert [one.name for one in failed] == ["broken", "too slow"]
