@@ -30,6 +30,7 @@ TOGETHER = {
 }
 """Files that use one played incident of minutes: one process plays it, for all of them. Any other file is by itself."""
 LONGEST_FIRST = (
+    "tests/mutations/test_chat_mutations.py",
     STAGES,
     "tests/integration/test_site_engines.py",
     "tests/faults/test_engine_kill_cutover.py",
@@ -46,8 +47,6 @@ LONGEST_FIRST = (
         for name in ("both_chats", "chats_played", "discord_faults", "discord_incident")
     ),
     *(f"tests/integration/test_slack_{name}.py" for name in ("played", "faults", "incident")),
-    "tests/mutations/test_slack_mutations.py",
-    "tests/mutations/test_discord_mutations.py",
 )
 """What is begun first, so that no process is left alone with one of them at the end of the run."""
 
