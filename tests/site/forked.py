@@ -104,7 +104,9 @@ class _Parent:
         while True:
             told = self._read()
             if "forked" in told:
-                return Forked(self, int(told["forked"]))
+                pid = int(told["forked"])
+                self._statuses.pop(pid, None)  # numbers of processes come again
+                return Forked(self, pid)
 
     def status_of(self, pid: int) -> int | None:
         with selectors.DefaultSelector() as waiting:
