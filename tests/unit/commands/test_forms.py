@@ -45,7 +45,8 @@ def test_what_is_filled_in_is_what_is_read(data: st.DataObject) -> None:
         if argument.flag:
             values[argument.field] = data.draw(st.booleans())
         elif argument.required or data.draw(st.booleans()):
-            text = data.draw(WORDS).strip() or "x"
+            words = st.sampled_from(argument.choices) if argument.choices else WORDS
+            text = data.draw(words).strip() or "x"
             own = argument.rest and text.startswith("-")
             values[argument.field] = f"x{text}" if own else text
     earlier_left_out = False
