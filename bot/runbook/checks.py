@@ -36,6 +36,11 @@ class Asked:
     is_of_schema: bool = False
 
     @property
+    def needs_backup(self) -> bool:
+        """Return whether the number is compared with the backup's."""
+        return self.low is None and not self.other
+
+    @property
     def expected(self) -> str:
         """Return what the number has to be, in words."""
         if self.low is None or self.high is None:
@@ -84,7 +89,7 @@ def failed_in_a_copy(asked: Sequence[Asked], answers: Answers, other: Answers) -
     What compares with the backup or asks about the schema is no matter there, nor what asks about a table or column that
     the backup was made before.
     """
-    data = [one for one in asked if not one.is_of_schema and (one.low is not None or one.other)]
+    data = [one for one in asked if not one.is_of_schema and not one.needs_backup]
     return tuple(
         one
         for one in judged(data, answers, other, {})
@@ -100,7 +105,9 @@ def _judged(one: Asked, live: Answers, other: Answers, earlier: Mapping[str, int
         wanted = number_of(one, other) if one.other else backup
         if wanted is None:
             error = error or (
-                "the second question has no answer" if one.other else "the backup's number is not known"
+                "the second question has no answer"
+                if one.other
+                else "the backup's number is not known; mend its backup_sql in the settings, or give it expect"
             )
         else:
             low, high = wanted, None if one.or_more else wanted

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
 from bot.laravel.facts import AppFacts
 from bot.model.database import CheckResult
 from bot.model.event import Kind, NewEntry
+from bot.model.incident import Incident
 from bot.model.site_check import SiteCheck
 from bot.ports.database import Database
 from bot.runbook.checks import BACKUP, LIVE, Asked, asked_on, number_of, questions
@@ -30,7 +33,9 @@ async def answers_of(
     wanted = questions(asked, side)
     if not wanted:
         return {}
-    results = await work.ask(database.checks(place, wanted, CHECK_LIMIT_S))
+    # The reader asks one after the other: no number of slow checks may look like a lost answer.
+    limit = timedelta(seconds=CHECK_LIMIT_S * (len(wanted) + 1))
+    results = await work.ask(database.checks(place, wanted, CHECK_LIMIT_S), limit)
     return {result.name: result for result in results}
 
 
@@ -41,6 +46,26 @@ async def first_numbers(
     before = await answers_of(work, database, live, asked, LIVE)
     backup = await answers_of(work, database, baseline, asked, BACKUP)
     return {one.name: {"before": number_of(one, before), "backup": number_of(one, backup)} for one in asked}
+
+
+async def earlier_numbers(
+    work: SiteWork, database: Database, incident: Incident, asked: Sequence[Asked]
+) -> dict[str, dict[str, int | None]]:
+    """Return what was told of each check before the recovery. Reads only.
+
+    A check that was mended in the settings since the plan has no number of the backup yet: its copy is asked now, where it
+    is the plan's and still there, so that a mistake in the settings keeps nobody from reopening.
+    """
+    told = {name: dict(numbers) for name, numbers in ((incident.rehearsal or {}).get("checks") or {}).items()}
+    late = [one for one in asked if one.needs_backup and told.get(one.name, {}).get("backup") is None]
+    known: dict[str, Any] = incident.assessment or {}
+    is_the_plans = known.get("backup_sha256") == (incident.plan or {}).get("backup_sha256")
+    place = known.get("baseline") if is_the_plans else None
+    if late and place and await work.is_there(database, str(place)):
+        answers = await answers_of(work, database, str(place), late, BACKUP)
+        for one in late:
+            told[one.name] = {**told.get(one.name, {}), "backup": number_of(one, answers)}
+    return told
 
 
 async def users_affected(work: SiteWork, database: Database, facts: AppFacts, live: str) -> NewEntry | None:

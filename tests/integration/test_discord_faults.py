@@ -354,8 +354,8 @@ async def test_a_person_who_takes_no_direct_messages_stops_nothing(scene: Discor
     await scene.dora.open_direct(is_open=True)
 
 
-async def test_every_permission_is_needed(scene: DiscordScene) -> None:
-    """What an incident does uses each permission that the invitation asks for, and none beside."""
+async def test_no_permission_is_used_beyond_the_list(scene: DiscordScene) -> None:
+    """What an incident does uses no permission that the invitation does not ask for."""
     incident = await scene.opened()
     await scene.at_rest(incident.id)
     await scene.anna.command(incident.channel, "/incident report")

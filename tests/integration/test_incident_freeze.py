@@ -13,7 +13,7 @@ import pytest
 from tests.site import faults
 from tests.site.fixtures import production, production_template
 from tests.site.production import Production, environment
-from tests.site.scenario import INCIDENT, Scene, Stages, fresh_scene, stages_below
+from tests.site.scenario import INCIDENT, Stages, changed_settings, fresh_scene, stages_below
 
 __all__ = ["production", "production_template"]
 
@@ -94,22 +94,9 @@ def record(at: str, kind: str) -> str:
     return f'{head}{{"exception":"[object] ({name}(code: 0): hush-hush at {place})\n[stacktrace]\n#0 {{main}}\n"}} \n'
 
 
-@contextmanager
-def watched_for(scene: Scene, seconds: int) -> Iterator[None]:
-    """Let the log be watched for so long after reopening, on the running bot's own settings."""
-    before = scene.bot.settings.read_text(encoding="utf-8")
-    scene.bot.stop()
-    scene.bot.settings.write_text(before.replace("watch = 1.0", f"watch = {seconds}"), encoding="utf-8")
-    scene.bot.start()
-    try:
-        yield
-    finally:
-        scene.bot.settings.write_text(before, encoding="utf-8")
-
-
 def test_only_errors_that_are_new_or_more_frequent_raise_an_alarm(stages: Stages) -> None:
     """After reopening, one error of a kind that came before the incident is no alarm; one of a new kind is, by its place."""
-    with stages.at("safe") as scene, watched_for(scene, 30):
+    with stages.at("safe") as scene, changed_settings(scene, "watch = 1.0", "watch = 30"):
         log = scene.site.app_path / "storage" / "logs" / "laravel.log"
         before = log.read_bytes() if log.exists() else b""
         log.write_text(record("2024-01-01 10:00:00", KNOWN) * 3)

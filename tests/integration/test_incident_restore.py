@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,15 @@ from tests.site.bot_settings import APPROVER
 from tests.site.clone import clone_production
 from tests.site.fixtures import production_template
 from tests.site.production import Production, artisan
-from tests.site.scenario import INCIDENT, Scene, Stages, disagreements, play_to_planned, stages_below
+from tests.site.scenario import (
+    INCIDENT,
+    Scene,
+    Stages,
+    changed_settings,
+    disagreements,
+    play_to_planned,
+    stages_below,
+)
 
 __all__ = ["production_template"]
 
@@ -63,7 +72,10 @@ def test_swap_needs_two_persons_and_can_be_undone(stages: Stages) -> None:
 def test_after_the_repair_nothing_is_rolled_back_and_all_can_be_undone(
     stages: Stages, tmp_path: Path
 ) -> None:
-    """The repair agrees with the oracle; a rollback is refused for its reason; a lost comment is found; undo takes all back."""
+    """The repair agrees with the oracle; a rollback is refused for its reason; a lost comment is found; undo takes all back.
+
+    A check that came into the settings after the plan has the backup's number all the same.
+    """
     with stages.at("planned") as scene:
         before, commit, player = scene.content(), scene.head(), scene.player()
         player.type("/restore confirm album")
@@ -75,13 +87,21 @@ def test_after_the_repair_nothing_is_rolled_back_and_all_can_be_undone(
         player.step(7)
         assert disagreements(scene.site, "corrected") == []
         faults.lost_comment(scene.site)
-        player.type("/app check")
-        state = scene.at_rest()
+        with changed_settings(scene, '"captions are kept"', '"captions survive"'):
+            player.type("/app check")
+            state = scene.at_rest()
+        (late,) = [c for c in checks_told(scene) if c["name"] == "captions survive"]
+        assert (late["before"], late["passed"], late["backup"] > 1000) == (None, True, True)
         assert (state["steps"][7]["status"], state["steps"][8]["status"]) == ("failed", "waiting")
         assert "1 rows of comments are gone" in state["steps"][7]["note"]
         assert not scene.api().command("/app reopen", INCIDENT)["ok"]
         undo(scene)
         assert (scene.content(), scene.head()) == (before, commit)
+
+
+def checks_told(scene: Scene) -> list[dict[str, Any]]:
+    """Return the site's own checks as they were told last."""
+    return list(scene.entries("data.checked")[-1]["data"]["checks"])
 
 
 def rollback_is_refused(scene: Scene, folder: Path) -> None:

@@ -175,6 +175,20 @@ def make_scene(site: Production, folder: Path, more: str = "") -> Scene:
 
 
 @contextlib.contextmanager
+def changed_settings(scene: Scene, old: str, new: str) -> Iterator[None]:
+    """Let the bot run, from its next start on, with something in its settings replaced. *Changes*: restarts the bot."""
+    before = scene.bot.settings.read_text(encoding="utf-8")
+    assert old in before
+    scene.bot.stop()
+    scene.bot.settings.write_text(before.replace(old, new), encoding="utf-8")
+    scene.bot.start()
+    try:
+        yield
+    finally:
+        scene.bot.settings.write_text(before, encoding="utf-8")
+
+
+@contextlib.contextmanager
 def fresh_scene(site: Production, folder: Path, more: str = "") -> Iterator[Scene]:
     """Give a scene with its bot running on a production that nothing has happened to yet."""
     scene = make_scene(site, folder, more)

@@ -294,7 +294,11 @@ def _ended(work: SiteWork, args: dict[str, Any], blind: str, seen: Seen) -> Tell
         entries=[NewEntry(kind=Kind.WATCH_ENDED, text=text, data=data), done_entry(Step.REOPEN, text)],
         messages=[
             step_message(
-                Step.REOPEN, text, Tone.GOOD if quiet else Tone.WARNING, next_steps=("/incident close",)
+                Step.REOPEN,
+                text,
+                Tone.GOOD if quiet else Tone.WARNING,
+                facts=tuple(("errors", line) for line in seen.lines()),
+                next_steps=("/incident close",),
             )
         ],
         questions=[question],

@@ -36,7 +36,7 @@ from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.operations.assess import beside_the_data
 from bot.service.parts import Parts
-from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of
+from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of, earlier_numbers
 from bot.service.site_work import SiteWork, Telling, counts, done_entry, failed_entry, step_message
 
 OK_STATUS = 200
@@ -83,7 +83,7 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
         asked,
         await answers_of(work, database, live, asked, LIVE),
         await answers_of(work, database, live, asked, OTHER),
-        (incident.rehearsal or {}).get("checks") or {},
+        await earlier_numbers(work, database, incident, asked),
     )
     rows = (await work.ask(database.facts(live))).rows
     runtime = {
