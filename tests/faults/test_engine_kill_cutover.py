@@ -131,6 +131,7 @@ def kill_and_bring_back(scene: Scene, what: Kill) -> None:
         start_server(scene)
 
 
+@pytest.mark.long
 def test_the_server_is_killed_in_the_swap(engine_stages: Stages) -> None:
     """A server killed between the intent and the end of the swap has the old tables or the new; which, is told."""
     killed_in_the_cut_over(engine_stages, SERVER_IN_THE_SWAP, lambda scene, _: can_plan_again(scene))

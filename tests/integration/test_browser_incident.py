@@ -28,8 +28,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.integration.test_web_page import BROWSER_FLAGS
 from tests.site.bot_settings import RESPONDER, write_settings
 from tests.site.fixtures import production, production_template
+from tests.site.forked import REPOSITORY
 from tests.site.production import Production, captions
-from tests.site.running_bot import REPOSITORY, Api, RunningBot
+from tests.site.running_bot import Api, RunningBot
 from tests.site.servers import free_port
 
 __all__ = ["production", "production_template"]

@@ -19,8 +19,9 @@ import pytest
 from tests.site.bot_settings import RESPONDER, write_settings
 from tests.site.clone import clone_production
 from tests.site.fixtures import production_template
+from tests.site.forked import REPOSITORY, run
 from tests.site.production import Production, stop
-from tests.site.running_bot import REPOSITORY, RunningBot
+from tests.site.running_bot import RunningBot
 from tests.site.servers import free_port
 
 __all__ = ["production_template"]
@@ -43,15 +44,17 @@ END = "-- Dump completed on 2026-01-30 03:00:01\n"
 def backout(*words: str, cwd: Path = REPOSITORY, **env: Any) -> Done:
     """Run the command with nothing of this process's own settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("BACKOUT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *words],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**kept, "PYTHONPATH": str(REPOSITORY), **env},
-        timeout=60,
-        check=False,
-    )
+    return run("bot", words, cwd=cwd, env={**kept, **env})
+
+
+def test_it_is_a_command_of_the_shell(tmp_path: Path) -> None:
+    """Started by the shell it does what the tests below see of it: the words, the exit status."""
+    path = tmp_path / "no.sql"
+    words = ("inspect", str(path))
+    done = subprocess.run([sys.executable, "-m", "bot", *words], capture_output=True, text=True, check=False)
+    again = backout(*words)
+    assert (done.returncode, done.stdout, done.stderr) == (again.returncode, again.stdout, again.stderr)
+    assert done.returncode != 0
 
 
 @dataclass(frozen=True, kw_only=True)

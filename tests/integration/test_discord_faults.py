@@ -143,6 +143,7 @@ async def test_an_answer_to_one_person_is_there_once(scene: DiscordScene, kind: 
     assert (await scene.timeline(incident.id)).count(f"said once {kind}") == 1
 
 
+@pytest.mark.long
 async def test_what_a_person_was_told_has_failed_is_not_done(scene: DiscordScene) -> None:
     """Discord never got the first answer, so the person was told so: the command is not carried out behind their back."""
     incident = await scene.opened()
@@ -201,6 +202,7 @@ async def test_a_revoked_token_is_told_and_repaired(scene: DiscordScene) -> None
     await scene.discord.wait_for_message(incident.channel, "✅ **Not now** — Anna")
 
 
+@pytest.mark.long
 async def test_a_refused_intent_is_told_with_what_to_do(scene: DiscordScene) -> None:
     """Where the gateway closes for good the incident says why nothing comes in, and goes on in the console."""
     incident = await scene.opened()
@@ -265,6 +267,7 @@ async def test_a_channel_that_a_person_deleted_is_opened_anew(scene: DiscordScen
     await scene.noted(new, "we are here now")
 
 
+@pytest.mark.long
 async def test_a_deletion_that_nobody_told_of_is_found(scene: DiscordScene) -> None:
     """Deleted while the gateway was away: the next message finds it, and a new channel is opened."""
     incident = await scene.opened()
@@ -299,6 +302,7 @@ async def test_a_message_that_a_person_deleted_is_said_again_when_it_changes(sce
     await scene.assert_each_once(incident)
 
 
+@pytest.mark.long
 async def test_a_full_category_is_followed_by_the_next(scene: DiscordScene) -> None:
     """A category holds fifty channels; the next incident's channel stands in another one, made for it."""
     first = await scene.opened()
@@ -354,6 +358,7 @@ async def test_a_person_who_takes_no_direct_messages_stops_nothing(scene: Discor
     await scene.dora.open_direct(is_open=True)
 
 
+@pytest.mark.long
 async def test_no_permission_is_used_beyond_the_list(scene: DiscordScene) -> None:
     """What an incident does uses no permission that the invitation does not ask for."""
     incident = await scene.opened()

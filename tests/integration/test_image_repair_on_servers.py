@@ -87,6 +87,7 @@ def test_the_loss_table_names_what_the_migration_took(album: Album) -> None:
     assert answer["triggers_missing"] == []
 
 
+@pytest.mark.long
 def test_killed_after_each_chunk_it_ends_the_same(album: Album) -> None:
     """A reader killed after any commit leaves a scratch from which the same request goes on to the same content."""
     whole = scratch_request(album)
@@ -126,6 +127,7 @@ def test_a_killed_client_is_told_and_the_repair_goes_on(album: Album) -> None:
     assert prove(request, album.open_server)["proven"]
 
 
+@pytest.mark.long
 def test_a_foreign_write_is_refused(album: Album) -> None:
     """A scratch in which somebody wrote between two tries is left as it is."""
     request = scratch_request(album, chunk_rows=100)
@@ -136,6 +138,7 @@ def test_a_foreign_write_is_refused(album: Album) -> None:
     assert refused.value.kind == "changed"
 
 
+@pytest.mark.long
 def test_salvage_is_proven_too(album: Album) -> None:
     """The loaded backup with the rows since put in holds all that fits."""
     request = scratch_request(album, "baseline")

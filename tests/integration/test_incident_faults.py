@@ -11,9 +11,9 @@ import pytest
 
 from tests.site import faults
 from tests.site.fixtures import production, production_template
+from tests.site.forked import REPOSITORY
 from tests.site.play import PlayStoppedError, play
 from tests.site.production import Production
-from tests.site.running_bot import REPOSITORY
 from tests.site.scenario import content_of, fresh_scene
 
 __all__ = ["production", "production_template"]

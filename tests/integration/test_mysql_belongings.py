@@ -94,6 +94,7 @@ def test_a_trigger_that_writes_into_another_database_is_refused(shop: Scene) -> 
         shop.server.superuser.run("DROP DATABASE audit")
 
 
+@pytest.mark.long
 def test_bad_enum_values_and_old_dates_go_through(shop: Scene) -> None:
     """Values that a strict server would not take today are copied, repaired and cut over as they are."""
     shop.login.run(
@@ -136,6 +137,7 @@ def test_keys_that_the_collation_takes_for_the_same(shop: Scene) -> None:
         repaired(shop, baseline, codes="restore")
 
 
+@pytest.mark.long
 def test_types_of_mariadb_alone_go_through(shop: Scene) -> None:
     """UUIDs, addresses and points are filled back as they were."""
     shop.login.run(
@@ -151,6 +153,7 @@ def test_types_of_mariadb_alone_go_through(shop: Scene) -> None:
     ]
 
 
+@pytest.mark.long
 def test_checks_that_rows_do_not_meet_stop_no_copy(shop: Scene) -> None:
     """Rows that were there before a CHECK, and columns that are computed, are copied and repaired as they are."""
     shop.login.run(
@@ -195,6 +198,7 @@ def test_a_sequence_gives_no_number_twice(shop: Scene) -> None:
     assert shop.login.rows("SELECT NEXTVAL(tickets)") == [("4",)]
 
 
+@pytest.mark.long
 def test_partitions_indexes_and_computed_columns_go_live_as_they_were(shop: Scene) -> None:
     """A partitioned table, one with full-text and spatial indexes and computed columns, and a composite key of two."""
     shop.login.run(

@@ -134,6 +134,7 @@ def test_another_live_or_scratch_than_planned_is_refused(broken: tuple[Scene, st
         )
 
 
+@pytest.mark.long
 def test_another_users_trigger_stops_it_before_anything_is_done(
     broken: tuple[Scene, str, Path], mariadb_server: MariadbServer
 ) -> None:
@@ -183,6 +184,7 @@ def held(shop: Scene, sql: str) -> Iterator[None]:
         session.stdout.close()
 
 
+@pytest.mark.long
 def test_an_idle_transaction_makes_it_refuse_soon_and_is_named(broken: tuple[Scene, str, Path]) -> None:
     """A session that read one table and does nothing more is told by its number within seconds; it is ended only by a yes (R11)."""
     shop, scratch, _ = broken
@@ -198,6 +200,7 @@ def test_an_idle_transaction_makes_it_refuse_soon_and_is_named(broken: tuple[Sce
         assert shop.cut_over(scratch, end_sessions=True)["fingerprint"] == wanted
 
 
+@pytest.mark.long
 def test_readers_never_see_a_mix(shop: Scene) -> None:
     """A statement over two tables, run all the while, sees both of before or both of after (an error is allowed)."""
     shop.login.run(
@@ -316,6 +319,7 @@ def test_a_killed_cut_over_is_finished_or_taken_back(broken: tuple[Scene, str, P
     assert shop.cut_over(safety)["fingerprint"] == expected == shop.fingerprint()
 
 
+@pytest.mark.long
 def test_a_plan_that_is_given_up_after_a_kill_leaves_live_as_it_was(broken: tuple[Scene, str, Path]) -> None:
     """After a kill before the tables moved, another request first gives live its views and triggers back."""
     shop, scratch, _ = broken
@@ -370,6 +374,7 @@ def test_a_client_killed_while_it_waits_is_not_overtaken(broken: tuple[Scene, st
     assert not list((shop.workspace / "tmp").glob("access-*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", ["RENAME TABLE", "CREATE ALGORITHM"])
 def test_a_killed_server_has_the_old_tables_or_the_new(tmp_path: Path, word: str) -> None:
     """The database server itself killed around the RENAME: once it is back the same request ends it well."""

@@ -119,6 +119,7 @@ def test_a_missing_right_leaves_nothing(shop: Shop) -> None:
         shop.server.superuser.run("DROP TABLE hidden", database=shop.name)
 
 
+@pytest.mark.long
 def test_a_lock_of_another_session_ends_it_in_seconds(shop: Shop) -> None:
     """A table that another session holds locked makes it refuse after some seconds, not wait for ever (R11)."""
     with PostgresqlServer(shop.request()) as server, server.session(shop.name, path=True) as other:
@@ -174,6 +175,7 @@ def test_a_changed_file_is_not_taken(shop: Shop) -> None:
     assert shop.server.databases() == before
 
 
+@pytest.mark.long
 def test_a_restore_that_is_killed_leaves_no_half_scratch(shop: Shop) -> None:
     """After `kill -9` of the reader the scratch is not there by its name; the same request makes it whole."""
     target, scratch = shop.safety("killed.dump"), shop.scratch()

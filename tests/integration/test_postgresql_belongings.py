@@ -42,6 +42,7 @@ def database_row(shop: Shop, column: str) -> str:
     return rows[0][0]
 
 
+@pytest.mark.long
 def test_a_setting_that_only_a_superuser_may_give_stops_no_copy(shop: Shop) -> None:
     """A database with such a setting is copied all the same; that it will be missing is told by name, before and after."""
     root = shop.server.superuser
@@ -81,6 +82,7 @@ def test_nothing_is_cut_over_while_rows_of_another_server_come_in(shop: Shop) ->
     assert "subscription feed: an administrator must make it again after" in " ".join(told)
 
 
+@pytest.mark.long
 def test_functions_that_run_with_another_owners_rights_are_told(shop: Shop) -> None:
     """Before a cut-over would make such a function run with the application's rights, the plan says which it is."""
     shop.server.superuser.run(
@@ -109,6 +111,7 @@ def test_the_owner_of_the_database_stays(shop: Shop) -> None:
         root.run(f"DROP ROLE {group}")
 
 
+@pytest.mark.long
 def test_comments_on_the_database_and_on_public_stay(shop: Shop) -> None:
     """What somebody wrote on the database and on its schema public is there afterwards."""
     shop.login.run(f"COMMENT ON DATABASE {shop.name} IS 'ask Ann''s team'")
@@ -120,6 +123,7 @@ def test_comments_on_the_database_and_on_public_stay(shop: Shop) -> None:
     ]
 
 
+@pytest.mark.long
 def test_comments_on_what_is_left_out_stop_no_copy(shop: Shop) -> None:
     """A comment on a publication or an event trigger goes with it."""
     shop.server.superuser.run(
@@ -137,6 +141,7 @@ def test_comments_on_what_is_left_out_stop_no_copy(shop: Shop) -> None:
     assert loaded["fingerprint"] == shop.fingerprint()
 
 
+@pytest.mark.long
 def test_rights_that_new_objects_would_not_have_are_not_given(shop: Shop) -> None:
     """Where everybody's right to run new functions was taken away, it stays away."""
     shop.login.run("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
@@ -145,6 +150,7 @@ def test_rights_that_new_objects_would_not_have_are_not_given(shop: Shop) -> Non
     assert shop.login.rows("SELECT has_function_privilege('public', 'secret()', 'EXECUTE')") == [("f",)]
 
 
+@pytest.mark.long
 def test_a_view_with_an_instead_of_trigger_stops_no_fill(shop: Shop) -> None:
     """Triggers of views are no triggers of tables: rows are filled in, and the trigger is there after."""
     shop.login.run(
@@ -171,6 +177,7 @@ def repaired(shop: Shop, baseline: str, **decisions: str) -> str:
     return scratch
 
 
+@pytest.mark.long
 def test_materialized_views_are_made_anew_from_the_repaired_rows(shop: Shop) -> None:
     """A materialized view shows what the tables hold after a repair, also one that is made from another."""
     shop.login.run(
@@ -187,6 +194,7 @@ def test_materialized_views_are_made_anew_from_the_repaired_rows(shop: Shop) -> 
     ) == [("f",)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "sql",
     [
@@ -213,6 +221,7 @@ def test_a_dump_can_change_nothing_of_the_server(shop: Shop, sql: str) -> None:
     assert shop.server.databases() == before
 
 
+@pytest.mark.long
 def test_rules_and_deferrable_keys_stop_no_repair(shop: Shop) -> None:
     """A rule does not act on the rows that are put back and is there after; a deferrable key is a key."""
     shop.login.run(
@@ -231,6 +240,7 @@ def test_rules_and_deferrable_keys_stop_no_repair(shop: Shop) -> None:
     assert shop.login.number("SELECT count(*) FROM pg_rules WHERE tablename = 'ranks'", database=scratch) == 2
 
 
+@pytest.mark.long
 def test_a_killed_copy_leaves_no_rows_behind(shop: Shop) -> None:
     """The dump by which a database is copied goes with the next reader, where its own was killed."""
     shop.login.run(
@@ -249,6 +259,7 @@ def test_a_killed_copy_leaves_no_rows_behind(shop: Shop) -> None:
     assert not list(shop.workspace.rglob("*.dump"))
 
 
+@pytest.mark.long
 def test_the_data_stay_on_the_disk_where_they_were(shop: Shop, tmp_path: Path) -> None:
     """A database in a tablespace of its own is copied into the same one where the user may, else it is told."""
     folder = shop.server.folder / f"space_{shop.name}"
@@ -275,6 +286,7 @@ def test_the_data_stay_on_the_disk_where_they_were(shop: Shop, tmp_path: Path) -
         root.run("DROP TABLESPACE fast")
 
 
+@pytest.mark.long
 def test_an_extension_that_only_a_superuser_may_make_is_named(shop: Shop) -> None:
     """It is named with what an administrator can do, and no half-made database stays."""
     shop.server.superuser.run("CREATE EXTENSION pageinspect", database=shop.name)

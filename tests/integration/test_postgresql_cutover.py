@@ -98,6 +98,7 @@ def test_cut_over_and_undo_are_one_swap_each(shop: Shop) -> None:
     assert shop.fingerprint(undone["aside"]) == done["fingerprint"]
 
 
+@pytest.mark.long
 def test_undo_loads_the_safety_file_where_the_old_database_is_gone(shop: Shop) -> None:
     """Without the database put aside, the undo takes the rows from the file itself."""
     _, request = broken(shop)
@@ -225,6 +226,7 @@ def test_only_the_applications_own_database_is_cut_over(shop: Shop) -> None:
     assert shop.fingerprint() == request["expect_target_fingerprint"]
 
 
+@pytest.mark.long
 def test_without_the_right_to_rename_nothing_is_changed(postgres_servers: Postgreses, tmp_path: Path) -> None:
     """A user with neither CREATEDB nor CREATE on the database is told what it lacks, by copy and by cut-over (R9)."""
     server = postgres_servers[15]
@@ -241,6 +243,7 @@ def test_without_the_right_to_rename_nothing_is_changed(postgres_servers: Postgr
         assert "RENAME" not in server.log_since(mark)
 
 
+@pytest.mark.long
 def test_tables_of_another_owner_are_told(shop: Shop) -> None:
     """A table that the user could not give back to its owner stops the cut-over before anything is changed."""
     _, request = broken(shop)
@@ -253,6 +256,7 @@ def test_tables_of_another_owner_are_told(shop: Shop) -> None:
     assert shop.fingerprint() == request["expect_target_fingerprint"]
 
 
+@pytest.mark.long
 def test_readers_never_see_a_mix(shop: Shop) -> None:
     """Readers at a high rate over swaps there and back see the one state or the other, in both tables; errors are allowed."""
     shop.login.run("UPDATE users SET name = 'A'; UPDATE orders SET note = 'A'")
@@ -314,6 +318,7 @@ def test_killed_anywhere_it_is_whole_and_goes_on(shop: Shop) -> None:
     assert done["fingerprint"] == request["expect_source_fingerprint"] == shop.fingerprint()
 
 
+@pytest.mark.long
 def test_a_database_left_closed_is_opened_by_the_next_run(shop: Shop) -> None:
     """Killed between closing and renaming, live is closed to all; the same request finds that in its note and goes on."""
     scratch, request = broken(shop)

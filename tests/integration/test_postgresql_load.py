@@ -44,6 +44,7 @@ def refusal(shop: Shop, backup: Path, **more: object) -> Refusal:
     return told.value
 
 
+@pytest.mark.long
 def test_every_packing_gives_the_same_database(shop: Shop, tmp_path: Path) -> None:
     """Plain, gzip, bzip2, zip and zstd, --inserts, custom and packed custom: each load is equal to live, and counted."""
     plain, custom = shop.pg_dump(), shop.pg_dump("-Fc")
@@ -157,6 +158,7 @@ COMMENT ON EXTENSION plpgsql IS 'PL/pgSQL; procedural language';
         assert word in said
 
 
+@pytest.mark.long
 def test_an_archive_of_extensions_and_rights_loads(postgres_servers: Postgreses, tmp_path: Path) -> None:
     """Extension types, and a schema beside public, load from a superuser's archive; its comments are left out (R10, B5)."""
     with a_shop(
@@ -237,6 +239,7 @@ def test_a_failing_row_is_told_by_line_and_state_only(shop: Shop, tmp_path: Path
     assert any(b"secret row" in file.read_bytes() or b"7x" in file.read_bytes() for file in kept)
 
 
+@pytest.mark.long
 def test_the_reason_of_a_failed_load_is_told_where_its_rest_cannot_be_removed(shop: Shop) -> None:
     """Another user's session keeps the half-made database from being removed; what is told is why the load failed."""
     target, request, sessions = shop.scratch(), shop.request(), []

@@ -88,6 +88,7 @@ def test_people_went_on_using_the_album(production_template: Production) -> None
     assert all(upload["photo"]["post_id"] != upload["photo"]["id"] for upload in since.uploads)
 
 
+@pytest.mark.long
 def test_the_album_is_built_the_same_each_time(production_template: Production, tmp_path: Path) -> None:
     """A second build holds the same rows before and after, and the same commits."""
     second = build(tmp_path / "second", photos=2_000, run=False)

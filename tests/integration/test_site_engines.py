@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import subprocess
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.faults.engine_stages import assert_truthful, claims_nothing, told
+from tests.faults.server_killing import Kill, kill, start_server
 from tests.site.by_hand import http_status
 from tests.site.clone import clone_production
 from tests.site.fixtures import template_on
 from tests.site.oracle import conclusion, judge
-from tests.site.play import play
+from tests.site.play import Player, play
 from tests.site.production import Production, artisan, load, session, start, stop
-from tests.site.scenario import disagreements, fresh_scene
+from tests.site.scenario import Scene, disagreements, fresh_scene, play_to_planned
 from tests.site.servers import is_alive
 
 SERVERS = ("mariadb", "postgresql")
@@ -33,12 +36,36 @@ def numbers(site: Production, *queries: str) -> list[int]:
         return [live.number(query) for query in queries]
 
 
+@dataclass(kw_only=True)
+class KillingPlayer(Player):
+    """A person whose database server is killed in the swap, and who plans again where it did not take place."""
+
+    scene: Scene
+
+    def approve(self, site: str) -> None:
+        """Approve the plan, and see the server die of it and come back: live is as before or as rehearsed, as is told."""
+        before, rehearsed = self.scene.content(), self.scene.rehearsed_content()
+        super().approve(site)
+        kill(self.scene, Kill(step="write", moment="intended", victim="server"))
+        claims_nothing(self.scene)
+        start_server(self.scene)
+        told_s = 60
+        state = self.scene.until(
+            "a result", lambda s: s["operation"] is None and told(self.scene)[1:], told_s
+        )
+        assert_truthful(self.scene, state, before, rehearsed)
+        if state["cutover"] == "none":
+            play_to_planned(self)
+            super().approve(site)
+
+
 def test_the_played_incident_recovers(template: Production, tmp_path: Path) -> None:
-    """The incident is played over the JSON API to its end; an independent oracle agrees; the site is open."""
+    """The incident is played over the JSON API to its end, its server killed in the swap; an independent oracle agrees."""
     site = clone_production(template.folder, tmp_path / "production")
     try:
         with fresh_scene(site, tmp_path / "bot") as scene:
-            state = play(scene.player(), commits=site.corrected_commits, before=lambda _: None)
+            player = KillingPlayer(scene.api(), lambda _: None, scene=scene)
+            state = play(player, commits=site.corrected_commits, before=lambda _: None)
         assert (state["outcome"], state["cutover"]) == ("recovered", "done")
         assert disagreements(site, "corrected", online=True) == []
     finally:

@@ -164,6 +164,7 @@ def test_a_wrong_application_path(night: Night) -> None:
     assert "app_path" in said
 
 
+@pytest.mark.long
 def test_a_host_without_php(night: Night, tmp_path: Path) -> None:
     """Where there is no php for the login, that is what is said, with the remedy."""
     programs = tmp_path / "programs"
@@ -184,6 +185,7 @@ def test_a_host_without_php(night: Night, tmp_path: Path) -> None:
     goes_on(night)
 
 
+@pytest.mark.long
 def test_an_empty_backup_folder(night: Night, tmp_path: Path) -> None:
     """Without any backup the loss is not guessed: the DBA is offered, no plan is made, and a found backup is taken up."""
     kept = tmp_path / "kept"
@@ -299,6 +301,7 @@ def test_a_full_disk_on_the_host(night: Night, small_disk: Any) -> None:
     goes_on(night)
 
 
+@pytest.mark.long
 @needs_root
 def test_a_full_disk_of_backouts_own(night: Night, small_disk: Any) -> None:
     """Where Backout cannot write its own records, a command changes nothing and says so; afterwards it can be repeated."""

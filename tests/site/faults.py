@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
+from tests.site.forked import REPOSITORY
 from tests.site.production import Production, session
-from tests.site.running_bot import REPOSITORY
 
 _WRITER = """
 import sys, time

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -67,8 +68,26 @@ class Forked:
 
 
 def fork(module: str, words: Sequence[str], *, output: Path, env: dict[str, str]) -> Forked:
-    """Start `python -m MODULE WORDS`, its output appended to a file."""
-    return _parent(os.getpid()).fork(module, words, output, env)
+    """Start `python -m MODULE WORDS`, its output and its errors appended to a file."""
+    wanted = {"module": module, "words": list(words), "output": str(output), "env": env}
+    return _parent(os.getpid()).fork({**wanted, "errors": str(output), "folder": str(REPOSITORY)})
+
+
+def run(
+    module: str, words: Sequence[str], *, env: dict[str, str], cwd: Path = REPOSITORY, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m MODULE WORDS` in a folder to its end. *Raises* TimeoutExpired, after it was ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        output, errors = Path(folder) / "output", Path(folder) / "errors"
+        wanted = {"module": module, "words": list(words), "output": str(output), "errors": str(errors)}
+        process = _parent(os.getpid()).fork({**wanted, "env": env, "folder": str(cwd)})
+        try:
+            status = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        said = (output.read_text(encoding="utf-8"), errors.read_text(encoding="utf-8"))
+    return subprocess.CompletedProcess([module, *words], status, *said)
 
 
 @cache
@@ -98,8 +117,7 @@ class _Parent:
         self._lines.close()
         self._socket.close()
 
-    def fork(self, module: str, words: Sequence[str], output: Path, env: dict[str, str]) -> Forked:
-        wanted = {"module": module, "words": list(words), "output": str(output), "env": env}
+    def fork(self, wanted: dict[str, Any]) -> Forked:
         self._socket.sendall(json.dumps(wanted).encode() + b"\n")
         while True:
             told = self._read()
@@ -175,10 +193,11 @@ def _become(wanted: dict[str, Any]) -> None:
     """Be that process to its end. Never returns."""
     status = 1
     try:
-        output = os.open(wanted["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        for descriptor in (1, 2):
-            os.dup2(output, descriptor)
-        os.close(output)
+        for descriptor, name in ((1, "output"), (2, "errors")):
+            file = os.open(wanted[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            os.dup2(file, descriptor)
+            os.close(file)
+        os.chdir(wanted["folder"])
         os.environ.clear()
         os.environ.update(wanted["env"])
         sys.argv = [wanted["module"], *wanted["words"]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.site.forked import REPOSITORY, Forked, fork
+from tests.site.forked import Forked, fork, run
 
 START_LIMIT_S = 20
 
@@ -31,11 +30,8 @@ class RunningBot:
 
     def backout(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the `backout` command with these words and this bot's settings."""
-        command = [sys.executable, "-m", "bot", *words]
         env = {**os.environ, "BACKOUT_SETTINGS": str(self.settings), "BACKOUT_URL": self.url}
-        return subprocess.run(
-            command, capture_output=True, text=True, cwd=REPOSITORY, env=env, timeout=120, check=False
-        )
+        return run("bot", words, env=env, timeout=120)
 
     def token(self, name: str) -> str:
         """Make a console token for a person; the bot must be started afterwards."""

@@ -26,10 +26,11 @@ from tests.servers.private import copy_data
 from tests.site import production
 from tests.site.bot_settings import APPROVER, READER, RESPONDER, write_settings
 from tests.site.clone import clone_production
+from tests.site.forked import REPOSITORY
 from tests.site.history import git
 from tests.site.play import Player, answer_tables
 from tests.site.production import Production
-from tests.site.running_bot import REPOSITORY, Api, RunningBot
+from tests.site.running_bot import Api, RunningBot
 from tests.site.server_content import server_content
 from tests.site.servers import free_port
 

@@ -6,10 +6,12 @@ import gzip
 import hashlib
 import io
 import json
+import marshal
 import os
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -330,3 +332,87 @@ def test_each_verb_has_its_function() -> None:
     """Every verb in the table has a function of its name."""
     for verb, place in VERBS.items():
         assert verb_function(verb).__name__ == place.rpartition(":")[2]
+
+
+# -- what was compiled is kept beside the packed file
+
+
+def ask_packed(reader: Path, verb: str, request: object) -> dict[str, Any]:
+    """Return the answer of the packed reader, as a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(reader), verb],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    return dict(json.loads(done.stdout))
+
+
+def kept_beside(reader: Path) -> list[Path]:
+    """Return what lies beside the packed reader."""
+    return sorted(path for path in reader.parent.iterdir() if path != reader)
+
+
+def test_what_one_call_compiled_the_next_one_uses(tmp_path: Path) -> None:
+    """The second call runs what the first one kept: whoever changes it, changes what is run."""
+    reader, dump = tmp_path / "reader.pyz", tmp_path / "dumps" / "x.sql"
+    dump.parent.mkdir()
+    dump.write_bytes(DUMP)
+    pack_reader(reader)
+    request = {"roots": [str(dump.parent)]}
+    first = ask_packed(reader, "find", request)
+    kept = [path for path in kept_beside(reader) if path.is_file()]
+    assert [path.stat().st_mode & 0o777 for path in kept] == [0o600]
+    assert ask_packed(reader, "find", request) == first
+    content = marshal.loads(kept[0].read_bytes()[4:])
+    content["adapters.host_reader.files"] = marshal.dumps(
+        compile("def find(_):\n return {'mine': 1}", "x", "exec")
+    )
+    changed = marshal.dumps(content)
+    kept[0].write_bytes(zlib.crc32(changed).to_bytes(4, "big") + changed)
+    assert ask_packed(reader, "find", request) == {"ok": True, "mine": 1}
+    kept[0].chmod(0o666)
+    assert ask_packed(reader, "find", request) == first, "what anybody may write was run"
+
+
+@pytest.mark.parametrize("cut", [0, 3, 4, 1000])
+def test_damaged_code_is_compiled_anew(tmp_path: Path, cut: int) -> None:
+    """A kept file that was cut, or has a changed byte, is left aside and replaced."""
+    reader = tmp_path / "reader.pyz"
+    pack_reader(reader)
+    first = ask_packed(reader, "scripts", {})
+    [kept] = kept_beside(reader)
+    whole = kept.read_bytes()
+    for damaged in (whole[:cut], whole[:-cut] + bytes(cut), whole[:500] + b"?" + whole[501:]):
+        kept.write_bytes(damaged)
+        assert ask_packed(reader, "scripts", {}) == first
+        assert kept.read_bytes() == whole
+        assert kept_beside(reader) == [kept]
+
+
+def test_calls_that_know_other_verbs_add_to_it(tmp_path: Path) -> None:
+    """What one verb's call kept stays when another verb's call keeps its own."""
+    reader = tmp_path / "reader.pyz"
+    pack_reader(reader)
+    ask_packed(reader, "scripts", {})
+    [kept] = kept_beside(reader)
+    few = marshal.loads(kept.read_bytes()[4:])
+    ask_packed(reader, "sqlite_facts", {})
+    more = marshal.loads(kept.read_bytes()[4:])
+    assert few.items() < more.items()
+    ask_packed(reader, "sqlite_cutover", {})
+    assert marshal.loads(kept.read_bytes()[4:]) == more, "a cut-over has other things to do"
+
+
+def test_a_full_disk_keeps_nothing_and_answers(tmp_path: Path) -> None:
+    """Where nothing can be written beside the reader, it answers as ever."""
+    reader = tmp_path / "reader.pyz"
+    pack_reader(reader)
+    first = ask_packed(reader, "scripts", {})
+    [kept] = kept_beside(reader)
+    kept.unlink()
+    kept.mkdir()
+    assert ask_packed(reader, "scripts", {}) == first
+    assert kept_beside(reader) == [kept]
