@@ -46,6 +46,6 @@ if [ "$chosen" != 'not long' ]; then
     demo mariadb --compare --database mariadb
     demo postgresql --compare --database postgresql
 fi
-# Three at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
+# Four at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
 # How long each test took is in .tests.xml afterwards.
-step "$python" -m pytest -m "$chosen" --numprocesses 3 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml
+step "$python" -m pytest -m "$chosen" --numprocesses 4 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml
