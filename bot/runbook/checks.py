@@ -83,6 +83,15 @@ def judged(asked: Sequence[Asked], live: Answers, other: Answers, earlier: Told)
     return tuple(_judged(one, live, other, earlier.get(one.name, {})) for one in asked)
 
 
+def failure_words(checks: Sequence[JudgedCheck]) -> list[str]:
+    """Return the checks that are not good, each with what it gave and what it should have given."""
+    return [
+        f"check “{one.name}”: {one.value if one.value is not None else one.error}, expected {one.expected}"
+        for one in checks
+        if not one.passed
+    ]
+
+
 def failed_in_a_copy(asked: Sequence[Asked], answers: Answers, other: Answers) -> tuple[JudgedCheck, ...]:
     """Return the checks that a restored backup does not keep.
 

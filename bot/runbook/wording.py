@@ -125,8 +125,11 @@ def _to_look_at(loss: Loss) -> list[str]:
     return cleared + many + unproven + gone or ["values are others than in the backup"]
 
 
-def check_table(checks: Sequence[JudgedCheck]) -> Table:
-    """Return the site's own checks as shown: as it was found, in the backup, now; what failed comes first."""
+def check_table(checks: Sequence[JudgedCheck], *, before: str = "found broken", after: str = "now") -> Table:
+    """Return the site's own checks as shown; what failed comes first.
+
+    `before` and `after` name the numbers on both sides of the backup's: as it was found, and now.
+    """
 
     def number(value: int | None) -> str:
         return "–" if value is None else f"{value:,}"
@@ -142,9 +145,7 @@ def check_table(checks: Sequence[JudgedCheck]) -> Table:
         )
         for one in sorted(checks, key=lambda one: one.passed)
     )
-    return Table(
-        columns=("check", "found broken", "backup", "now", "expected", ""), rows=rows, numeric=(1, 2, 3)
-    )
+    return Table(columns=("check", before, "backup", after, "expected", ""), rows=rows, numeric=(1, 2, 3))
 
 
 def loss_table(loss: Loss, *, before: str = "rows in backup") -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +10,9 @@ from bot.laravel.facts import AppFacts
 from bot.model.database import CheckResult
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
-from bot.model.site_check import SiteCheck
+from bot.model.site_check import JudgedCheck, SiteCheck
 from bot.ports.database import Database
-from bot.runbook.checks import BACKUP, LIVE, Asked, asked_on, number_of, questions
+from bot.runbook.checks import BACKUP, LIVE, OTHER, Asked, asked_on, judged, number_of, questions
 from bot.service.site_work import SiteWork
 from bot.settings import by_engine
 
@@ -46,6 +46,31 @@ async def first_numbers(
     before = await answers_of(work, database, live, asked, LIVE)
     backup = await answers_of(work, database, baseline, asked, BACKUP)
     return {one.name: {"before": number_of(one, before), "backup": number_of(one, backup)} for one in asked}
+
+
+async def numbers_at(
+    work: SiteWork, database: Database, place: str, asked: Sequence[Asked]
+) -> dict[str, int | None]:
+    """Return by name what each check gives of the database at `place`. Reads only."""
+    answers = await answers_of(work, database, place, asked, LIVE)
+    return {one.name: number_of(one, answers) for one in asked}
+
+
+async def judged_after(
+    work: SiteWork,
+    database: Database,
+    place: str,
+    asked: Sequence[Asked],
+    before: Mapping[str, int | None],
+) -> tuple[JudgedCheck, ...]:
+    """Return how each check holds at `place` after a migration was rehearsed there; `before` are its numbers from then.
+
+    Reads only. What the backup gives is as it was told when the recovery was planned.
+    """
+    told = await earlier_numbers(work, database, await work.incident(), asked)
+    earlier = {one.name: {**told.get(one.name, {}), "before": before.get(one.name)} for one in asked}
+    live = await answers_of(work, database, place, asked, LIVE)
+    return judged(asked, live, await answers_of(work, database, place, asked, OTHER), earlier)
 
 
 async def earlier_numbers(

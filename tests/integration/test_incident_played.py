@@ -66,6 +66,13 @@ def assert_checks_are_told(scene: Scene, entries: list[dict[str, Any]]) -> None:
     message = next(m for m in scene.state()["messages"] if m["title"] == "The site's own checks")
     assert message["table"]["columns"][:4] == ["check", "found broken", "backup", "now"]
     assert [e["text"] for e in entries if e["text"].startswith("Users affected: ")] != []
+    rehearsed = [e["data"] for e in entries if e["kind"] == "corrected.rehearsed"][-1]
+    on_copy = {one["name"]: one for one in rehearsed["checks"]}
+    assert on_copy.keys() == found.keys()
+    assert all(one["passed"] for one in on_copy.values())
+    # Before the corrected migration the copy has no table of posts yet, and every check has its number after it.
+    linked = on_copy["as many posts as photos"]
+    assert (linked["before"], linked["value"]) == (None, found["as many posts as photos"]["value"])
 
 
 def assert_verified(scene: Scene) -> None:

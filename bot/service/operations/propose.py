@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from bot.laravel import git
-from bot.laravel.facts import AppFacts, MigrationFile, app_facts_command, parse_app_facts, pending_migrations
+from bot.laravel.facts import AppFacts, app_facts_command, parse_app_facts, pending_migrations
 from bot.laravel.guarded import Target
 from bot.laravel.migrate import migrate_refusal
-from bot.model.database import Loss
 from bot.model.decision import Choice
 from bot.model.errors import BackoutError, FailedError, UnknownOutcomeError
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Table, Tone
-from bot.model.person import Permission
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
+from bot.runbook.checks import failure_words
 from bot.runbook.wording import findings_table, shortened
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.migration_findings import findings_of
 from bot.service.operations.migrating import judge_migrations, raise_numbers, run_migrations
+from bot.service.operations.rehearsal_words import Offer, Tried, rehearsed
 from bot.service.parts import Parts
-from bot.service.site_work import Folders, SiteWork, Telling, failed_entry, step_message
+from bot.service.site_checks import checks_of, judged_after, numbers_at
+from bot.service.site_work import Folders, SiteWork, Telling, step_message
 
 _CANDIDATES_SHOWN = 8
 _LINES_SHOWN = 12
@@ -41,24 +40,6 @@ _MAKE_TREE = (
     '"$tree/storage/logs" "$tree/storage/app" "$tree/bootstrap/cache"'
 )
 """Fills a work tree with what git does not hold, so that its code runs: packages (a copy: a migration may write there), .env, empty storage."""
-
-Rehearsal = tuple[list[str], dict[str, list[int]], list[MigrationFile], Loss | None]
-"""What stands against a commit (empty: nothing), tables that shrank, the migrations that ran, and the loss table."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """A commit that may be deployed, and what it changes against the deployed one; `incoming` are the commits it brings."""
-
-    deployed: str
-    commit: git.CommitNote
-    changes: tuple[git.FileChange, ...]
-    incoming: tuple[git.CommitNote, ...] = ()
-
-    @property
-    def migrations(self) -> tuple[str, ...]:
-        """Return the paths of the migration files it adds or changes."""
-        return tuple(c.path for c in git.migration_changes(self.changes) if c.status != "D")
 
 
 async def propose(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -86,9 +67,9 @@ async def propose(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     database = work.database(facts)
     findings = await _review(work, offer, facts, database)
     await work.tell("proposed", proposed(offer, findings))
-    reasons, shrunk, approved, loss = await _rehearse(work, offer, facts, database)
-    await work.tell("rehearsed", _rehearsed(work, offer, findings, reasons, shrunk, approved, loss))
-    return {"passed": not reasons, "commit": offer.commit.commit}
+    tried = await _rehearse(work, offer, facts, database)
+    await work.tell("rehearsed", rehearsed(work, offer, findings, tried))
+    return {"passed": not tried.reasons, "commit": offer.commit.commit}
 
 
 async def _fetched(work: SiteWork) -> tuple[str, tuple[git.CommitNote, ...]]:
@@ -213,17 +194,13 @@ def _listed(lines: list[str], between: str) -> str:
     return between.join([f"{len(lines)}:", *lines[:_LINES_SHOWN], *more])
 
 
-async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Database) -> Rehearsal:
+async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Database) -> Tried:
     """Run the commit's migrations on a copy, with that commit's own code. Returns what stands against it."""
     if git.composer_changed(offer.changes):
-        return (
-            [
-                "composer.lock changed: packages must be installed by hand first, Backout does not run composer"
-            ],
-            {},
-            [],
-            None,
+        reason = (
+            "composer.lock changed: packages must be installed by hand first, Backout does not run composer"
         )
+        return Tried(reasons=(reason,))
     folders = await work.folders()
     tree = f"{folders.scratch}/tree-{work.tag}"
     await _make_tree(work, folders, tree, offer.commit.commit)
@@ -240,26 +217,31 @@ async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Dat
 
 async def _rehearse_in(
     work: SiteWork, offer: Offer, facts: AppFacts, database: Database, folders: Folders, tree: str
-) -> Rehearsal:
+) -> Tried:
     tree_facts = parse_app_facts(
         await work.look_ok(app_facts_command(tree), f"php: read the migrations of {offer.commit.commit[:12]}")
     )
     pending = pending_migrations(tree_facts)
     approved = [f for f in tree_facts.migration_files if f.name in pending]
     if reason := migrate_refusal(tree_facts.migration_rows, pending, [f.name for f in approved]):
-        return [reason], {}, [], None
+        return Tried(reasons=(reason,))
     live = facts.database.database
     scratch = database.scratch_place(folders.scratch, "deploy", work.tag)
     title = step_message(Step.DEPLOY, "Copying the live database to scratch.", Tone.WORKING)
     copied = await work.scratch("scratch", database, database.copy(live, scratch), title)
+    asked = checks_of(work, database, facts)
+    # Recorded before the migration runs: after a restart the copy may not be what it was.
+    numbers = await work.once("checks-before", dict, lambda: numbers_at(work, database, copied.path, asked))
     target = Target(driver=facts.database.driver, database=copied.database, is_scratch=True)
     run = await run_migrations(work, folders, database, tree, target, approved, "scratch")
     reasons, shrunk, loss = await judge_migrations(
         work, facts, folders, database, run, approved, live, copied.path, "scratch"
     )
+    checks = await judged_after(work, database, copied.path, asked, numbers)
+    reasons += failure_words(checks)
     if not reasons:
         await raise_numbers(work, folders, database, copied.path, "scratch")
-    return reasons, shrunk, approved, loss
+    return Tried(reasons=tuple(reasons), shrunk=shrunk, approved=tuple(approved), loss=loss, checks=checks)
 
 
 async def _remove_tree(work: SiteWork, folders: Folders, tree: str) -> None:
@@ -275,75 +257,4 @@ async def _make_tree(work: SiteWork, folders: Folders, tree: str, commit: str) -
     fill = Command(argv=["sh", "-c", _MAKE_TREE, "sh", work.settings.app_path, tree])
     await work.job(
         "tree-fill", fill, f"fill {tree} with packages, .env and empty storage", root=folders.scratch_jobs
-    )
-
-
-def _rehearsed(
-    work: SiteWork,
-    offer: Offer,
-    findings: list[dict[str, Any]],
-    reasons: list[str],
-    shrunk: dict[str, list[int]],
-    approved: list[MigrationFile],
-    loss: Loss | None,
-) -> Telling:
-    commit = offer.commit.commit
-    data = {
-        "commit": commit,
-        "passed": not reasons,
-        "reasons": reasons,
-        "shrunk": shrunk,
-        "approved": [[f.name, f.sha256] for f in approved],
-        "deployed": offer.deployed,
-    }
-    table = findings_table(findings)
-    if reasons:
-        text = f"Stopped by the rehearsal: commit {commit[:12]} would do harm. {'; '.join(reasons)}. Production was not changed."
-        message = step_message(
-            Step.DEPLOY, text, Tone.BAD, table=table, next_steps=("/app deploy <another commit>",)
-        )
-        entries = [
-            NewEntry(kind=Kind.CORRECTED_REHEARSED, text=text, data=data),
-            failed_entry(Step.DEPLOY, text),
-        ]
-        return Telling(
-            entries=entries, messages=[message], void=["deploy"], void_reason="Another commit was rehearsed."
-        )
-    moved = (
-        f"{loss.values_moved:,} values move to their new place"
-        if loss and loss.values_moved
-        else "nothing is lost"
-    )
-    text = f"Rehearsed: commit {commit[:12]} runs whole on the copy, no table shrinks, {moved}."
-    message = step_message(Step.DEPLOY, text, Tone.WARNING, table=table)
-    return Telling(
-        entries=[NewEntry(kind=Kind.CORRECTED_REHEARSED, text=text, data=data)],
-        messages=[message],
-        questions=[_approve(work, offer, approved, text)],
-    )
-
-
-def _approve(work: SiteWork, offer: Offer, approved: list[MigrationFile], text: str) -> Question:
-    names = ", ".join(f.name for f in approved)
-    return Question(
-        purpose="deploy",
-        question=f"Deploy {offer.commit.commit[:12]} and run its migration on {work.site_name}?",
-        body=f"{text} It checks out that commit and runs {names}, nothing else. It can be undone together with the cut-over.",
-        choices=(
-            Choice(
-                key="approve",
-                label="Deploy and migrate",
-                style="danger",
-                starts="deploy",
-                args={
-                    "commit": offer.commit.commit,
-                    "deployed": offer.deployed,
-                    "approved": [[f.name, f.sha256] for f in approved],
-                },
-            ),
-            Choice(key="reject", label="No", rejects=True),
-        ),
-        permission=Permission.APPROVE,
-        step=Step.DEPLOY,
-        expires_in=timedelta(seconds=work.settings.intervals.approval_expiry),
     )

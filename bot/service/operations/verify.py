@@ -30,7 +30,7 @@ from bot.model.site_check import JudgedCheck
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.probe import Answer
-from bot.runbook.checks import LIVE, OTHER, judged
+from bot.runbook.checks import LIVE, OTHER, failure_words, judged
 from bot.runbook.wording import check_table, loss_sentence, loss_table
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
@@ -105,12 +105,7 @@ def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[JudgedChec
     if loss.verdict == "rewritten":
         reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
     reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
-    reasons += [
-        f"check “{r.name}”: {r.value if r.value is not None else r.error}, expected {r.expected}"
-        for r in results
-        if not r.passed
-    ]
-    return reasons
+    return reasons + failure_words(results)
 
 
 def _verified(

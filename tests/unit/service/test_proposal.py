@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import cast
 
 from bot.laravel.git import CommitNote, FileChange
-from bot.service.operations.propose import Offer, proposed
+from bot.model.site_check import JudgedCheck
+from bot.service.operations.propose import proposed
+from bot.service.operations.rehearsal_words import Offer, Tried, rehearsed
+from bot.service.site_work import SiteWork, Telling
 
 MIGRATION = "database/migrations/2025_01_02_000000_move_titles.php"
+WORK = SimpleNamespace(
+    site_name="shop", settings=SimpleNamespace(intervals=SimpleNamespace(approval_expiry=900))
+)
 FINDING = {
     "file": MIGRATION,
     "code": "no_chunks",
@@ -42,6 +50,30 @@ def test_the_message_names_commits_files_and_findings() -> None:
     assert f"M {MIGRATION}" in facts["files changed"]
     assert message.table is not None
     assert message.table.rows == (("WARN", "2025_01_02_000000_move_titles.php:31", "all rows at once"),)
+
+
+def tried(**more: object) -> Telling:
+    check = JudgedCheck(name="titles are kept", before=10, backup=10, value=4, expected="10", passed=False)
+    return rehearsed(cast("SiteWork", WORK), offer(), [], Tried(checks=(check,), **more))  # type: ignore[arg-type]
+
+
+def test_the_sites_checks_are_shown_before_and_after() -> None:
+    """Each check on the copy stands there with its number before the corrected migration and after it, and is kept."""
+    telling = tried(reasons=("check “titles are kept”: 4, expected 10",))
+    shown = telling.messages[1].table
+    assert shown is not None
+    assert shown.columns == ("check", "before it", "backup", "after it", "expected", "")
+    assert shown.rows == (("titles are kept", "10", "10", "4", "10", "NOT GOOD"),)
+    assert telling.entries[0].data["checks"][0]["value"] == 4
+
+
+def test_a_check_that_fails_on_the_copy_stops_the_commit() -> None:
+    """What would fail on production after the change is no offer: the failure is told, and nothing can be approved."""
+    telling = tried(reasons=("check “titles are kept”: 4, expected 10",))
+    assert "titles are kept" in telling.entries[0].text
+    assert (telling.questions, telling.void) == ((), ["deploy"])
+    (asked,) = tried(reasons=()).questions
+    assert asked.purpose == "deploy"
 
 
 def test_many_files_are_counted_not_poured_out() -> None:
