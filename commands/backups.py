@@ -15,10 +15,15 @@ from commands.arguments import Argument, Command
 WORD = "/backups"
 
 
-async def _list(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
-    text = "Looking at every backup; verdicts come into the channel."
+async def _list(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
+    kind, text = "backups", "Looking at every backup; verdicts come into the channel."
+    if "wide" in values:
+        kind, text = (
+            "search_wider",
+            "Searching the host for other backups; what is found comes into the channel.",
+        )
     return await begin(
-        parts, call, kind="backups", guard=guards.refuse_backups, started=text, step=Step.CHOOSE_BACKUP
+        parts, call, kind=kind, guard=guards.refuse_backups, started=text, step=Step.CHOOSE_BACKUP
     )
 
 
@@ -61,9 +66,10 @@ COMMANDS = (
     Command(
         word=WORD,
         sub="list",
-        summary="every backup with its verdict, and which one to take",
+        summary="every backup with its verdict, and which one to take; --wide searches the host beyond the settings",
         run=_list,
         permission=Permission.RESPOND,
+        arguments=(Argument(name="wide", flag=True, hint="search the host beyond the settings"),),
     ),
     Command(
         word=WORD,

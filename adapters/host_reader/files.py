@@ -14,8 +14,8 @@ from adapters.host_reader.opening import ProgramMissingError, content_head
 from bot.dumps import formats
 from bot.dumps.compression import DamagedError
 
-# Folders that hold other people's code, or Laravel's schema dumps, which hold no rows.
-SKIPPED_NAMES = frozenset(("vendor", "node_modules", ".git"))
+# Folders that hold other people's code, downloads, Backout's own copies, or Laravel's schema dumps, which hold no rows.
+SKIPPED_NAMES = frozenset(("vendor", "node_modules", ".git", ".cache", ".backout"))
 SKIPPED_TAILS = (("database", "schema"), ("storage", "framework"))
 
 _SUFFIXES_OF_DUMPS = (".sql", ".dump", ".sqlite", ".sqlite3", ".db", ".bak", ".backup", ".pgdump")
@@ -26,7 +26,8 @@ _PACKING_SUFFIXES = (".gpg", ".pgp", ".asc", ".enc", ".age", ".gz", ".zst", ".bz
 def find(request: Dict[str, Any]) -> Dict[str, Any]:
     """Return the backups below the request's `roots`, newest first; reads only.
 
-    `skipped` names what was not looked at and why; `complete` is False where a limit ended the walk.
+    `skipped` names what was not looked at and why; `complete` is False where a limit ended the walk. With `is_guess` the
+    roots are places where backups may be: one that is not there is none that was skipped.
     """
     roots = request.get("roots")
     if not isinstance(roots, list) or not roots:
@@ -53,6 +54,7 @@ class _Walk:
         self._max_depth = int(request.get("max_depth", 6))
         self._limit = int(request.get("limit", 500))
         self._ends_at = time.monotonic() + float(request.get("time_limit_s", 20))
+        self._is_guess = bool(request.get("is_guess", False))
         self._web_root = _real(request.get("web_root"))
         self._live = _live_files(request.get("live"))
         self._seen: Set[Tuple[int, int]] = set()
@@ -64,7 +66,7 @@ class _Walk:
             self._look_at(root)
         elif root.is_dir():
             self._walk(root)
-        else:
+        elif not self._is_guess:
             self._skip(root, "it is not there or not allowed to be read")
 
     def _walk(self, root: Path) -> None:

@@ -27,7 +27,7 @@ class Incident:
 
     `frozen` is True from a proven freeze until it is broken or the site is reopened. `down_since` is when the
     maintenance mode began (None: up); `downtime` sums the spans that ended. `plan` is the latest plan's data and
-    `plan_void` why it no longer holds. `opened_since_cutover`: visitors could write since the data were restored.
+    `plan_void` why it no longer holds. `backup_folders`: searched beside those of the settings, as people said. `opened_since_cutover`: visitors could write since the data were restored.
     `causes`: of each cause of a failure that the timeline names, what was said when it first occurred.
     `corrected_tried`: a corrected migration was begun on production, whatever came of it. `approvals` are the persons who approved that plan.
     """
@@ -47,6 +47,7 @@ class Incident:
     downtime: timedelta = timedelta()
     backups: tuple[dict[str, Any], ...] = ()
     backups_listed: bool = False
+    backup_folders: tuple[str, ...] = ()
     safety: dict[str, Any] | None = None
     table_decisions: dict[str, str] = field(default_factory=dict)
     plan: dict[str, Any] | None = None
@@ -277,7 +278,10 @@ def _latest(name: str) -> Rule:
 
 
 def _backups(state: Incident, entry: Entry) -> Incident:
-    return replace(state, backups=tuple(entry.data.get("backups", ())), backups_listed=True)
+    added = tuple(entry.data.get("folders", state.backup_folders))
+    return replace(
+        state, backups=tuple(entry.data.get("backups", ())), backups_listed=True, backup_folders=added
+    )
 
 
 def _inspected(state: Incident, entry: Entry) -> Incident:

@@ -10,7 +10,7 @@ CHANGES_SITE = frozenset(
 )
 """Operations that take the site's lock: at most one of them for each site."""
 
-ANY_TIME = frozenset({"assess", "backups", "inspect", "escalate", "acknowledge", "ring"})
+ANY_TIME = frozenset({"assess", "backups", "search_wider", "inspect", "escalate", "acknowledge", "ring"})
 """Operations that may run beside one that changes production: they only read it."""
 
 ASIDE = frozenset({"ring"})
@@ -21,6 +21,7 @@ _GUARDS: dict[str, Guard] = {
     "freeze": guards.refuse_freeze,
     "stop_writers": guards.refuse_freeze,
     "backups": guards.refuse_backups,
+    "search_wider": guards.refuse_backups,
     "inspect": guards.refuse_backups,
     "safety": guards.refuse_safety_backup,
     "plan": guards.refuse_plan,

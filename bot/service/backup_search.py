@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,12 +24,13 @@ INSPECT_LIMIT = timedelta(minutes=20)
 class Found:
     """What a search gave: one dict for each file (path, word, reasons, size_bytes, mtime, completed, sha256, rows,
     migrations, recommended, …), best first. `complete` False: the search was cut at its limits. `skipped` are
-    folders and files that were not looked at, with the reason."""
+    folders and files that were not looked at, with the reason; `added` the folders beside those of the settings."""
 
     backups: tuple[dict[str, Any], ...]
     complete: bool
     advice: str
     skipped: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
 
 def bad_migration_of(facts: AppFacts) -> str:
@@ -61,8 +62,13 @@ class LiveShape:
 
 
 async def search(work: SiteWork, facts: AppFacts, bad_migration: str, live: LiveShape) -> Found:
-    """Find the backups of a site and judge each one on the host; reads only."""
-    found = await find_files(work, facts)
+    """Find the backups of a site and judge each one on the host; reads only.
+
+    Folders that people added for this incident are searched too.
+    """
+    incident = await work.incident()
+    added = tuple(dict.fromkeys((*incident.backup_folders, *(work.ctx.args.get("also") or ()))))
+    found = await find_files(work, facts, added)
     files = found["files"]
     answers: list[dict[str, Any]] = []
     unreadable: list[dict[str, Any]] = []
@@ -78,26 +84,39 @@ async def search(work: SiteWork, facts: AppFacts, bad_migration: str, live: Live
     lines = [{**_line(a, a["file"]), "recommended": a is ranked.recommended} for a in ranked.ordered]
     skipped = tuple(f"{s['path']}: {s['reason']}" for s in found.get("skipped", ()))
     return Found(
-        backups=(*lines, *unreadable), complete=bool(found["complete"]), advice=ranked.why, skipped=skipped
+        backups=(*lines, *unreadable),
+        complete=bool(found["complete"]),
+        advice=ranked.why,
+        skipped=skipped,
+        added=added,
     )
 
 
-async def find_files(work: SiteWork, facts: AppFacts) -> dict[str, Any]:
-    """Return the files below the site's backup folders that may be backups, newest first: files, skipped, complete; reads only."""
-    settings = work.settings
+async def find_files(work: SiteWork, facts: AppFacts, added: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the files below the site's backup folders that may be backups, newest first: files, skipped, complete; reads only.
+
+    `added` are folders beside those of the settings.
+    """
+    roots = (*work.settings.backups, *added)
     return await work.ask(
         Work(
             verb="find",
-            request={
-                "roots": list(settings.backups),
-                "app_path": settings.app_path,
-                "web_root": settings.web_root or f"{settings.app_path}/public",
-                "live": facts.database.database,
-            },
-            describe=f"find backups in {', '.join(settings.backups)}",
+            request=find_request(work, facts, roots),
+            describe=f"find backups in {', '.join(roots)}",
             read=dict,
         )
     )
+
+
+def find_request(work: SiteWork, facts: AppFacts, roots: Sequence[str]) -> dict[str, Any]:
+    """Return what the reader is told to find backups below `roots`: the live database is none."""
+    settings = work.settings
+    return {
+        "roots": list(roots),
+        "app_path": settings.app_path,
+        "web_root": settings.web_root or f"{settings.app_path}/public",
+        "live": facts.database.database,
+    }
 
 
 async def inspect(

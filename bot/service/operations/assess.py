@@ -20,6 +20,7 @@ from bot.service.backup_search import Found, LiveShape, bad_migration_of, deploy
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.migration_findings import findings_of
+from bot.service.operations.wider_search import NO_BACKUP, OFFER, SEARCH, no_backup
 from bot.service.parts import Parts
 from bot.service.site_checks import users_affected
 from bot.service.site_work import Folders, SiteWork, Telling, done_entry, step_message
@@ -190,6 +191,8 @@ def _assessed(
         ],
         messages=[message, _backups_message(found)],
         questions=[_what_now(loss)],
+        void=(NO_BACKUP, OFFER),
+        void_reason="A backup is verified.",
     )
 
 
@@ -247,6 +250,7 @@ def _cannot_tell(data: dict[str, Any], found: Found, facts: AppFacts) -> Telling
                 starts="escalate",
                 args={"reason": "no backup verified"},
             ),
+            SEARCH,
             Choice(key="freeze", label="Freeze the application", starts="freeze"),
             Choice(key="wait", label="Not now", rejects=True),
         ),
@@ -272,7 +276,12 @@ def _listed(found: Found) -> NewEntry:
     return NewEntry(
         kind=Kind.BACKUPS_LISTED,
         text=f"{len(found.backups)} backups looked at, {good} verified. {found.advice}",
-        data={"backups": list(found.backups), "complete": found.complete, "skipped": list(found.skipped)},
+        data={
+            "backups": list(found.backups),
+            "complete": found.complete,
+            "skipped": list(found.skipped),
+            "folders": list(found.added),
+        },
     )
 
 
@@ -293,8 +302,12 @@ def _plain(text: str) -> str:
 
 
 def listed(found: Found) -> Telling:
-    """Return what a listing of backups tells: the timeline entry, step 3 done, and its table."""
+    """Return what a listing of backups tells: the timeline entry, step 3 done, its table, and what helps where none is good."""
+    is_good = any(b["word"] == "VERIFIED" for b in found.backups)
     return Telling(
         entries=[_listed(found), done_entry(Step.CHOOSE_BACKUP, found.advice)],
         messages=[_backups_message(found)],
+        questions=[] if is_good else [no_backup()],
+        void=(NO_BACKUP, OFFER) if is_good else (),
+        void_reason="A backup is verified.",
     )

@@ -43,6 +43,7 @@ from bot.service.operations import (
     ring,
     undo,
     verify,
+    wider_search,
 )
 from bot.service.paging import call_by_rule
 from bot.service.parts import Parts
@@ -77,6 +78,7 @@ _ALL = (
     OperationKind(name="freeze", run=freeze.freeze),
     OperationKind(name="stop_writers", run=freeze.stop_writers),
     OperationKind(name="backups", run=backups.list_backups),
+    OperationKind(name="search_wider", run=wider_search.search_wider),
     OperationKind(name="inspect", run=backups.inspect_backup),
     OperationKind(name="safety", run=backups.safety_backup),
     OperationKind(name="plan", run=plan.plan),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.sql_store.store import SqlStore
+from tests.unit.service.night import Night, night_at
 from tests.unit.service.office import Office, Time
 
 
@@ -17,3 +18,9 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     store = await SqlStore.open("sqlite://", clock=clock)
     yield Office(store, clock, tmp_path)
     await store.close()
+
+
+@pytest.fixture
+async def night(office: Office) -> AsyncIterator[Night]:
+    async with night_at(office) as made:
+        yield made

@@ -3,121 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
-from itertools import count
 from typing import Any
 
 import pytest
 
-from adapters.apscheduler_alarms.alarms import ApschedulerAlarms
-from adapters.sqlite_database.database import SqliteDatabase
 from bot.model.event import Kind
-from bot.model.operation import Operation
 from bot.model.step import Step
-from bot.service.engine import Engine, Pace
-from bot.service.operations.kinds import aborts, after_end, handlers
-from bot.service.timers import Timers
-from tests.playbooks.story import FROZEN_STORY, JUST_OPENED, Story, moment, step_done, step_failed
-from tests.unit.service.office import Office
+from tests.playbooks.story import JUST_OPENED, Story, step_failed
+from tests.unit.service.night import SAFE, Night
 from tests.unit.service.told_host import (
     EARLIER,
     LIVE,
     No,
-    ToldHost,
-    ToldHosts,
     backup_answer,
     facts_answer,
     loss_answer,
 )
 
-SHOP = "inc-shop-1"
 LIMIT_BYTES = 1_000_000_000
-QUICK = Pace(lease=timedelta(seconds=20), poll=timedelta(seconds=0.02), first_retry=timedelta(seconds=0.01))
-# A site that was assessed, frozen and copied: the next thing is a plan.
-SAFE = FROZEN_STORY.and_then(
-    moment(
-        Kind.ASSESSED,
-        bad_migration="2025_01_03_000000_gone",
-        loss={"verdict": "loss"},
-        database=LIVE,
-        database_identity="1:2",
-        size_bytes=5_000,
-    ),
-    moment(
-        Kind.BACKUPS_LISTED,
-        backups=[
-            {
-                "path": "/backups/night.sqlite",
-                "word": "VERIFIED",
-                "recommended": True,
-                "sha256": "b" * 64,
-                "rows": {"things": 10},
-            }
-        ],
-    ),
-    moment(
-        Kind.SAFETY_MADE, path="/safety/one.sqlite", sha256="5" * 64, size_bytes=5_000, fingerprint="e" * 64
-    ),
-    step_done(Step.SAFETY_BACKUP),
-)
-
-
-class Night:
-    """A site on a host of which the test tells every answer, and an engine that works on it."""
-
-    def __init__(self, office: Office) -> None:
-        self.office = office
-        self.host = ToldHost()
-        self.parts = replace(
-            office.parts, hosts=ToldHosts(self.host), database_for=lambda *_: SqliteDatabase()
-        )
-        self.engine = Engine(
-            office.store,
-            "one",
-            handlers(self.parts),
-            aborts(self.parts),
-            at_end=after_end(self.parts),
-            pace=QUICK,
-            lease=QUICK.lease,
-            poll=QUICK.poll,
-        )
-        self._numbers = count(1)
-
-    async def run(self, kind: str, **args: Any) -> Operation:
-        """Run an operation to its end, whichever that is."""
-        operation_id = await self.begin(kind, **args)
-        return await self.engine.wait(operation_id, timedelta(seconds=250))
-
-    async def begin(self, kind: str, **args: Any) -> str:
-        operation = Operation(
-            id=f"{kind}-{next(self._numbers)}",
-            kind=kind,
-            incident_id=SHOP,
-            site="shop",
-            person="Anna",
-            args=args,
-        )
-        await self.office.store.transact(lambda tx: tx.add_operation(operation))
-        self.engine.wake()
-        return operation.id
-
-    async def called(self) -> list[str]:
-        """Return the rules that fired so far; each has led to a call."""
-        fired = [e.data["rules"] for e in await self.office.timeline(Kind.ESCALATED)]
-        await Timers(self.parts, ApschedulerAlarms())._handle_due()
-        paged = [e.data["contact"] for e in await self.office.timeline(Kind.PAGED)]
-        assert bool(paged) is bool(fired)
-        return list(fired[-1]) if fired else []
-
-
-@pytest.fixture
-async def night(office: Office) -> AsyncIterator[Night]:
-    made = Night(office)
-    await made.engine.start(sole=True)
-    yield made
-    await made.engine.close()
 
 
 async def told(night: Night, story: Story = JUST_OPENED) -> Night:

@@ -92,7 +92,7 @@ def loaded_answer() -> dict[str, Any]:
 
 
 class ToldHost:
-    """`answers` by verb: a dict, a No, or an error that is raised. Jobs end at once."""
+    """`answers` by verb: a dict, a No, an error that is raised, or what a function of the request says. Jobs end at once."""
 
     name = "host.example"
 
@@ -120,11 +120,13 @@ class ToldHost:
             said = "/home/deploy/.backout/sites/shop"
         return Completed(command=" ".join(argv), exit_status=0, stdout=said, stderr="", duration_s=0.0)
 
-    def _answer(self, verb: str) -> dict[str, Any]:
+    def _answer(self, verb: str, request: dict[str, object]) -> dict[str, Any]:
         """Return the reader's document; *raises* what the test tells to raise."""
         answer = self.answers.get(
             verb.removeprefix("sqlite_"), No("bad_request", f"no answer to {verb} was told")
         )
+        if callable(answer):
+            answer = answer(request)
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, No):
@@ -134,13 +136,13 @@ class ToldHost:
     async def reader(
         self, verb: str, request: dict[str, object], timeout: timedelta = timedelta(0)
     ) -> dict[str, Any]:
-        answer = self._answer(verb)
+        answer = self._answer(verb, request)
         if not answer["ok"]:
             raise ReaderRefusalError(answer["error"]["message"], kind=answer["error"]["kind"])
         return answer
 
     async def reader_job(self, root: str, key: str, verb: str, request: dict[str, object]) -> JobStatus:
-        answer = self._answer(verb)
+        answer = self._answer(verb, request)
         self._ended[key] = JobStatus(
             key=key,
             state=JobState.DONE,
