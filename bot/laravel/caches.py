@@ -33,13 +33,39 @@ class CacheDecision:
 
 
 def cache_decisions(
-    facts: AppFacts, changed_paths: Sequence[str], *, database_replaced: bool
+    facts: AppFacts, changed_paths: Sequence[str], *, database_replaced: bool, answers_errors: bool = False
 ) -> tuple[CacheDecision, ...]:
     """Return for each cache whether to clear it, in the order in which to do it.
 
     `changed_paths` are files of the application that differ from the deployed code, relative to it; `database_replaced`
-    tells that the data went back or were changed beneath the application.
+    tells that the data went back or were changed beneath the application. With `answers_errors` visitors get errors: what
+    is made anew from the code without a loss is cleared too, the configuration only where that is safe (HAZARDS V2).
     """
+    decisions = _by_need(facts, changed_paths, database_replaced=database_replaced)
+    if not answers_errors:
+        return decisions
+    return tuple(_on_errors(facts, decision) for decision in decisions)
+
+
+def _on_errors(facts: AppFacts, decision: CacheDecision) -> CacheDecision:
+    """Return the decision on one cache where the application answers with errors."""
+    cached = {
+        CacheClear.CONFIG: facts.config_cached and stale_config_reason(facts) is None,
+        CacheClear.ROUTES: facts.routes_cached,
+        CacheClear.EVENTS: facts.events_cached,
+        CacheClear.VIEWS: True,
+    }
+    if decision.needed or not cached.get(decision.clear, False):
+        return decision
+    reason = "visitors get errors: it is made anew from the code"
+    if decision.clear is CacheClear.CONFIG:
+        reason = "visitors get errors; .env names the same database and login, so clearing it is safe"
+    return _decision(decision.clear, needed=True, reason=reason)
+
+
+def _by_need(
+    facts: AppFacts, changed_paths: Sequence[str], *, database_replaced: bool
+) -> tuple[CacheDecision, ...]:
     return (
         _config(facts, changed_paths),
         _compiled(
@@ -58,12 +84,16 @@ def cache_decisions(
 
 
 def stale_config_reason(facts: AppFacts) -> str | None:
-    """Return in words how the cached configuration and `.env` disagree on the database, or None where they agree.
+    """Return in words how the cached configuration and `.env` disagree on the database or its login, None where they agree.
 
     After `config:clear` the application would work on the database that `.env` names.
     """
+    if not facts.config_cached:
+        return None
+    if facts.env_file.other_login:
+        return f"the cached configuration has another {', '.join(facts.env_file.other_login)} than .env"
     named = facts.env_file.url_database or facts.env_file.database
-    if not facts.config_cached or named is None:
+    if named is None:
         return None
     if facts.env_file.connection not in (None, facts.database.connection):
         return (

@@ -61,6 +61,7 @@ class EnvFileFacts:
     """What `.env` says of the database, whatever a cached configuration says; None where it says nothing.
 
     `real_path` is where `database` leads as a file of the host, links followed; None where there is no such file.
+    `other_login` names what in it is another than in the configuration in use (`DB_HOST`, `DB_PASSWORD` …).
     """
 
     path: str
@@ -69,6 +70,7 @@ class EnvFileFacts:
     database: str | None
     real_path: str | None
     url_database: str | None
+    other_login: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,6 +285,7 @@ def _env_file(part: Answer) -> EnvFileFacts:
         database=part.maybe(part.text, "database"),
         real_path=part.maybe(part.text, "real_path"),
         url_database=part.maybe(part.text, "url_database"),
+        other_login=part.texts("other_login") if "other_login" in part else (),
     )
 
 

@@ -28,6 +28,13 @@ def needed(site: Production, *changed: str) -> set[CacheClear]:
     return {one.clear for one in decisions if one.needed}
 
 
+def on_errors(site: Production) -> set[CacheClear]:
+    """Return which caches Backout would clear now where the application answers with errors."""
+    facts = app_facts(site)
+    decisions = caches.cache_decisions(facts, [], database_replaced=True, answers_errors=True)
+    return {one.clear for one in decisions if one.needed}
+
+
 def counted(site: Production, offset: int = 0, **more: Any) -> log_records.LogLook:
     """Return what Backout counts in the log from a place on."""
     place = log_records.LogPlace(path=str(site.app_path / "storage/logs/laravel.log"), offset=offset)
@@ -69,6 +76,27 @@ def test_v2_config_clear_takes_the_application_to_another_database(stopped: Prod
     assert app_facts(stopped).database.database == str(stopped.database_path)
     assert typed(stopped, "php artisan config:clear").returncode == 0
     assert app_facts(stopped).database.database.endswith("/other.sqlite")
+
+
+def test_v2_on_errors_routes_are_cleared_and_a_configuration_of_another_login_is_not(
+    stopped: Production,
+) -> None:
+    """Cached routes go when visitors get errors; the configuration stays where `.env` has another password by now."""
+    config, env = stopped.app_path / "config/database.php", stopped.app_path / ".env"
+    text = config.read_text(encoding="utf-8")
+    named = text.replace("'driver' => 'sqlite',", "'driver' => 'sqlite', 'password' => env('DB_PASSWORD'),")
+    assert named != text
+    config.write_text(named, encoding="utf-8")
+    plain = env.read_text(encoding="utf-8")
+    env.write_text(f"{plain}\nDB_PASSWORD=one\n", encoding="utf-8")
+    for command in ("config:cache", "route:cache"):
+        assert typed(stopped, f"php artisan {command}").returncode == 0
+    both = {CacheClear.CONFIG, CacheClear.ROUTES}
+    assert needed(stopped) & both == set()
+    assert on_errors(stopped) & both == both
+    env.write_text(f"{plain}\nDB_PASSWORD=two\n", encoding="utf-8")
+    assert on_errors(stopped) & both == {CacheClear.ROUTES}
+    assert app_facts(stopped).env_file.other_login == ("DB_PASSWORD",)
 
 
 def test_v2_only_what_needs_it_was_cleared(watched: Watched) -> None:

@@ -9,14 +9,21 @@ function backout_env_file($app): array
         try {
             $values = Dotenv\Dotenv::parse((string) file_get_contents($path));
         } catch (Throwable $thrown) {
-            return ['path' => $path, 'readable' => false, 'database' => null, 'real_path' => null, 'connection' => null, 'url_database' => null];
+            return ['path' => $path, 'readable' => false, 'database' => null, 'real_path' => null, 'connection' => null, 'url_database' => null, 'other_login' => []];
         }
     }
     $url = ($values['DB_URL'] ?? '') ?: ($values['DATABASE_URL'] ?? '');
     $from_url = $url === '' ? null : (new Illuminate\Support\ConfigurationUrlParser())->parseConfiguration(['url' => $url]);
+    $settings = backout_writing_part(backout_default_connection($app['config'])[1]);
+    $login = ['DB_HOST' => 'host', 'DB_PORT' => 'port', 'DB_USERNAME' => 'username', 'DB_PASSWORD' => 'password'];
+    $other = array_filter(array_keys($login), function ($name) use ($login, $settings, $values) {
+        $used = $settings[$login[$name]] ?? null;
+        return isset($values[$name]) && is_scalar($used) && (string) $used !== (string) $values[$name];
+    });
     return [
         'path' => $path,
         'readable' => is_readable($path),
+        'other_login' => array_values($other),
         'connection' => $values['DB_CONNECTION'] ?? null,
         'database' => $values['DB_DATABASE'] ?? null,
         'real_path' => realpath($values['DB_DATABASE'] ?? '/no such file') ?: null,

@@ -35,6 +35,7 @@ from bot.runbook.wording import check_table, loss_sentence, loss_table
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.operations.assess import beside_the_data
+from bot.service.operations.error_remedies import APP_ERRORS, Remedies, ask_for_remedy, look_for_causes
 from bot.service.parts import Parts
 from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of, earlier_numbers
 from bot.service.site_work import SiteWork, Telling, counts, done_entry, failed_entry, step_message
@@ -193,12 +194,16 @@ async def _test_app(work: SiteWork, facts: AppFacts) -> bool:
         raise FailedError(
             f"the application of {work.site_name} cannot be visited: {error} Next: /app check"
         ) from error
-    errors, blind = await _new_errors(work, before)
-    needed = [d for d in await _caches(work, facts) if d.needed]
+    look = await _new_errors(work, before)
+    errors = look.counts.alarms if look else 0
+    blind = look.blind_reason if look else "the application writes no log file that can be read"
     reasons = [f"{p.path} answers HTTP {p.status}" for p in pages if p.status != OK_STATUS]
     if errors:
         reasons.append(f"{errors} new errors in the log")
-    await work.tell("tested", _tested(work, pages, (errors, blind), needed, reasons))
+    caches = await _caches(work, facts, answers_errors=bool(reasons))
+    needed = [d for d in caches if d.needed]
+    causes = await look_for_causes(work, facts, caches, look) if reasons else ()
+    await work.tell("tested", _tested(work, pages, (errors, blind), needed, reasons, causes))
     return not reasons
 
 
@@ -243,15 +248,14 @@ async def _log_ends(work: SiteWork, facts: AppFacts) -> tuple[LogPlace, ...]:
     return await work.ask(log_ends(unread(facts.log_files))) if facts.log_files else ()
 
 
-async def _new_errors(work: SiteWork, before: tuple[LogPlace, ...]) -> tuple[int, str]:
-    """Return how many errors the logs gained, and why that count may miss some ('': it does not)."""
-    if not before:
-        return 0, "the application writes no log file that can be read"
-    look: LogLook = await work.ask(count_log(before, is_end=True))
-    return look.counts.alarms, look.blind_reason
+async def _new_errors(work: SiteWork, before: tuple[LogPlace, ...]) -> LogLook | None:
+    """Return what the logs gained, None where the application writes no log that can be read."""
+    return await work.ask(count_log(before, is_end=True)) if before else None
 
 
-async def _caches(work: SiteWork, facts: AppFacts) -> tuple[CacheDecision, ...]:
+async def _caches(
+    work: SiteWork, facts: AppFacts, *, answers_errors: bool = False
+) -> tuple[CacheDecision, ...]:
     incident = await work.incident()
     plan = from_json(Plan, incident.plan) if incident.plan else None
     changed: list[str] = []
@@ -263,7 +267,7 @@ async def _caches(work: SiteWork, facts: AppFacts) -> tuple[CacheDecision, ...]:
             changed = [
                 c.path for c in parse_changed_files(await work.look_ok(command, "git: list changed files"))
             ]
-    return cache_decisions(facts, changed, database_replaced=True)
+    return cache_decisions(facts, changed, database_replaced=True, answers_errors=answers_errors)
 
 
 def _tested(
@@ -272,6 +276,7 @@ def _tested(
     found: tuple[int, str],
     needed: list[CacheDecision],
     reasons: list[str],
+    causes: Remedies,
 ) -> Telling:
     items = list(work.settings.manual_checks)
     errors, blind = found
@@ -282,6 +287,7 @@ def _tested(
         "log_errors": errors,
         "manual_items": items,
         "caches_needed": [d.clear.value for d in needed],
+        "causes": [list(cause) for cause in causes],
     }
     table = Table(
         columns=("page", "HTTP", "seconds"),
@@ -305,11 +311,13 @@ def _tested(
         else (("/app caches",) if needed else ()) + ("/app reopen",)
     )
     step_entry = failed_entry(Step.TEST_APP, entry_text) if reasons else done_entry(Step.TEST_APP, entry_text)
-    questions = [] if reasons else [_manual(item) for item in items]
+    questions = [ask_for_remedy(reasons, causes)] if reasons else [_manual(item) for item in items]
     return Telling(
         entries=[NewEntry(kind=Kind.APP_TESTED, text=entry_text, data=data), step_entry],
         messages=[step_message(Step.TEST_APP, entry_text, tone, facts=facts, table=table, next_steps=steps)],
         questions=questions,
+        void=() if reasons else (APP_ERRORS,),
+        void_reason="The application works.",
     )
 
 
@@ -332,7 +340,7 @@ async def clear_caches(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     work = SiteWork(ctx, parts)
     await ctx.take_site()
     facts, folders = await work.facts_and_folders()
-    decisions = await _caches(work, facts)
+    decisions = await _caches(work, facts, answers_errors=bool(ctx.args.get("answers_errors")))
     target = Target(
         driver=facts.database.driver,
         database=facts.database.database,
