@@ -51,6 +51,10 @@ class ReaderRefusalError(FailedError):
         self.reason = reason or message
 
 
+class RollbackFailedError(FailedError):
+    """A migration could not be rolled back on a copy; production was not changed, and a way without a rollback is left."""
+
+
 class JobDiedError(FailedError):
     """A job on the host is gone without an exit status. What it did must be looked up; it is never repeated by itself."""
 

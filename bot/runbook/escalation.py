@@ -10,6 +10,9 @@ from bot.model.incident import Incident
 DAMAGED, FOREIGN_KEYS, UNDO = "damaged", "foreign_keys", "undo"
 """Causes of a failure, as the timeline names them, that are the DBA's business at the first time."""
 
+ROLLBACK = "rollback"
+"""Cause of a failure that has its own way on: a recovery without a rollback."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EscalationRule:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from bot.laravel.rollback import last_migration, rollback_refusal
+from bot.model.decision import Choice
 from bot.model.event import Kind, NewEntry
 from bot.model.message import Tone
 from bot.model.step import Step
 from bot.service.backup_search import bad_migration_of
+from bot.service.desk import Question
 from bot.service.engine import OperationContext
+from bot.service.operations.ways_on import WAY_ON
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
 
@@ -54,6 +57,29 @@ async def align(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             messages=[
                 step_message(Step.ALIGN, text, Tone.BAD, next_steps=("/restore undo", "/incident escalate"))
             ],
+            questions=[_ask_undo(text)],
         ),
     )
     return {"aligned": False, "reason": reason}
+
+
+def _ask_undo(text: str) -> Question:
+    return Question(
+        purpose=WAY_ON,
+        question="The migrations do not fit what went live. Undo the cut-over?",
+        body=text,
+        choices=(
+            Choice(
+                key="undo", label="See what an undo would take away", style="primary", starts="propose_undo"
+            ),
+            Choice(
+                key="dba",
+                label="Call the DBA",
+                starts="escalate",
+                args={"reason": "the migrations do not fit what went live"},
+            ),
+            Choice(key="wait", label="Not now", rejects=True),
+        ),
+        step=Step.ALIGN,
+        tone=Tone.BAD,
+    )

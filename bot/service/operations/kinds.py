@@ -10,6 +10,7 @@ from bot.model.errors import (
     BackoutError,
     LeaseLostError,
     ReaderRefusalError,
+    RollbackFailedError,
     StoreUnavailableError,
     UnknownOutcomeError,
 )
@@ -18,10 +19,10 @@ from bot.model.message import Message, Tone
 from bot.model.operation import Operation
 from bot.model.step import STEP_OF_KIND, Step
 from bot.ports.store import Transaction
-from bot.runbook.escalation import DAMAGED, FOREIGN_KEYS, UNDO
+from bot.runbook.escalation import DAMAGED, FOREIGN_KEYS, ROLLBACK, UNDO
 from bot.runbook.headline import work_words
 from bot.runbook.purposes import guard_of
-from bot.service.desk import read_state
+from bot.service.desk import Question, read_state
 from bot.service.engine import Handler, OperationContext
 from bot.service.jobs import stop_jobs
 from bot.service.operations import (
@@ -45,6 +46,7 @@ from bot.service.operations import (
     verify,
     wider_search,
 )
+from bot.service.operations.ways_on import ask_way_on
 from bot.service.paging import call_by_rule
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
@@ -190,7 +192,16 @@ def _cause(kind: OperationKind, error: BackoutError) -> dict[str, str]:
     """Return the cause of a failure as the timeline names it, where it is one that decides who is called."""
     if isinstance(error, ReaderRefusalError) and error.kind in (DAMAGED, FOREIGN_KEYS):
         return {"cause": error.kind}
+    if isinstance(error, RollbackFailedError):
+        return {"cause": ROLLBACK}
     return {"cause": UNDO} if kind.name == "undo" else {}
+
+
+async def _ways_on(work: SiteWork, kind: OperationKind, text: str, cause: str | None) -> list[Question]:
+    """Return the question how to go on where a rehearsal of the recovery ended for a cause that leaves other ways."""
+    if kind.name != "plan" or cause not in (ROLLBACK, FOREIGN_KEYS):
+        return []
+    return [ask_way_on(cause, text, await work.incident(), work.ctx.args)]
 
 
 async def _tell_failure(
@@ -210,4 +221,5 @@ async def _tell_failure(
             kind.step, text, Tone.BAD, next_steps=("/incident status", "/incident escalate")
         )
         entry = failed_entry(kind.step, text, **cause)
-    await work.tell("failure", Telling(entries=[entry], messages=[message]))
+    questions = await _ways_on(work, kind, text, cause.get("cause"))
+    await work.tell("failure", Telling(entries=[entry], messages=[message], questions=questions))

@@ -39,7 +39,7 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             ground.facts.migration_rows, ground.bad_migration, prohibited=ground.facts.rollback_prohibited
         )
         if reason is not None:
-            await work.tell("refused", no_repair(reason))
+            await work.tell("refused", no_repair(reason, ground.incident, ctx.args))
             return {"proven": False}
     rehearsed = await _REHEARSE[strategy](work, ground)
     await _prove_untouched(work, ground)

@@ -10,13 +10,16 @@ from bot.model.codec import to_json
 from bot.model.database import Proof, TableLoss
 from bot.model.decision import Choice
 from bot.model.event import Kind, NewEntry
+from bot.model.incident import Incident
 from bot.model.message import Table, Tone
 from bot.model.person import Permission
 from bot.model.plan import Plan
 from bot.model.step import Step
+from bot.runbook.escalation import FOREIGN_KEYS, ROLLBACK
 from bot.runbook.wording import bytes_words, duration_words, proof_facts
 from bot.service.desk import Question
 from bot.service.operations.ground import Ground, Rehearsed
+from bot.service.operations.ways_on import WAY_ON, ask_way_on
 from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
 
 PASSES = 8
@@ -108,7 +111,12 @@ def planned(
             facts=proof_facts(proof),
             next_steps=("/restore plan --salvage", "/restore plan --swap", "/incident escalate"),
         )
-        return Telling(entries=[*entries, failed_entry(Step.RESTORE, text)], messages=[message])
+        cause = FOREIGN_KEYS if rehearsal["foreign_key_violations"] else "unproven"
+        return Telling(
+            entries=[*entries, failed_entry(Step.RESTORE, text)],
+            messages=[message],
+            questions=[ask_way_on(cause, text, ground.incident, work.ctx.args)],
+        )
     message = step_message(
         Step.RESTORE,
         f"{_outcome(proof)}\nWhat was rehearsed on the copy is what goes live.",
@@ -127,7 +135,7 @@ def planned(
         entries=entries,
         messages=[message],
         questions=[_approve(work, rehearsed, proposed)],
-        void=["cutover"],
+        void=["cutover", WAY_ON],
         void_reason="A newer plan took its place.",
     )
 
@@ -194,7 +202,7 @@ def _approve(work: SiteWork, rehearsed: Rehearsed, proposed: Plan) -> Question:
     )
 
 
-def no_repair(reason: str) -> Telling:
+def no_repair(reason: str, incident: Incident, args: Mapping[str, Any]) -> Telling:
     """Return what is told where the bad migration cannot be rolled back, not even on a copy."""
     text = f"Repair is not possible: {reason}. Production was not changed."
     message = step_message(
@@ -203,7 +211,11 @@ def no_repair(reason: str) -> Telling:
         Tone.WARNING,
         next_steps=("/restore plan --salvage", "/restore plan --swap", "/incident escalate"),
     )
-    return Telling(entries=[failed_entry(Step.RESTORE, text, cause="not possible")], messages=[message])
+    return Telling(
+        entries=[failed_entry(Step.RESTORE, text, cause="not possible")],
+        messages=[message],
+        questions=[ask_way_on(ROLLBACK, text, incident, args)],
+    )
 
 
 def estimate(work: SiteWork, size_bytes: int, copied_in_s: float | None, again: dict[str, Any]) -> Telling:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.laravel.guarded import ArtisanRun, Refused, Target, parse_guarded_artisan, shrunk_tables
 from bot.laravel.rollback import RollbackOutcome, rollback_command, rollback_verdict
 from bot.model.database import Loaded, Proof
-from bot.model.errors import FailedError
+from bot.model.errors import RollbackFailedError
 from bot.model.message import Message, Tone
 from bot.model.plan import Strategy
 from bot.model.step import Step
@@ -72,7 +72,7 @@ async def repair(work: SiteWork, ground: Ground) -> Rehearsed:
 async def _roll_back(work: SiteWork, ground: Ground, scratch: str) -> ArtisanRun:
     file = next((f for f in ground.facts.migration_files if f.name == ground.bad_migration), None)
     if file is None:
-        raise FailedError(
+        raise RollbackFailedError(
             f"the file of {ground.bad_migration} is not in the deployed code, so it cannot be rolled back. "
             "Production was not changed. Next: /restore plan --salvage"
         )
@@ -87,12 +87,12 @@ async def _roll_back(work: SiteWork, ground: Ground, scratch: str) -> ArtisanRun
     output = await work.job("rollback", command, describe, root=ground.folders.scratch_jobs, allow=(0, 1, 3))
     run = parse_guarded_artisan(output)
     if isinstance(run, Refused):
-        raise FailedError(
+        raise RollbackFailedError(
             f"the rollback on scratch was refused: {run.reason}. Production was not changed. Next: /restore plan --salvage"
         )
     verdict = rollback_verdict(run, ground.bad_migration)
     if verdict.outcome is not RollbackOutcome.ROLLED_BACK:
-        raise FailedError(
+        raise RollbackFailedError(
             f"the rollback on scratch did not do what it should: {verdict.reason}. Production was not changed. "
             "Next: /restore plan --salvage"
         )
