@@ -41,6 +41,18 @@ async def _inspect(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
     )
 
 
+async def _compare(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
+    text = "Comparing the other backups with production; the answer comes into the channel."
+    return await begin(
+        parts,
+        call,
+        kind="compare_backups",
+        guard=guards.refuse_compare,
+        started=text,
+        step=Step.CHOOSE_BACKUP,
+    )
+
+
 async def _create(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
     text = "Taking a safety backup of the database as it is now, and proving it."
     return await begin(
@@ -81,6 +93,13 @@ COMMANDS = (
             Argument(name="file", required=True, hint="its path on the host", completes=Completion.BACKUP),
             Argument(name="load", flag=True, hint="prove it by loading it into a copy"),
         ),
+    ),
+    Command(
+        word=WORD,
+        sub="compare",
+        summary="which other backup has rows that production has not, and the window that no backup covers",
+        run=_compare,
+        permission=Permission.RESPOND,
     ),
     Command(
         word=WORD,

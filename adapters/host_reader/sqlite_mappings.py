@@ -121,11 +121,11 @@ def _joined(rule: Mapping) -> str:
     return all_of([f"t.{quoted(mine)} = f.{quoted(theirs)}" for mine, theirs in sorted(rule.join.items())])
 
 
-def count_unmapped(bench: Bench, rules: List[Mapping]) -> Dict[str, int]:
-    """Return per "table.column" of the new shape how many set values have no place in scratch; reads only.
+def unmapped_values(bench: Bench, rules: List[Mapping]) -> Dict[str, Any]:
+    """Return per "table.column" of the new shape the rows whose value has no place in scratch: count, and keys listed.
 
     Keys, foreign keys and the columns of a mapping's join say nothing of their own; neither do a mapped table's
-    `created_at` and `updated_at`.
+    `created_at` and `updated_at`. *Changes*: the lists of their keys; of a table without a key only the count is told.
     """
     unmapped = {}
     for live in bench.schemas["live"].without(sorted(bench.aside)):
@@ -134,10 +134,20 @@ def count_unmapped(bench: Bench, rules: List[Mapping]) -> Dict[str, int]:
         for name in new:
             if name.lower() in _silent_columns(live, rules):
                 continue
-            count = _without_place(bench, live, name, rules)
+            rows = _without_place(bench, live, name, rules)
+            count = bench.count(f"SELECT count(*) {rows}")
             if count:
-                unmapped[f"{live.name}.{name}"] = count
+                unmapped[f"{live.name}.{name}"] = {**_listed(bench, live, name, rows), "count": count}
     return unmapped
+
+
+def _listed(bench: Bench, live: Table, name: str, rows: str) -> Dict[str, Any]:
+    if not live.key:
+        return {"keys": [], "file": None}
+    keys = columns_of("f", list(live.key))
+    return bench.lists.write(
+        f"{live.name}.{name}", "unmapped", bench.connection.execute(f"SELECT {keys} {rows} ORDER BY {keys}")
+    )
 
 
 def _silent_columns(live: Table, rules: List[Mapping]) -> Set[str]:
@@ -153,23 +163,24 @@ def _silent_columns(live: Table, rules: List[Mapping]) -> Set[str]:
     }
 
 
-def _without_place(bench: Bench, live: Table, name: str, rules: List[Mapping]) -> int:
+def _without_place(bench: Bench, live: Table, name: str, rules: List[Mapping]) -> str:
+    """Return FROM and WHERE of the rows `f` of live whose value in this column has no place in scratch."""
     for rule in rules:
         targets = {source.lower(): target for source, target in rule.columns.items()}
         if rule.source.lower() == live.name.lower() and name.lower() in targets:
             return _not_landed(bench, rule, name, targets[name.lower()])
-    return bench.count(f"SELECT count({quoted(name)}) FROM {at('live', live.name)}")
+    return f"FROM {at('live', live.name)} AS f WHERE f.{quoted(name)} IS NOT NULL"
 
 
-def _not_landed(bench: Bench, rule: Mapping, source: str, target: str) -> int:
+def _not_landed(bench: Bench, rule: Mapping, source: str, target: str) -> str:
     found, live, scratch = _tables(bench, rule)
     key = matching_key(bench.connection, "live", live, "main", scratch)
     mine = sorted(rule.join)
     own = columns_of("f", [rule.join[name] for name in mine])
     no_link = " OR ".join(f"f.{quoted(rule.join[name])} IS NULL" for name in mine)
     linked = " AND ".join(f"t.{quoted(name)} IS NOT NULL" for name in mine)
-    return bench.count(
-        f"SELECT count(*) FROM {at('live', found.name)} AS f WHERE f.{quoted(source)} IS NOT NULL AND ({no_link}"
+    return (
+        f"FROM {at('live', found.name)} AS f WHERE f.{quoted(source)} IS NOT NULL AND ({no_link}"
         f" OR ({own}, f.{quoted(source)} COLLATE BINARY) NOT IN (SELECT {columns_of('t', mine)}, s.{quoted(target)}"
         f" FROM {at('live', live.name)} AS t JOIN {at('main', scratch.name)} AS s ON {same_key('t', 's', key)}"
         f" WHERE s.{quoted(target)} IS NOT NULL AND {linked}))"

@@ -8,8 +8,9 @@ from typing import Any, Dict, List
 from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.sqlite_fills import fill_columns, lost_columns, put_back_rows, put_back_values
 from adapters.host_reader.sqlite_lists import KeyLists
-from adapters.host_reader.sqlite_mappings import apply_mappings, count_unmapped, read_mappings
+from adapters.host_reader.sqlite_mappings import apply_mappings, read_mappings, unmapped_values
 from adapters.host_reader.sqlite_orphans import violation_counts
+from adapters.host_reader.sqlite_reenter import unknown_since
 from adapters.host_reader.sqlite_request import Answer, Request, mapping, names, optional_text, text
 from adapters.host_reader.sqlite_restore import RESTORE, restore_rows
 from adapters.host_reader.sqlite_sequences import raise_sequences
@@ -60,7 +61,9 @@ def _repair(connection: sqlite3.Connection, request: Request) -> Answer:
     progress("repairing", 3, 4, "parts")
     answer.update(restore_rows(bench, decisions))
     answer["mappings_used"] = len(rules)
-    answer["unmapped"] = count_unmapped(bench, rules)
+    answer["unmapped_lists"] = unmapped_values(bench, rules)
+    answer["unmapped"] = {name: listed["count"] for name, listed in answer["unmapped_lists"].items()}
+    answer["unknown"] = unknown_since(bench)
     answer["sequences_raised"] = raise_sequences(connection, bench.schemas)
     answer["not_in_scratch"] = not_in_scratch(bench)
     answer["foreign_key_violations"] = judged_foreign_keys(bench)

@@ -9,10 +9,11 @@ from typing import Any, Dict, List
 from adapters.host_reader.answers import progress
 from adapters.host_reader.sqlite_fills import insert_surplus, mapped_row
 from adapters.host_reader.sqlite_lists import KeyLists
-from adapters.host_reader.sqlite_mappings import apply_mappings, count_unmapped, read_mappings
+from adapters.host_reader.sqlite_mappings import apply_mappings, read_mappings, unmapped_values
 from adapters.host_reader.sqlite_newer import delete_surplus, take_newer_values
 from adapters.host_reader.sqlite_open import quoted
 from adapters.host_reader.sqlite_orphans import orphaned
+from adapters.host_reader.sqlite_reenter import unknown_since
 from adapters.host_reader.sqlite_repair import judged_foreign_keys, not_in_scratch
 from adapters.host_reader.sqlite_request import Answer, Request, mapping, names, optional_text, text
 from adapters.host_reader.sqlite_restore import restore_rows
@@ -92,7 +93,9 @@ def _salvage(connection: sqlite3.Connection, request: Request) -> Answer:
     progress("salvaging", 3, 4, "parts")
     answer.update(restore_rows(bench, decisions))
     answer["mappings_used"] = len(rules)
-    answer["unmapped"] = count_unmapped(bench, rules)
+    answer["unmapped_lists"] = unmapped_values(bench, rules)
+    answer["unmapped"] = {name: listed["count"] for name, listed in answer["unmapped_lists"].items()}
+    answer["unknown"] = unknown_since(bench)
     answer["sequences_raised"] = raise_sequences(connection, bench.schemas)
     answer["not_in_scratch"] = not_in_scratch(bench)
     answer["foreign_key_violations"] = judged_foreign_keys(bench)

@@ -8,6 +8,7 @@ from bot.report.figures import DownSpan
 from bot.report.loss import ColumnLoss, TableLoss
 from bot.report.people import answer_of
 from bot.report.reading import read
+from bot.report.reentry import reentry
 from bot.report.wording import NOT_RECORDED, count_words, counted, duration_words, key_words
 
 
@@ -170,10 +171,18 @@ def _afterwards(facts: Facts) -> list[Block]:
             rows=(
                 *((label, phrase(_weighed(label, number))) for label, number in rows),
                 *_left_deleted(facts),
+                *_window(facts),
             ),
         ),
         Paragraph(phrase=phrase("Counted in the rehearsal of the plan that went live.")),
+        *reentry(facts),
     ]
+
+
+def _window(facts: Facts) -> list[tuple[str, Phrase]]:
+    """Return from when to when no backup knows what was written; nothing where that is not recorded."""
+    window = read(facts.recovery.rehearsal).text("window")
+    return [("Written, and in no backup", phrase(window))] if window else []
 
 
 def _left_deleted(facts: Facts) -> list[tuple[str, Phrase]]:

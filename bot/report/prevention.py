@@ -16,6 +16,7 @@ from bot.report.people import escalations_of
 from bot.report.reading import Reading, read
 from bot.report.records import NOTHING_TO_MEND, deployed_proposal
 from bot.report.recovery import Backup, backups_of
+from bot.report.reentry import lists_of
 from bot.report.root_cause import finding_words, findings_of_bad_migration
 from bot.report.stopped import shrunk_words
 from bot.report.wording import NOT_RECORDED, counted, duration_words, listed, seconds_words, short_hash
@@ -114,6 +115,19 @@ def _rehearsed(facts: Facts) -> Phrase:
         return ()
     commit = short_hash(passed[-1].text("commit") or NOT_RECORDED)
     return phrase("done here for commit ", Code(commit), " on a copy of production; not yet a rule")
+
+
+def _reentry(facts: Facts) -> list[ActionItem]:
+    """Return what nobody has ticked off of the lists of what could not be brought back."""
+    return [
+        _item(
+            f"Re-enter what could not be brought back: {counted(one.whole('count'), 'row')} of ",
+            Code(one.text("name") or NOT_RECORDED),
+            *((", listed by key in ", Code(path)) if (path := one.text("file")) else ()),
+        )
+        for one, answer in lists_of(facts)
+        if answer is None
+    ]
 
 
 def _bad_migration(facts: Facts) -> list[ActionItem]:
@@ -293,6 +307,7 @@ def _clean_up(facts: Facts) -> list[ActionItem]:
 
 
 DERIVED: tuple[Callable[[Facts], list[ActionItem]], ...] = (
+    _reentry,
     _lost_for_good,
     _bad_migration,
     _deployed_findings,

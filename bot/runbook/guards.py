@@ -32,6 +32,13 @@ def refuse_backups(incident: Incident) -> str | None:
     return _closed(incident)
 
 
+def refuse_compare(incident: Incident) -> str | None:
+    """Comparing the other backups: any time once they were looked at; it only reads."""
+    if reason := _closed(incident):
+        return reason
+    return None if incident.backups_listed else "No backups were looked at yet. First: /backups list"
+
+
 def refuse_safety_backup(incident: Incident) -> str | None:
     """Step 4: frozen, so that the copy is the last state."""
     if incident.cutover is Cutover.UNKNOWN:

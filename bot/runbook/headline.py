@@ -59,6 +59,7 @@ _WORK_WORDS = {
     "freeze": "stopping the application",
     "stop_writers": "stopping what could write",
     "backups": "looking at the backups",
+    "compare_backups": "comparing the other backups",
     "search_wider": "searching the host for other backups",
     "inspect": "looking into a backup",
     "safety": "taking the safety backup",

@@ -10,7 +10,9 @@ CHANGES_SITE = frozenset(
 )
 """Operations that take the site's lock: at most one of them for each site."""
 
-ANY_TIME = frozenset({"assess", "backups", "search_wider", "inspect", "escalate", "acknowledge", "ring"})
+ANY_TIME = frozenset(
+    {"assess", "backups", "search_wider", "compare_backups", "inspect", "escalate", "acknowledge", "ring"}
+)
 """Operations that may run beside one that changes production: they only read it."""
 
 ASIDE = frozenset({"ring"})
@@ -22,6 +24,7 @@ _GUARDS: dict[str, Guard] = {
     "stop_writers": guards.refuse_freeze,
     "backups": guards.refuse_backups,
     "search_wider": guards.refuse_backups,
+    "compare_backups": guards.refuse_compare,
     "inspect": guards.refuse_backups,
     "safety": guards.refuse_safety_backup,
     "plan": guards.refuse_plan,

@@ -40,7 +40,7 @@ class Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsed:
-    """A recovery carried out on scratch, and its account."""
+    """A recovery carried out on scratch, and its account. `lists` are by key what it cannot bring back (see `to_reenter`)."""
 
     strategy: Strategy
     path: str
@@ -50,6 +50,7 @@ class Rehearsed:
     commands: tuple[str, ...]
     rows_lost_by_choice: int = 0
     unmapped: dict[str, int] = field(default_factory=dict)
+    lists: tuple[dict[str, Any], ...] = ()
 
     @property
     def loses(self) -> bool:

@@ -16,9 +16,11 @@ from bot.model.person import Permission
 from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.runbook.escalation import FOREIGN_KEYS, ROLLBACK
+from bot.runbook.missing import window_words
 from bot.runbook.wording import bytes_words, duration_words, proof_facts
 from bot.service.desk import Question
 from bot.service.operations.ground import Ground, Rehearsed
+from bot.service.operations.reentering import list_words
 from bot.service.operations.ways_on import WAY_ON, ask_way_on
 from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
 
@@ -83,6 +85,7 @@ def planned(
     `checks` are what the site's own checks give of live as it was found and of the backup, for step 8.
     """
     proof = rehearsed.proof
+    window = window_words(ground.incident, ground.backup)
     totals = {k: v for k, v in to_json(proof).items() if k not in ("proven", "reasons", "details")}
     totals["values_lost"] += sum(rehearsed.unmapped.values())
     plan_data = {**to_json(proposed), "plan_hash": proposed.hash, "decisions": dict(proposed.table_decisions)}
@@ -94,6 +97,8 @@ def planned(
         "notes": list(rehearsed.notes),
         "details": proof.details,
         "checks": checks,
+        "lists": list(rehearsed.lists),
+        "window": window,
         "foreign_key_violations": proof.details.get("foreign_key_violations") or None,
     }
     entries = [
@@ -127,6 +132,8 @@ def planned(
             ("plan", proposed.hash[:12]),
             *proof_facts(proof),
             *(("note", note) for note in rehearsed.notes),
+            *((("in no backup", window),) if window else ()),
+            *(("to re-enter by hand", list_words(one)) for one in rehearsed.lists),
         ),
         table=_sizes(ground),
         next_steps=(f"/restore confirm {work.site_name}",),

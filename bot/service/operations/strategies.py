@@ -14,6 +14,7 @@ from bot.model.message import Message, Tone
 from bot.model.plan import Strategy
 from bot.model.step import Step
 from bot.service.operations.ground import Ground, Rehearsed
+from bot.service.operations.reentering import swapped_away, to_reenter
 from bot.service.site_work import FINGERPRINT_LIMIT, SiteWork, step_message
 
 Mappings = Sequence[Mapping[str, Any]]
@@ -66,6 +67,7 @@ async def repair(work: SiteWork, ground: Ground) -> Rehearsed:
             "cut over: write the scratch copy into the live database in one step",
         ),
         unmapped=unmapped,
+        lists=to_reenter(repaired),
     )
 
 
@@ -143,6 +145,7 @@ async def salvage(work: SiteWork, ground: Ground) -> Rehearsed:
         ),
         rows_lost_by_choice=sum(collisions.values()) + sum(unfit.values()),
         unmapped=unmapped,
+        lists=to_reenter(salvaged),
     )
 
 
@@ -206,6 +209,7 @@ async def swap(work: SiteWork, ground: Ground) -> Rehearsed:
             "cut over: write it into the live database in one step",
         ),
         rows_lost_by_choice=lost,
+        lists=swapped_away(prepared),
     )
 
 

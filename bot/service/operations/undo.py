@@ -34,6 +34,7 @@ from bot.service.operations.cutover import (
     unknown,
 )
 from bot.service.operations.freeze import broken
+from bot.service.operations.reentering import REENTER
 from bot.service.parts import Parts
 from bot.service.site_work import FINGERPRINT_LIMIT, SiteWork, Telling, failed_entry, step_message
 
@@ -272,6 +273,6 @@ def _undone(plan: Plan) -> Telling:
     return Telling(
         entries=[NewEntry(kind=Kind.UNDO_DONE, text=text, data=data)],
         messages=[message],
-        void=["undo", "deploy", "propose", "reopen", "close", "manual:*", "missing:*"],
+        void=["undo", "deploy", "propose", "reopen", "close", "manual:*", "missing:*", f"{REENTER}*"],
         void_reason="The cut-over was undone.",
     )

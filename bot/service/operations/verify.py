@@ -36,6 +36,7 @@ from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.operations.assess import beside_the_data
 from bot.service.operations.error_remedies import APP_ERRORS, Remedies, ask_for_remedy, look_for_causes
+from bot.service.operations.missing import MISSING, ask_what_is_missing
 from bot.service.parts import Parts
 from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of, earlier_numbers
 from bot.service.site_work import SiteWork, Telling, counts, done_entry, failed_entry, step_message
@@ -153,6 +154,7 @@ def _verified(
                 failed_entry(Step.VERIFY_DATA, text),
             ],
             messages=[message, *shown],
+            questions=[ask_what_is_missing(reasons)],
         )
     text = "The data are good: nothing of the restored state is missing, no orphans, every check passed."
     message = step_message(
@@ -161,6 +163,8 @@ def _verified(
     return Telling(
         entries=[NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data), done_entry(Step.VERIFY_DATA, text)],
         messages=[message, *shown],
+        void=(MISSING,),
+        void_reason="The data are good.",
     )
 
 

@@ -121,3 +121,29 @@ def test_a_wait_that_would_crush_the_picture_is_cut_even_if_short() -> None:
     assert [length for _, length in quick.breaks()] == [timedelta(minutes=10)]
     slow = scale_of([start + timedelta(minutes=m) for m in (0, 10, 12, 16, 20)], 0, 1000)
     assert slow.breaks() == ()
+
+
+def _listed(*answers: Row) -> str:
+    """Return the report of an incident whose plan could not bring two lists of rows back."""
+    lists = [
+        {"what": "unknown", "name": "photos.caption", "count": 3, "keys": [7], "file": "/lists/a.jsonl"},
+        {"what": "aside", "name": "posts", "count": 40, "keys": [], "file": None},
+    ]
+    window = "from 2026-11-22 19:13 to 2026-11-23 02:40 UTC (7 h 27 min), as far as the migration took it"
+    rows = [
+        (*row[:4], {**row[4], "lists": lists, "window": window}) if row[1] is Kind.REHEARSED else row
+        for row in story()
+    ]
+    ordered = sorted([*rows, *answers], key=lambda row: row[0])
+    return to_markdown(report_of(entries_of(ordered), site="shop", now=at(95)))
+
+
+def test_what_could_not_be_brought_back_stands_there_with_who_re_entered_it() -> None:
+    """Each list with its file and its state; what nobody ticked off is an action item, and the window is named."""
+    data = {"purpose": "reenter:photos.caption:unknown", "answer": "entered", "person": "Ana Ruiz"}
+    text = _listed((80.0, Kind.DECISION_ANSWERED, "Ana Ruiz", "Re-entered", data))
+    assert "re-entered: Ana Ruiz" in _line(text, "/lists/a.jsonl")
+    assert "open" in _line(text, "in the safety backup")
+    assert "Re-enter what could not be brought back: 40 rows of" in text
+    assert "Re-enter what could not be brought back: 3 rows" not in text
+    assert "from 2026-11-22 19:13 to 2026-11-23 02:40 UTC" in _line(text, "in no backup")

@@ -177,6 +177,21 @@ def test_what_no_mapping_covers_is_counted(case: Case) -> None:
     assert value(case.scratch, "SELECT note FROM pictures WHERE id = 4") == "note 4\n'; --"
 
 
+def test_what_cannot_be_brought_back_is_listed_by_key(case: Case, tmp_path: Path) -> None:
+    """Each value without a place, and each row since without a value in a lost column, is listed by its key and nothing else."""
+    answer = sqlite_repair(case.request(mappings=[], lists_folder=str(tmp_path)))
+    noted = answer["unmapped_lists"]["entries.note"]
+    keys = [json.loads(line) for line in Path(noted["file"]).read_text(encoding="utf-8").splitlines()]
+    assert (noted["count"], keys) == (2, noted["keys"])
+    assert [(key,) for key in keys] == rows(
+        case.live, "SELECT id FROM entries WHERE note IS NOT NULL ORDER BY id"
+    )
+    since = rows(case.scratch, "SELECT id FROM pictures WHERE note IS NULL AND id > 90000 ORDER BY id")
+    assert [(key,) for key in answer["unknown"]["pictures.note"]["keys"]] == since != []
+    everything = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("repair-*.jsonl"))
+    assert "note" not in everything
+
+
 def test_two_new_values_for_one_old_place_are_asked_about(case: Case) -> None:
     """Where a mapping would bring two different values to one row, none is chosen by chance."""
     rule = {
