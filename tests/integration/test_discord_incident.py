@@ -384,12 +384,15 @@ async def test_old_buttons_and_an_open_form_work_after_a_restart(scene: DiscordS
 
 
 async def test_what_is_delivered_again_has_one_effect(scene: DiscordScene) -> None:
-    """The same command delivered twice, also after a restart: one entry, answered once."""
+    """The same command delivered twice, also after a restart: one entry, answered once with what came of it."""
     incident = await scene.opened()
     await scene.at_rest(incident.id)
     note = await scene.anna.command(incident.channel, "/incident note", text="only once")
-    await scene.noted(incident, "only once")
+    answer = await whisper_after(scene.anna, note)
     await scene.discord.deliver_again(note)
+    later = await scene.anna.command(incident.channel, "/incident note", text="in between")
+    await whisper_after(scene.anna, later)
+    assert await whisper_after(scene.anna, note) == answer
     await scene.restart()
     await scene.discord.deliver_again(note)
     await scene.note(scene.anna, incident, "afterwards")

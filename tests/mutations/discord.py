@@ -8,6 +8,7 @@ INCIDENT = "tests/integration/test_discord_incident.py"
 FAULTS = "tests/integration/test_discord_faults.py"
 CALLS = "tests/integration/test_discord_calls.py"
 BOTH = "tests/integration/test_both_chats.py"
+GATEWAY_TESTS = "tests/unit/discord/test_gateway.py"
 API_TESTS = "tests/unit/discord/test_api.py"
 SENDING_TESTS = "tests/unit/discord/test_sending.py"
 ROOM_TESTS = "tests/unit/discord/test_rooms.py"
@@ -69,10 +70,7 @@ MUTATIONS = (
         file=CONVERSATION,
         old='                        "PATCH",\n                        "/webhooks/{application}/{token}/messages/@original",\n',
         new='                        "POST",\n                        "/webhooks/{application}/{token}",\n',
-        tests=(
-            f"{INCIDENT}::test_a_wrong_command_is_answered_with_the_reason",
-            f"{FAULTS}::test_an_answer_to_one_person_is_there_once",
-        ),
+        tests=(f"{FAULTS}::test_an_answer_to_one_person_is_there_once",),
     ),
     Mutation(
         name="a submit after a restart is nobody's",
@@ -261,7 +259,7 @@ MUTATIONS = (
         file=GATEWAY,
         old="        await self.incoming.on_channel_gone(str(channel.id))\n",
         new="        del channel\n",
-        tests=(f"{FAULTS}::test_a_channel_that_a_person_deleted_is_opened_anew",),
+        tests=(f"{GATEWAY_TESTS}::test_a_deleted_channel_is_told_at_once",),
     ),
     Mutation(
         name="a closed gateway is not told",
@@ -282,10 +280,7 @@ MUTATIONS = (
         file="adapters/chat_common/hands.py",
         old="        if delivery_id in self._known:\n",
         new="        if delivery_id in ():\n",
-        tests=(
-            f"{INCIDENT}::test_what_is_delivered_again_has_one_effect",
-            f"{FAULTS}::test_what_was_typed_while_the_connection_was_lost_is_taken_once",
-        ),
+        tests=(f"{INCIDENT}::test_what_is_delivered_again_has_one_effect",),
     ),
     Mutation(
         name="a message is noted once for each who asks for it",

@@ -26,6 +26,26 @@ class Ears:
         self.told.append(trouble)
 
 
+class Gone:
+    """What was told of channels that are gone."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def on_channel_gone(self, channel: str) -> None:
+        self.told.put_nowait(channel)
+
+
+def options_of(discord: Discord) -> DiscordOptions:
+    return DiscordOptions(
+        api_url=discord.api_url,
+        gateway_url=discord.gateway_url,
+        guild_id=discord.guild_id,
+        token=Secret(discord.bot_token),
+        retry_interval_s=0.1,
+    )
+
+
 @pytest.fixture
 async def discord() -> AsyncIterator[Discord]:
     async with Discord.started() as started:
@@ -37,15 +57,8 @@ async def test_a_refused_token_is_tried_less_and_less(discord: Discord) -> None:
     """Each wait is twice the one before, so that no day's thousand sessions are used up; a good token ends it."""
     await discord.set_token("revoked")
     ears: Any = Ears()
-    options = DiscordOptions(
-        api_url=discord.api_url,
-        gateway_url=discord.gateway_url,
-        guild_id=discord.guild_id,
-        token=Secret(discord.bot_token),
-        retry_interval_s=0.1,
-    )
     nobody: Any = object()  # nothing comes in here
-    gateway = Gateway(options, nobody, forms(), ears)
+    gateway = Gateway(options_of(discord), nobody, forms(), ears)
     gateway.start()
     try:
         logins = await discord.wait_for_call("get_my_user", count=5, timeout_s=20)
@@ -64,5 +77,23 @@ async def test_a_refused_token_is_tried_less_and_less(discord: Discord) -> None:
             "app",
             "Add to the timeline",
         }
+    finally:
+        await gateway.close()
+
+
+async def test_a_deleted_channel_is_told_at_once(discord: Discord) -> None:
+    """What Discord tells of a channel that is gone is handed on, before anything is sent there."""
+    ada = await discord.add_person("ada")
+    await discord.add_channel("kept")
+    channel = await discord.add_channel("inc-1")
+    ears: Any = Ears()
+    gone: Any = Gone()
+    gateway = Gateway(options_of(discord), gone, forms(), ears)
+    gateway.start()
+    try:
+        await discord.wait_for_gateway(timeout_s=20)
+        await ada.delete_channel(channel)
+        async with asyncio.timeout(20):
+            assert await gone.told.get() == channel
     finally:
         await gateway.close()
