@@ -156,6 +156,7 @@ async def test_membership_is_asked_for(slack: Slack, client: AsyncWebClient, ada
 async def test_scopes_are_enforced_and_counted(slack: Slack, client: AsyncWebClient, general: str) -> None:
     """Without its scope a method says what it needs; what was used is told at the end."""
     await slack.set_scopes({"chat:write", "channels:history"})
+    assert (await client.auth_test()).headers["X-OAuth-Scopes"] == "channels:history,chat:write"
     assert await refusal(client.pins_add(channel=general, timestamp="1.1")) == "missing_scope"
     await client.chat_postMessage(channel=general, text="one")
     await client.conversations_history(channel=general)

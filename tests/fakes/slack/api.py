@@ -50,6 +50,7 @@ class Api:
 
         def work(error: str | None) -> web.Response:
             response, call.answer = self._answer(request, name, given, error)
+            self._tell_scopes(request, given, response)
             return response
 
         response, other = await self._faults.answer(request, name, work)
@@ -91,9 +92,14 @@ class Api:
                 raise args.wrong("invalid_arguments", f"{one} is missing")
         args.need_scope(method.scopes)
 
+    def _tell_scopes(self, request: web.Request, given: Json, response: web.Response) -> None:
+        """Name the scopes of a good bot's token in a header, as Slack does with each answer."""
+        is_good = token_of(request, given) == names.BOT_TOKEN and self._world.token_state == "good"
+        if is_good and self._world.scopes is not None:
+            response.headers["X-OAuth-Scopes"] = ",".join(sorted(self._world.scopes))
+
     def _check_token(self, request: web.Request, args: Args, method: Method) -> None:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        given = given or args.text("token")
+        given = token_of(request, args.given)
         if not given:
             raise args.wrong("not_authed", "no token")
         wanted, other = names.BOT_TOKEN, names.APP_TOKEN
@@ -167,6 +173,12 @@ class Api:
         response, other = await self._faults.answer(request, name, answer)
         call.answer = other or call.answer
         return response
+
+
+def token_of(request: web.Request, given: Json) -> str:
+    """Return the token of a call, from its header or its arguments; empty where it has none."""
+    header = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    return header or str(given.get("token") or "")
 
 
 async def arguments(request: web.Request) -> Json:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.slack_chat.check import check_slack
+from adapters.slack_chat.manifest import SCOPES
 from adapters.slack_chat.settings import SlackOptions
 from bot.model.secret import Secret
 from tests.fakes.slack.client import Slack
@@ -38,6 +39,21 @@ async def test_a_slack_that_is_set_up_has_nothing_to_say(slack: Slack) -> None:
     lines = await check_slack(options_of(slack, reports), [("Ada", ada.id)])
     assert [line for line, good in lines if not good] == []
     assert "Slack: Ada is ada" in [line for line, _ in lines]
+
+
+async def test_each_scope_that_is_missing_is_named_with_its_reason(slack: Slack) -> None:
+    """As Slack tells them of the token; with all of them there is one good line, with more than all too."""
+    await slack.set_scopes(SCOPES)
+    whole = await check_slack(options_of(slack), [])
+    assert ("Slack: the app has every scope it needs", True) in whole
+    await slack.set_scopes({*SCOPES, "team:read"})
+    assert await check_slack(options_of(slack), []) == whole
+    await slack.set_scopes(set(SCOPES) - {"pins:write", "chat:write"} | {"chat:write.public"})
+    lines = await check_slack(options_of(slack), [])
+    assert [line for line, good in lines if not good] == [
+        f"Slack: the app lacks the scope {scope}: {SCOPES[scope]}" for scope in ("chat:write", "pins:write")
+    ]
+    assert not any("every scope" in line for line, _ in lines)
 
 
 async def test_what_is_missing_is_named(slack: Slack) -> None:
