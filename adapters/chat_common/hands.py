@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 import structlog
 
@@ -18,6 +19,9 @@ UNDER_WAY_LIMIT = 5_000
 QUIET_S = 0.05
 LONGEST_PAUSE_S = 0.5
 
+CAME_AT: ContextVar[float | None] = ContextVar("CAME_AT", default=None)
+"""When that came in which is handed over now, where a door has let it wait for a quiet moment already."""
+
 
 class Hands:
     """What an acking listener hands over to. Taking it is all that a listener does beside the ack, and never fails."""
@@ -26,7 +30,11 @@ class Hands:
         self._platform = platform
         self._tasks: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[str, None] = OrderedDict()
-        self._taken_at = 0.0
+        self._heard_at = 0.0
+
+    def heard(self) -> None:
+        """Note that something has come in: a quiet moment begins after it."""
+        self._heard_at = time.monotonic()
 
     def take(self, delivery_id: str, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> bool:
         """Begin to carry it out; False where this delivery was taken before, or too much is under way.
@@ -42,9 +50,13 @@ class Hands:
         self._known[delivery_id] = None
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        self._taken_at = time.monotonic()
+        came_at = CAME_AT.get()
+        if came_at is None:
+            self.heard()
+            came_at = time.monotonic()
         task = asyncio.create_task(
-            self._run(delivery_id, work, at_once), name=f"{self._platform} {delivery_id}"
+            self._run(delivery_id, work, None if at_once else came_at),
+            name=f"{self._platform} {delivery_id}",
         )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -59,20 +71,22 @@ class Hands:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, delivery_id: str, work: Callable[[], Awaitable[None]], at_once: bool) -> None:
+    async def quiet(self, since: float) -> None:
+        """Wait until nothing more comes in, but no longer than a pause after `since`, of a clock that only goes forward."""
+        while True:
+            wait_s = min(self._heard_at + QUIET_S, since + LONGEST_PAUSE_S) - time.monotonic()
+            if wait_s <= 0:
+                return
+            await asyncio.sleep(wait_s)
+
+    async def _run(
+        self, delivery_id: str, work: Callable[[], Awaitable[None]], came_at: float | None
+    ) -> None:
         try:
-            if not at_once:
-                await self._acks_first()
+            if came_at is not None:
+                await self.quiet(came_at)
             await work()
         except (
             Exception
         ):  # an outer door: the ack is out, and what went wrong is told in the log with its traceback
             log.exception("a delivery failed", platform=self._platform, delivery=delivery_id)
-
-    async def _acks_first(self) -> None:
-        """Wait until nothing more comes in."""
-        began = time.monotonic()
-        while (quiet_s := time.monotonic() - self._taken_at) < QUIET_S:
-            if time.monotonic() - began > LONGEST_PAUSE_S:
-                return
-            await asyncio.sleep(QUIET_S - quiet_s)

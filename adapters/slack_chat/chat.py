@@ -10,6 +10,7 @@ from adapters.chat_common.hands import Hands
 from adapters.slack_chat.api import SlackApi
 from adapters.slack_chat.connection import Connection, HttpConnection, SocketConnection
 from adapters.slack_chat.conversation import PLATFORM, Conversation
+from adapters.slack_chat.door import Door
 from adapters.slack_chat.incoming import Incoming
 from adapters.slack_chat.rooms import SlackRooms
 from adapters.slack_chat.sending import Sender
@@ -32,6 +33,7 @@ class SlackChat:
         self._api = SlackApi(options.api_url, options.bot_token, options.call_timeout_s)
         self._rooms = SlackRooms(self._api)
         self._sender = Sender(self._api, options.report_channel)
+        self._commands = commands
         self._hands = Hands(PLATFORM)
         self._bot_user: str | None = None
         self._incoming = Incoming(
@@ -86,16 +88,16 @@ class SlackChat:
 
     def _way_in(self) -> Connection:
         options = self._options
+        app = self._incoming.app(options.api_url)
         if options.over_http:
             if options.signing_secret is None:
                 raise SettingsError(
                     "slack.mode is http, and SLACK_SIGNING_SECRET is not set. Nothing was started."
                 )
-            app = self._incoming.app(options.api_url, options.signing_secret.reveal())
-            return HttpConnection(app, options.http_host, options.http_port)
+            door = Door(app, options.signing_secret.reveal(), self._hands, self._commands)
+            return HttpConnection(door, options.http_host, options.http_port)
         if options.app_token is None:
             raise SettingsError("slack.mode is socket, and SLACK_APP_TOKEN is not set. Nothing was started.")
-        app = self._incoming.app(options.api_url, "")
         return SocketConnection(app, options.api_url, options.app_token, options.ping_interval_s)
 
     async def _learn_own_user(self) -> None:

@@ -15,12 +15,12 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from adapters.slack_chat.door import Door
 from bot.model.errors import NotStartedError
 from bot.model.secret import Secret
 
 log = structlog.get_logger(__name__)
 
-PATH = "/slack/events"
 CLOSE_LIMIT_S = 2.0
 SILENCES = 6
 """After so many pings without a living connection the whole client is made anew."""
@@ -103,17 +103,18 @@ async def _closed(handler: AsyncSocketModeHandler) -> None:
 
 
 class HttpConnection:
-    """Signed requests. Bolt refuses a wrong signature and one older than five minutes."""
+    """Signed requests, taken by a door."""
 
-    def __init__(self, app: AsyncApp, host: str, port: int) -> None:
-        self._app = app
+    def __init__(self, door: Door, host: str, port: int) -> None:
+        self._door = door
         self._host = host
         self._port = port
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
 
     async def start(self) -> None:
         """Listen. *Raises* NotStartedError when the address is not free."""
-        self._runner = web.AppRunner(self._app.web_app(PATH), access_log=None, shutdown_timeout=CLOSE_LIMIT_S)
+        server = web.Server(self._door.take, access_log=None)
+        self._runner = web.ServerRunner(server, shutdown_timeout=CLOSE_LIMIT_S)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
@@ -125,6 +126,7 @@ class HttpConnection:
             ) from error
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; what was acknowledged is handed over."""
         if self._runner is not None:
             await self._runner.cleanup()
+        await self._door.close()

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.slack_chat.connection import PATH
+from adapters.slack_chat.door import PATH
 from adapters.slack_chat.incoming import DECLARE, NOTE
 
 SCOPES: dict[str, str] = {

@@ -10,8 +10,10 @@ CALLS = "tests/integration/test_slack_calls.py"
 HTTP = "tests/integration/test_slack_http.py"
 OUTBOX = "tests/unit/service/test_outbox.py"
 ESCALATION = "tests/unit/service/test_escalation.py"
+DOOR_TESTS = "tests/unit/slack/test_door.py"
 RENDERING = "tests/unit/slack/test_rendering.py"
 
+DOOR = "adapters/slack_chat/door.py"
 INCOMING = "adapters/slack_chat/incoming.py"
 SENDING = "adapters/slack_chat/sending.py"
 API = "adapters/slack_chat/api.py"
@@ -138,10 +140,24 @@ MUTATIONS = (
     ),
     Mutation(
         name="the signature is not checked",
-        file=INCOMING,
-        old="            authorize=authorize,\n",
-        new="            authorize=authorize,\n            request_verification_enabled=False,\n",
+        file=DOOR,
+        old="            return self._verifier.is_valid(raw, stamp, signature)\n",
+        new="            return self._verifier is not None\n",
         tests=(f"{HTTP}::test_what_is_not_signed_does_nothing",),
+    ),
+    Mutation(
+        name="over HTTP an ack waits for Bolt",
+        file=DOOR,
+        old='        wordless = taken.kind in WORDLESS or body.get("command") in self._commands\n',
+        new='        wordless = taken.kind == "never"\n',
+        tests=(f"{DOOR_TESTS}::test_an_ack_waits_for_nothing_behind_it",),
+    ),
+    Mutation(
+        name="what waits at the door is lost at the end",
+        file=DOOR,
+        old="        while self._waiting:\n            self._begin(self._waiting.popleft())\n        await",
+        new="        await",
+        tests=(f"{DOOR_TESTS}::test_what_was_acknowledged_is_handed_over_at_the_end",),
     ),
     Mutation(
         name="buttons are remembered in memory",
