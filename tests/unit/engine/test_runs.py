@@ -271,7 +271,7 @@ async def test_a_lost_claim_writes_nothing(scene: Scene) -> None:
 
         try:
             await ctx.step("one", act)
-        except LeaseLostError as error:
+        except (LeaseLostError, asyncio.CancelledError) as error:  # cancelled where the heartbeat sees it first
             seen.append(type(error))
             raise
         return "first"
@@ -279,7 +279,7 @@ async def test_a_lost_claim_writes_nothing(scene: Scene) -> None:
     await scene.engine({"work": handler})
     await scene.add("op")
     assert (await scene.ended("op")).result == "second"
-    assert seen == [LeaseLostError]
+    assert seen in ([LeaseLostError], [asyncio.CancelledError])
     assert await scene.store.transact(lambda tx: tx.checkpoints("op")) == {}
 
 
