@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import (
+    ElementClickInterceptedException,
     ElementNotInteractableException,
     NoSuchElementException,
     StaleElementReferenceException,
@@ -66,6 +67,7 @@ class Console:
                 NoSuchElementException,
                 StaleElementReferenceException,
                 ElementNotInteractableException,
+                ElementClickInterceptedException,
             ),
         )
         return wait.until(lambda _: ready())
