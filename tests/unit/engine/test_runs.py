@@ -271,7 +271,10 @@ async def test_a_lost_claim_writes_nothing(scene: Scene) -> None:
 
         try:
             await ctx.step("one", act)
-        except (LeaseLostError, asyncio.CancelledError) as error:  # cancelled where the heartbeat sees it first
+        except (
+            LeaseLostError,
+            asyncio.CancelledError,
+        ) as error:  # cancelled where the heartbeat sees it first
             seen.append(type(error))
             raise
         return "first"
