@@ -94,7 +94,12 @@ class Console:
         def pressed() -> bool:
             node = self.driver.find_element(By.CSS_SELECTOR, css)
             self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", node)
-            node.click()
+            try:
+                node.click()
+            except (
+                ElementClickInterceptedException
+            ):  # a message has just moved the page: the keyboard does not miss
+                node.send_keys(Keys.ENTER)
             return True
 
         self.until(pressed)
