@@ -48,6 +48,7 @@ def decision(decision_id: str, question: str, choices: list[dict[str, Any]], **f
         "state": "open",
         "votes": {},
         "votes_needed": 1,
+        "opened_at": "2026-03-13T03:00:00+00:00",
         "answer": None,
         "answered_by": None,
         "answered_at": None,

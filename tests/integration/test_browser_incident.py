@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import (
-    ElementClickInterceptedException,
     ElementNotInteractableException,
     NoSuchElementException,
     StaleElementReferenceException,
@@ -67,7 +66,6 @@ class Console:
                 NoSuchElementException,
                 StaleElementReferenceException,
                 ElementNotInteractableException,
-                ElementClickInterceptedException,
             ),
         )
         return wait.until(lambda _: ready())
@@ -94,12 +92,7 @@ class Console:
         def pressed() -> bool:
             node = self.driver.find_element(By.CSS_SELECTOR, css)
             self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", node)
-            try:
-                node.click()
-            except (
-                ElementClickInterceptedException
-            ):  # a message has just moved the page: the keyboard does not miss
-                node.send_keys(Keys.ENTER)
+            node.click()
             return True
 
         self.until(pressed)
@@ -268,6 +261,7 @@ def check_and_reopen(console: Console) -> None:
     console.until(lambda: not console.all("[data-decision*='.manual'].open"))
     console.type("/app reopen")
     console.choose("reopen", "reopen")
+    console.press("[data-decision*='.reenter-'].open [data-choice='given_up']")
     console.choose("close", "close")
     console.see("#headline h1", "Closed: recovered.")
 

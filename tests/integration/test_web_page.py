@@ -19,6 +19,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from adapters.web_chat.console import WebConsole
+from tests.fakes import web_scene as scene
 from tests.fakes.inbox import FakeBot
 
 BROWSER_FLAGS = (
@@ -210,6 +211,31 @@ def test_a_new_message_is_announced_and_followed(page: Page) -> None:
     assert page.script("return document.querySelector('#panel-channel').scrollTop") == 0
     page.find("#newer:not([hidden])").click()
     page.until(lambda: page.script("return document.querySelector('#panel-channel').scrollTop") > 0)
+
+
+def test_a_question_that_stays_open_hides_no_newer_one(page: Page) -> None:
+    """What was asked last is what is shown, however many questions that nobody has to answer now are older and open."""
+    incident = page.served.bot.state["INC-7"]
+    for number in range(4):
+        asked, question = f"dec-list-{number}", f"To re-enter by hand: {number} rows. Is it done?"
+        choices = [scene.choice("entered", "Re-entered", "primary")]
+        old = scene.decision(asked, question, choices, opened_at=scene.at("02:00:00"))
+        incident["decisions"].insert(0, old)
+        incident["messages"].append(
+            scene.message(asked, question, "02:00:00", decision_id=asked, body="a list of keys\n" * 6)
+        )
+    page.open()
+    page.served.do(lambda: page.served.bot.say("news", "Something else came in"))
+    page.until(lambda: "Something else came in" in page.text("#messages"))
+    button, panel = "[data-decision=dec-approve] [data-choice=reject]", "#panel-channel"
+    hidden_px = (
+        f"const at = (css) => document.querySelector(css).getBoundingClientRect();"
+        f"return [at({panel!r}).top - at({button!r}).top, at({button!r}).bottom - at({panel!r}).bottom]"
+    )
+    page.until(lambda: max(page.script(hidden_px)) <= 0)
+    assert page.script("return document.querySelector('#waiting').hidden")
+    page.script("document.querySelector('#panel-channel').scrollTop = 0")
+    page.until(lambda: "5 decisions wait. Carry out the plan on album?" in page.text("#waiting"))
 
 
 def test_an_approval_needs_the_typed_site_name(page: Page) -> None:

@@ -7,7 +7,7 @@ import "./timeline.js";
 import { byId, h, keyed } from "./dom.js";
 import { inSight, showDecision, step } from "./messages.js";
 import { closeSide } from "./overview.js";
-import { TABS, changed, go, openDecisions, readAddress, state, whenChanged } from "./state.js";
+import { TABS, askedLast, changed, go, openDecisions, readAddress, state, whenChanged } from "./state.js";
 
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 5000;
@@ -76,10 +76,11 @@ function drawTabs() {
 // Says that a decision waits, while its buttons are out of sight.
 function drawWaiting() {
   const open = openDecisions();
+  const [first] = askedLast();
   const bar = byId("waiting");
-  bar.hidden = open.length === 0 || (state.tab === "channel" && inSight(open[0]));
+  bar.hidden = open.length === 0 || (state.tab === "channel" && inSight(first));
   if (bar.hidden) return;
-  const words = open.length > 1 ? `${open.length} decisions wait. ${open[0].question}` : `A decision waits: ${open[0].question}`;
+  const words = open.length > 1 ? `${open.length} decisions wait. ${first.question}` : `A decision waits: ${first.question}`;
   keyed(bar, [
     { key: "words", signature: words, build: () => h("span", {}, words) },
     {

@@ -2,7 +2,7 @@
 
 import { decisionSignature, decisionView, settledView } from "./decisions.js";
 import { byId, clock, download, factsView, h, keyed, number, plural, rich, sign, tableView, toneOf, toneWord } from "./dom.js";
-import { openDecisions, state, whenChanged } from "./state.js";
+import { askedLast, openDecisions, state, whenChanged } from "./state.js";
 import { putCommand } from "./commandbox.js";
 
 const NEAR_END_PX = 80; // nearer to the end than this, the channel follows what comes in
@@ -53,7 +53,7 @@ function nextView(title, commands) {
 }
 
 // Returns the cards by the time of their last change, so that the work stands last; after it only the open questions,
-// with what the first of them is about right above it.
+// with what the first of those that were asked last is about right above it.
 export function items() {
   const decisions = new Map((state.incident?.decisions ?? []).map((one) => [one.id, one]));
   const inOrder = (state.incident?.messages ?? []).map((message) => ({ message, at: changedAt(message, decisions.get(message.decision_id)) })).sort((one, other) => one.at - other.at);
@@ -63,7 +63,7 @@ export function items() {
     return {
       key: message.id,
       step: message.step,
-      asks: isQuestion(message, decision) && decision.state === "open",
+      asks: isQuestion(message, decision) && decision.state === "open" ? decision : null,
       ofStep: message.slot === `step-${message.step}`,
       signature: JSON.stringify([message.revision, message.updated_at, decisionSignature(decision)]),
       build: () => messageView(message, decision),
@@ -75,9 +75,11 @@ export function items() {
     signature: decisionSignature(decision),
     build: () => h("article", { class: "message", tabindex: "-1", "aria-label": decision.question }, decisionView(decision)),
   }));
-  const asking = messages.filter((one) => one.asks);
-  const about = messages.find((one) => one.ofStep && one.step === asking[0]?.step);
-  return [...messages.filter((one) => !one.asks && one !== about), ...(about ? [about] : []), ...asking, ...loose];
+  const last = new Set(askedLast());
+  const now = messages.filter((one) => last.has(one.asks));
+  const about = messages.find((one) => one.ofStep && one.step === now[0]?.step);
+  const earlier = messages.filter((one) => one.asks && !last.has(one.asks));
+  return [...messages.filter((one) => !one.asks && one !== about), ...earlier, ...(about ? [about] : []), ...now, ...loose];
 }
 
 // Returns when a card last said something new, in ms; a question does so by its answer.
@@ -139,11 +141,11 @@ function atEnd() {
   return panel.scrollHeight - panel.scrollTop - panel.clientHeight < NEAR_END_PX || Math.abs(panel.scrollTop - restedAt) < 2;
 }
 
-// Scrolls to the newest; an open question that would be cut by that stands at the top.
+// Scrolls to the newest; a question that was asked last and would be cut by that stands at the top.
 export function toEnd() {
   const panel = byId("panel-channel");
   panel.scrollTop = panel.scrollHeight;
-  const asked = viewOf(openDecisions()[0])?.closest("article");
+  const asked = viewOf(askedLast()[0])?.closest("article");
   if (asked && asked.getBoundingClientRect().top < panel.getBoundingClientRect().top) asked.scrollIntoView({ block: "start" });
   restedAt = panel.scrollTop;
   following = true;
@@ -180,7 +182,7 @@ export function inSight(decision) {
 }
 
 export function showDecision() {
-  const view = viewOf(openDecisions()[0]);
+  const view = viewOf(askedLast()[0]);
   if (!view) return;
   showMessage(view);
   view.querySelector("button")?.focus({ preventScroll: true });

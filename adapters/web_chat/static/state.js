@@ -19,7 +19,14 @@ export function changed() {
   for (const draw of drawers) draw();
 }
 
+// Oldest first, as the bot tells them.
 export const openDecisions = () => (state.incident?.decisions ?? []).filter((one) => one.state === "open");
+
+// Returns the open questions that were asked last, together: what people have to answer now. Older ones may stay open for days.
+export function askedLast() {
+  const open = openDecisions();
+  return open.filter((one) => one.opened_at === open.at(-1)?.opened_at);
+}
 
 // Goes to an incident and a view by the address, so that Back works and a link can be sent.
 export function go(id, tab = "channel") {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,7 +28,6 @@ from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
 from bot.service.jobs import key_of
 from bot.service.operations.freeze import broken
-from bot.service.operations.reentering import ask_to_reenter
 from bot.service.parts import Parts
 from bot.service.site_work import (
     FINGERPRINT_LIMIT,
@@ -99,8 +98,7 @@ async def _conclude(work: SiteWork, plan: Plan, database: Database, changed: Cha
     why = changed.why
     now = await content_now(work, database, plan.database)
     if now == plan.scratch_fingerprint:
-        lists = ((await work.incident()).rehearsal or {}).get("lists") or ()
-        await work.tell("done", _done(plan, changed.made, now, lists))
+        await work.tell("done", _done(plan, changed.made, now))
         return {"cut_over": True}
     if now == plan.live_fingerprint:
         text = f"Production was NOT changed: {why}. Looked up: its content is as before."
@@ -283,7 +281,7 @@ def _intent(plan: Plan) -> Telling:
     )
 
 
-def _done(plan: Plan, made: CutoverMade | None, now: str, lists: Sequence[Mapping[str, Any]]) -> Telling:
+def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
     took = f" in {made.duration_s:.2f} s" if made else ""
     notes = made.notes if made else ()
     text = f"Restored{took}: production now holds exactly the rehearsed copy. To go back: /restore undo"
@@ -322,7 +320,6 @@ def _done(plan: Plan, made: CutoverMade | None, now: str, lists: Sequence[Mappin
             ),
             step_message(Step.ALIGN, aligned, Tone.GOOD),
         ],
-        questions=ask_to_reenter(lists),
         void=["cutover", "sessions"],
         void_reason="The cut-over has taken place.",
     )

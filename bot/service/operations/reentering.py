@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from bot.model.decision import Choice
 from bot.model.message import Tone
 from bot.model.step import Step
+from bot.ports.store import Transaction
 from bot.service.desk import Question
 
 REENTER = "reenter:"
@@ -74,6 +76,21 @@ def list_words(one: Mapping[str, Any]) -> str:
     """Return one list in words: how many, of what, and where all of its keys stand."""
     where = f"all keys: {one['file']} on the host" if one.get("file") else "they are in the safety backup"
     return f"{one['count']:,} of {one['name']}: {_WHAT[one['what']]}; {where}"
+
+
+async def still_to_ask(
+    tx: Transaction, incident_id: str, lists: Sequence[Mapping[str, Any]], since: datetime
+) -> list[Question]:
+    """Return the questions of `ask_to_reenter` that were not asked since then, the cut-over: nobody is asked twice.
+
+    They are asked when the application is open: before, there is no way to enter anything.
+    """
+    asked = {
+        one.purpose
+        for one in await tx.decisions(incident_id=incident_id, open_only=False)
+        if one.opened_at >= since
+    }
+    return [question for question in ask_to_reenter(lists) if question.purpose not in asked]
 
 
 def ask_to_reenter(lists: Sequence[Mapping[str, Any]]) -> list[Question]:

@@ -23,6 +23,7 @@ from bot.runbook.watching import SHOWN, Seen, rates_of
 from bot.runbook.wording import duration_words
 from bot.service.desk import Question, open_question
 from bot.service.engine import OperationContext
+from bot.service.operations.reentering import still_to_ask
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, done_entry, step_message
 
@@ -70,7 +71,8 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         text += f" (The runbook says {RUNBOOK_WATCH_MINUTES} minutes; the settings of this site shorten it.)"
     now = parts.clock.now()
     entry = NewEntry(kind=Kind.REOPENED, text=text, data={"up_at": now.isoformat(), "http_status": status})
-    restored = (await work.incident()).cutover is Cutover.DONE
+    incident = await work.incident()
+    restored = incident.cutover is Cutover.DONE
 
     async def nothing() -> None:
         return None
@@ -81,6 +83,10 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         await tx.put_message(
             work.incident_id, step_message(Step.REOPEN, text, tone, next_steps=("/app logs", "/app freeze"))
         )
+        if restored and incident.cutover_at is not None:
+            lists = (incident.rehearsal or {}).get("lists") or ()
+            for question in await still_to_ask(tx, work.incident_id, lists, incident.cutover_at):
+                await open_question(tx, work.incident_id, question, "backout")
         if not good:
             await open_question(tx, work.incident_id, _alarm(f"Visitors get {seen}."), "backout")
         args: dict[str, Any] = {

@@ -68,6 +68,7 @@ class Scene:
         store: Store | None = None,
         lease: float = 20,
         pace: Pace = FAST,
+        poll: float = 0.02,
         sole: bool = False,
     ) -> Engine:
         engine = Engine(
@@ -76,7 +77,7 @@ class Scene:
             handlers,
             aborts,
             lease=timedelta(seconds=lease),
-            poll=timedelta(milliseconds=20),
+            poll=timedelta(seconds=poll),
             pace=pace,
         )
         self.engines.append(engine)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.model.event import Kind
 from bot.model.step import Step
 from bot.service.operations.missing import ask_what_is_missing
-from bot.service.operations.reentering import ask_to_reenter, swapped_away, to_reenter
+from bot.service.operations.reentering import ask_to_reenter, still_to_ask, swapped_away, to_reenter
 from tests.playbooks.story import CUT_OVER, JUST_OPENED, PLAN_HASH, backup, moment, step_done
 from tests.unit.service.night import SAFE, Night
 from tests.unit.service.office import Office
@@ -92,3 +93,22 @@ async def test_each_list_is_ticked_off_by_a_person(office: Office) -> None:
     assert (await office.clicks("anna", asked[1].id, "entered")).ok
     answered = (await office.timeline(Kind.DECISION_ANSWERED))[-1]
     assert (answered.actor, answered.data["answer"]) == ("Anna", "entered")
+
+
+async def test_nobody_is_asked_twice_what_was_re_entered(office: Office) -> None:
+    """What was asked since the cut-over is not asked when the application opens again; after another cut-over it is."""
+    rehearsed = moment(Kind.REHEARSED, plan_hash=PLAN_HASH, proven=True, totals={}, reasons=[], lists=LISTS)
+    await office.tell(SAFE.and_then(rehearsed, CUT_OVER))
+    before = await office.store.read(lambda tx: tx.now())
+    asked = [await office.asked(question) for question in ask_to_reenter(LISTS)[:1]]
+    assert (await office.clicks("anna", asked[0].id, "given_up")).ok
+
+    async def left(since: datetime) -> list[str]:
+        return [
+            one.purpose
+            for one in await office.store.read(lambda tx: still_to_ask(tx, "inc-shop-1", LISTS, since))
+        ]
+
+    assert await left(before) == ["reenter:things.text:unknown"]
+    later = await office.store.read(lambda tx: tx.now()) + timedelta(seconds=1)
+    assert await left(later) == ["reenter:notes:aside", "reenter:things.text:unknown"]
