@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import gc
 import json
 import logging
@@ -40,6 +41,15 @@ UrlOption = Annotated[str, typer.Option(envvar="BACKOUT_URL", help="address of t
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON")]
 DEFAULT_SETTINGS = Path("backout.toml")
 DEFAULT_URL = "http://127.0.0.1:8765"
+
+
+class ReportForm(enum.StrEnum):
+    """The forms of a post-mortem."""
+
+    MD = "md"
+    HTML = "html"
+    PDF = "pdf"
+
 
 FAILED = 1
 WRONG_USE = 2
@@ -154,6 +164,41 @@ def answer(
 ) -> None:
     """Answer a decision of the running bot. The token comes from BACKOUT_TOKEN."""
     _show(asyncio.run(_answer(url, decision, choice, typed)), as_json)
+
+
+@app.command()
+def report(
+    incident: Annotated[str, typer.Argument(help="the incident's id, such as inc-shop-1")],
+    form: Annotated[ReportForm, typer.Option(help="Markdown, one HTML file, or PDF")] = ReportForm.MD,
+    output: Annotated[Path | None, typer.Option(help="a new file to write; default: printed")] = None,
+    url: UrlOption = DEFAULT_URL,
+) -> None:
+    """Print an incident's post-mortem as it stands now, or write it to a new file. The token comes from BACKOUT_TOKEN."""
+    if form is ReportForm.PDF and output is None and sys.stdout.isatty():
+        typer.echo(
+            "A PDF is no text for a terminal: name a file with --output. Nothing was written.", err=True
+        )
+        raise typer.Exit(WRONG_USE)
+    content = asyncio.run(_report(url, incident, form))
+    if content is None:
+        typer.echo(f"There is no incident {incident}, or it is not yours to see.", err=True)
+        raise typer.Exit(FAILED)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        with output.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        typer.echo(f"{output} was not written: {error.strerror}.", err=True)
+        raise typer.Exit(FAILED) from None
+
+
+async def _report(url: str, incident: str, form: ReportForm) -> bytes | None:
+    from adapters.web_chat.client import ApiClient
+
+    async with ApiClient(url, _token()) as bot:
+        return await bot.report(incident, form.value)
 
 
 async def _command(url: str, text: str, channel: str | None) -> dict[str, Any]:

@@ -40,6 +40,14 @@ class StoreSettings(_Strict):
     path: Path = Path("backout.db")
 
 
+class ReportSettings(_Strict):
+    """Where post-mortems are written: `folder`, by default `reports` beside the store. `fonts` are files of further fonts for
+    the PDF, asked in order for characters that Debian's usual ones lack."""
+
+    folder: Path | None = None
+    fonts: tuple[Path, ...] = ()
+
+
 class WebSettings(_Strict):
     """The console. It listens on loopback unless told otherwise; `allowed_hosts` are accepted Host headers.
 
@@ -290,6 +298,7 @@ class SiteSettings(_Strict):
     drills: DrillSettings = DrillSettings()
     retry_after_s: int = 300
     archive_on_close: bool = False
+    reports_on_host: bool = False
 
     @field_validator("app_path")
     @classmethod
@@ -335,6 +344,7 @@ class Settings(_Strict):
     folder: Path
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    reports: ReportSettings = ReportSettings()
     slack: SlackSettings | None = None
     discord: DiscordSettings | None = None
     smtp: SmtpSettings | None = None
@@ -351,7 +361,7 @@ class Settings(_Strict):
         return tuple(p.person() for p in self.people)
 
 
-FROM_ENVIRONMENT = ("store", "web", "slack", "discord", "smtp")
+FROM_ENVIRONMENT = ("store", "web", "reports", "slack", "discord", "smtp")
 """The parts of which each key may be given as BACKOUT_PART__KEY too; sites and people are in the file alone."""
 
 

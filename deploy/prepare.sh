@@ -13,7 +13,7 @@ sqlite_packages='php-sqlite3 sqlite3'
 mariadb_packages='php-mysql mariadb-server-core mariadb-client-core mariadb-client'
 postgresql_packages='php-pgsql postgresql-15 postgresql-client-15'
 test_packages="$demo_packages $sqlite_packages $mariadb_packages $postgresql_packages
-    chromium chromium-driver shellcheck bzip2 zip openssl gpg gpg-agent util-linux"
+    chromium chromium-driver fonts-dejavu-core fonts-droid-fallback shellcheck bzip2 zip openssl gpg gpg-agent util-linux"
 
 # The same in every login: messages, sorting and files as the tests expect them.
 LC_ALL=C.UTF-8

@@ -33,7 +33,7 @@ PersonHandler = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 NOT_THERE = "There is no such incident, decision or report, or it is not yours to see."
-REPORT_TYPES = {"md": "text/markdown", "html": "text/html"}
+REPORT_TYPES = {"md": "text/markdown", "html": "text/html", "pdf": "application/pdf"}
 
 
 class Api:
@@ -62,7 +62,7 @@ class Api:
             web.get("/api/incidents", self._for_person(self._incidents)),
             web.get(incident, self._for_person(self._incident)),
             web.get(f"{incident}/timeline", self._for_person(self._timeline)),
-            web.get(f"{incident}/report.{{form:md|html}}", self._for_person(self._report)),
+            web.get(f"{incident}/report.{{form:md|html|pdf}}", self._for_person(self._report)),
             web.get("/api/decisions", self._for_person(self._decisions)),
             web.get(decision, self._for_person(self._decision)),
             web.post(decision, self._for_person(self._answer)),
@@ -96,10 +96,11 @@ class Api:
 
     async def _report(self, request: web.Request, caller: Caller) -> web.StreamResponse:
         form = request.match_info["form"]
-        text = await self._window.report(caller.person, request.match_info["incident_id"], form)
-        if text is None:
+        content = await self._window.report(caller.person, request.match_info["incident_id"], form)
+        if content is None:
             return refused(404, NOT_THERE)
-        return web.Response(text=text, content_type=REPORT_TYPES[form], charset="utf-8")
+        charset = None if form == "pdf" else "utf-8"
+        return web.Response(body=content, content_type=REPORT_TYPES[form], charset=charset)
 
     async def _decisions(self, _request: web.Request, caller: Caller) -> web.StreamResponse:
         return answer(await self._window.decisions(caller.person))

@@ -89,10 +89,10 @@ class ApiClient:
         found: dict[str, Any] | None = await self._get(f"/api/decisions/{segment(decision_id)}")
         return found
 
-    async def report(self, incident_id: str, form: str = "md") -> str | None:
-        """Return the post-mortem as it stands now, `md` or `html`, or None where there is no such incident."""
-        status, text = await self._call("GET", f"/api/incidents/{segment(incident_id)}/report.{form}")
-        return None if status == NOT_THERE else text
+    async def report(self, incident_id: str, form: str = "md") -> bytes | None:
+        """Return the post-mortem as it stands now, `md`, `html` or `pdf`, or None where there is no such incident."""
+        status, content = await self._fetch("GET", f"/api/incidents/{segment(incident_id)}/report.{form}")
+        return None if status == NOT_THERE else content
 
     async def changes(self) -> AsyncIterator[str]:
         """Yield the id of an incident each time something of it changed, until the bot closes the stream."""
@@ -129,10 +129,17 @@ class ApiClient:
     async def _call(
         self, method: str, path: str, body: dict[str, str | None] | None = None
     ) -> tuple[int, str]:
-        """Return status and text of the answer. 404 to a GET and 409 are answers; every other refusal is raised."""
+        """Return status and text of the answer; see `_fetch`."""
+        status, content = await self._fetch(method, path, body)
+        return status, content.decode()
+
+    async def _fetch(
+        self, method: str, path: str, body: dict[str, str | None] | None = None
+    ) -> tuple[int, bytes]:
+        """Return status and content of the answer. 404 to a GET and 409 are answers; every other refusal is raised."""
         try:
             async with self._open.request(method, self._base_url + path, json=body) as response:
-                status, text = response.status, await response.text()
+                status, content = response.status, await response.read()
         except aiohttp.ClientConnectorError as error:
             raise NotStartedError(self._unreached()) from error
         except aiohttp.InvalidURL as error:
@@ -145,8 +152,8 @@ class ApiClient:
                 "Look at the incident, or send it again with the same delivery id."
             ) from error
         if status >= 400 and status != REFUSED and (method, status) != ("GET", NOT_THERE):
-            raise FailedError(words_of(text))
-        return status, text
+            raise FailedError(words_of(content.decode(errors="replace")))
+        return status, content
 
     def _unreached(self) -> str:
         return f"No bot answers on {self._base_url}: nothing was sent. Is it running?"

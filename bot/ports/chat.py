@@ -170,8 +170,8 @@ class Window(Protocol):
     async def decision(self, person: str, decision_id: str) -> dict[str, Any] | None:
         """Return one decision, open or not."""
 
-    async def report(self, person: str, incident_id: str, form: str) -> str | None:
-        """Return the post-mortem of the incident as it stands now; `form` is `md` or `html`."""
+    async def report(self, person: str, incident_id: str, form: str) -> bytes | None:
+        """Return the post-mortem of the incident as it stands now; `form` is `md`, `html` or `pdf`."""
 
     async def completions(self, person: str, text: str, channel: str) -> list[dict[str, str]]:
         """Return completions of a half-typed command: `text` (the whole line after completion) and `summary`."""

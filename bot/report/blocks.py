@@ -1,4 +1,4 @@
-"""What a section of the report is made of; the Markdown and the HTML are two ways to write the same blocks."""
+"""What a section of the report is made of; Markdown, HTML and PDF are three ways to write the same blocks."""
 
 from __future__ import annotations
 
@@ -57,11 +57,21 @@ class Bullets:
 
 @dataclass(frozen=True, kw_only=True)
 class ActionItem:
-    """Something to be done so that it does not happen again. `done` only by evidence, which is `evidence`."""
+    """Something to be done so that it does not happen again. `done` only by evidence, which is `evidence`.
+
+    `owner` is who does it, as they are called; empty where it is done.
+    """
 
     done: bool
     phrase: Phrase
     evidence: Phrase = ()
+    owner: str = ""
+
+    @property
+    def told(self) -> Phrase:
+        """Return what is known of it: the evidence, and whose it is."""
+        owner = phrase(f"owner: {self.owner}") if self.owner else ()
+        return joined([part for part in (self.evidence, owner) if part], "; ")
 
 
 @dataclass(frozen=True, kw_only=True)

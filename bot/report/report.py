@@ -25,11 +25,12 @@ from bot.report.wording import counted
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A post-mortem, ready to be written as Markdown or HTML. `final` False: the incident was still open."""
+    """A post-mortem, ready to be written as Markdown, HTML or PDF. `final` False: the incident was still open."""
 
     title: str
     site: str
     final: bool
+    computed_at: datetime
     times: str
     summary: Phrase
     tiles: tuple[Tile, ...]
@@ -52,6 +53,7 @@ def report_of(entries: Sequence[Entry], *, site: str, now: datetime, people_time
         title=f"Migration Incident - {facts.zone.home}",
         site=site,
         final=facts.figures.closed_at is not None,
+        computed_at=facts.now,
         times=f"Times are {_zone_names(facts)}; where no date is given, of {facts.zone.home}.",
         summary=summary(facts),
         tiles=tiles(facts),

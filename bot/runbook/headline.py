@@ -75,6 +75,7 @@ _WORK_WORDS = {
     "reopen": "opening the application",
     "watch": "reading the log",
     "close": "writing the report",
+    "file_report": "filing the report",
     "skip_deploy": "leaving the corrected migration out",
     "escalate": "calling the DBA",
     "acknowledge": "stopping the calls",

@@ -15,7 +15,7 @@ ANY_TIME = frozenset(
 )
 """Operations that may run beside one that changes production: they only read it."""
 
-ASIDE = frozenset({"ring"})
+ASIDE = frozenset({"ring", "file_report"})
 """Operations that are no work on the site, and that nobody waits for: they are told in the timeline alone."""
 
 _GUARDS: dict[str, Guard] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.model.decision import Choice
@@ -20,6 +21,7 @@ from bot.runbook.purposes import ASIDE
 from bot.runbook.wording import capitalised, shortened
 from bot.service.desk import Question, busy, open_question, refuse, state_of, typed
 from bot.service.engine import release_site
+from bot.service.filing import filing, is_behind
 from bot.service.parts import Call, Parts, refused
 from bot.service.reports import report_text
 from bot.service.status import status_message
@@ -278,20 +280,44 @@ async def _ask_to_close(tx: Transaction, call: Call, outcome: str) -> Reply:
 
 async def report(parts: Parts, call: Call) -> Reply:
     """Return where the post-mortem can be read; it is computed from the timeline at each look."""
+    entries: list[Entry] = await parts.store.transact(lambda tx: tx.entries(call.incident_id))
+    if call.incident is not None and call.incident.closed_at is not None:
+        filed = await _filed_anew(parts, call, entries)
+        if filed is not None:
+            return filed
     if call.platform != "web":
         return await _report_as_file(parts, call)
-    entries: list[Entry] = await parts.store.transact(lambda tx: tx.entries(call.incident_id))
-    written = next((e.data.get("path") for e in reversed(entries) if e.kind is Kind.REPORT_WRITTEN), None)
-    where = f" The final one: {written}." if written else " It is final once the incident is closed."
+    written = [str(e.data["path"]) for e in entries if e.kind is Kind.REPORT_WRITTEN and e.data.get("path")]
+    where = f" As files: {', '.join(written)}." if written else " It is final once the incident is closed."
     return Reply(
         text=f"The post-mortem as it stands now: the Report tab, or GET /api/incidents/{call.incident_id}/report.md.{where}",
         incident_id=call.incident_id,
     )
 
 
+async def _filed_anew(parts: Parts, call: Call, entries: Sequence[Entry]) -> Reply | None:
+    """Begin to write the report of a closed incident once more, where people added something since; else None."""
+    if call.person.refusal(Permission.RESPOND, call.site or ""):
+        return None
+    amended = is_behind(entries, on_host=False)
+    on_host = parts.site(call.site or "").reports_on_host and is_behind(entries, on_host=True)
+    if not amended and not on_host:
+        return None
+    operation = filing(
+        call.incident_id, call.site or "", call.person.name, cause=call.delivery_id, amended=amended
+    )
+    await parts.store.transact(lambda tx: tx.add_operation(operation))
+    parts.wake()
+    return Reply(
+        text="The post-mortem is written anew, with what was added since; the earlier one stays.",
+        incident_id=call.incident_id,
+        operation_id=operation.id,
+    )
+
+
 async def _report_as_file(parts: Parts, call: Call) -> Reply:
     """Put the post-mortem as it stands now into the channel; one that is closed has it there already."""
-    text = await report_text(parts, call.incident_id, call.site or "", "md")
+    text = await report_text(parts, call.incident_id, call.site or "")
 
     async def body(tx: Transaction) -> Reply:
         there = {m.message.slot: m.message for m in await tx.messages(call.incident_id)}

@@ -3,36 +3,160 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
+from bot.model.errors import FailedError
+from bot.report.fonts import Fonts
 from bot.report.html import to_html
 from bot.report.markdown import to_markdown
-from bot.report.report import report_of
+from bot.report.report import Report, report_of
 from bot.service.parts import Parts
+from bot.settings import ReportSettings, Settings
 
-FORMS = {"md": to_markdown, "html": to_html}
+FORMS = ("md", "html", "pdf")
+PDF_LIMIT = timedelta(minutes=2)
+"""A report of some thousand commands takes a few seconds; a machine with other work may be slower."""
+
+# Where Debian's packages put fonts: fonts-dejavu-core has Western, Greek and Cyrillic letters and the signs of a report;
+# fonts-droid-fallback, fonts-noto-cjk, fonts-symbola and fonts-noto-color-emoji have the others.
+_FONTS = Path("/usr/share/fonts")
+_TEXT, _BOLD, _CODE = (_FONTS / f"truetype/dejavu/DejaVuSans{face}.ttf" for face in ("", "-Bold", "Mono"))
+_MORE = (
+    _FONTS / "truetype/droid/DroidSansFallbackFull.ttf",
+    _FONTS / "opentype/noto/NotoSansCJK-Regular.ttc",
+    _FONTS / "truetype/ancient-scripts/Symbola_hint.ttf",
+    _FONTS / "truetype/noto/NotoColorEmoji.ttf",
+)
 
 
-async def report_text(parts: Parts, incident_id: str, site: str, form: str) -> str:
-    """Return the post-mortem as it stands now, as `md` or `html`; reads only."""
-    entries = await parts.store.transact(lambda tx: tx.entries(incident_id))
-    return FORMS[form](report_of(entries, site=site, now=parts.clock.now()))
+@dataclass(frozen=True, kw_only=True)
+class WrittenReport:
+    """Where a post-mortem lies: the Markdown's path, and the name that all its files have in common."""
+
+    path: Path
+    name: str
 
 
-async def write_report(parts: Parts, incident_id: str) -> Path:
-    """Write the post-mortem beside Backout's records and return the Markdown file's path; the HTML lies beside it."""
+async def report_text(parts: Parts, incident_id: str, site: str) -> str:
+    """Return the post-mortem as it stands now, as Markdown; reads only."""
+    return to_markdown(await _report(parts, incident_id, site))
+
+
+async def report_file(parts: Parts, incident_id: str, site: str, form: str) -> bytes:
+    """Return the post-mortem as it stands now, as one of `FORMS`; reads only."""
+    return await _in_form(parts, await _report(parts, incident_id, site), form)
+
+
+async def write_report(parts: Parts, incident_id: str) -> WrittenReport:
+    """Write the post-mortem in all forms to the folder of the settings. What lies there already stays as it is.
+
+    The files are named by the incident; where there is another report of it, an amended one gets a name of its own.
+    *Raises* FailedError where the folder cannot be written.
+    """
     row = await parts.store.transact(lambda tx: tx.incident(incident_id))
-    site = row.site if row else ""
-    folder = parts.settings.path(parts.settings.store.path).parent / "reports"
-    paths = {form: folder / f"{incident_id}.{form}" for form in FORMS}
-    for form, path in paths.items():
-        text = await report_text(parts, incident_id, site, form)
-        await asyncio.to_thread(_write, path, text)
-    return paths["md"]
+    report = await _report(parts, incident_id, row.site if row else "")
+    files = {form: await _in_form(parts, report, form) for form in FORMS}
+    folder = report_folder(parts.settings)
+    try:
+        return await asyncio.to_thread(_write, folder, incident_id, files)
+    except OSError as error:
+        raise FailedError(
+            f"the post-mortem of {incident_id} could not be written to {folder}: {error.strerror or error}. It is read in "
+            "the console all the same; mend the folder, then type /incident report."
+        ) from error
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_suffix(path.suffix + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+def report_folder(settings: Settings) -> Path:
+    """Return the folder of the settings to which reports are written; by default beside Backout's records."""
+    if settings.reports.folder is not None:
+        return settings.path(settings.reports.folder)
+    return settings.path(settings.store.path).parent / "reports"
+
+
+def fonts_of(settings: ReportSettings, folder: Path) -> Fonts:
+    """Return the fonts that there are for a PDF: Debian's where they are installed, and those of the settings."""
+    given = [str(folder / path.expanduser()) for path in settings.fonts]
+    more = tuple(path for path in (*given, *map(str, _MORE)) if Path(path).is_file())
+    if not _TEXT.is_file():
+        return Fonts(more=more)
+    bold, code = (str(path) if path.is_file() else None for path in (_BOLD, _CODE))
+    return Fonts(text=str(_TEXT), bold=bold, code=code, more=more)
+
+
+def amended_name(incident_id: str, number: int) -> str:
+    """Return the name of a report's files without the ending: that of the incident, and which report of it this is."""
+    return incident_id if number == 1 else f"{incident_id}.amended-{number}"
+
+
+async def _report(parts: Parts, incident_id: str, site: str) -> Report:
+    """Return the report as it stands: of an incident that is closed, as its last entry left it, whenever it is asked for."""
+    entries = await parts.store.transact(lambda tx: tx.entries(incident_id))
+    row = await parts.store.transact(lambda tx: tx.incident(incident_id))
+    ended = row is not None and row.closed_at is not None and entries
+    return report_of(entries, site=site, now=entries[-1].at if ended else parts.clock.now())
+
+
+async def _in_form(parts: Parts, report: Report, form: str) -> bytes:
+    if form == "pdf":
+        return await _pdf(report, fonts_of(parts.settings.reports, parts.settings.folder))
+    return (to_html if form == "html" else to_markdown)(report).encode()
+
+
+async def _pdf(report: Report, fonts: Fonts) -> bytes:
+    """Return the PDF, made in a process of its own: seconds of work and whole fonts in memory, which end with it."""
+    pool = ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        async with asyncio.timeout(PDF_LIMIT.total_seconds()):
+            return await asyncio.get_running_loop().run_in_executor(pool, _draw, report, fonts)
+    except (TimeoutError, BrokenProcessPool) as error:
+        raise FailedError(
+            f"the PDF of the post-mortem could not be made ({type(error).__name__}). The Markdown and the HTML can."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _draw(report: Report, fonts: Fonts) -> bytes:
+    # Imported in that process alone: the library is larger than all the rest of a bot at rest.
+    from bot.report.pdf import to_pdf
+
+    return to_pdf(report, fonts)
+
+
+def _write(folder: Path, incident_id: str, files: dict[str, bytes]) -> WrittenReport:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number = 1
+    while True:
+        name = amended_name(incident_id, number)
+        path = folder / f"{name}.md"
+        if _put(path, files["md"]) or path.read_bytes() == files["md"]:
+            break
+        number += 1
+    for form in FORMS[1:]:
+        _put(folder / f"{name}.{form}", files[form])
+    return WrittenReport(path=path, name=name)
+
+
+def _put(path: Path, content: bytes) -> bool:
+    """Write a file that only this account may read, whole or not at all; return False where there is one of this name."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with contextlib.suppress(FileNotFoundError):
+        part.unlink()  # of a Backout that was killed and had this process number
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(part)  # fails where the name is taken, also by a link that leads nowhere
+    except FileExistsError:
+        return False
+    finally:
+        part.unlink()
+    return True

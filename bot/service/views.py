@@ -22,7 +22,7 @@ from bot.ports.store import IncidentRow, Transaction
 from bot.runbook.headline import at_work, headline, next_commands
 from bot.service.offers import offered
 from bot.service.parts import Parts
-from bot.service.reports import FORMS, report_text
+from bot.service.reports import FORMS, report_file
 from bot.service.review import review_message
 from bot.service.waiting import backups_of, may_answer, site_of
 
@@ -176,12 +176,12 @@ class Views:
         found = await self._parts.store.read(body)
         return None if found is None else _decision(found)
 
-    async def report(self, person: str, incident_id: str, form: str) -> str | None:
-        """Return the post-mortem as it stands now; `form` is `md` or `html`."""
+    async def report(self, person: str, incident_id: str, form: str) -> bytes | None:
+        """Return the post-mortem as it stands now; `form` is `md`, `html` or `pdf`."""
         row = await self._parts.store.read(lambda tx: self._row(tx, person, incident_id))
         if row is None or form not in FORMS:
             return None
-        return await report_text(self._parts, incident_id, row.site, form)
+        return await report_file(self._parts, incident_id, row.site, form)
 
     async def completions(self, person: str, text: str, channel: str) -> list[dict[str, str]]:
         """Return completions of a half-typed command; what may be typed now in this channel comes first."""

@@ -147,10 +147,12 @@ class FakeBot:
         found = self._decision(decision_id)
         return found if found and await self.incident(person, found["incident_id"]) else None
 
-    async def report(self, person: str, incident_id: str, form: str) -> str | None:
+    async def report(self, person: str, incident_id: str, form: str) -> bytes | None:
         if await self.incident(person, incident_id) is None:
             return None
-        return {"md": scene.REPORT_MD, "html": scene.REPORT_HTML}[form]
+        return {"md": scene.REPORT_MD.encode(), "html": scene.REPORT_HTML.encode(), "pdf": scene.REPORT_PDF}[
+            form
+        ]
 
     async def completions(self, person: str, text: str, channel: str) -> list[dict[str, str]]:
         return [{"text": one, "summary": why} for one, why in COMMANDS.items() if one.startswith(text)]

@@ -368,6 +368,7 @@ def timeline() -> list[dict[str, Any]]:
 
 
 REPORT_MD = "# Migration Incident - 2026-03-14\n\n## What Happened\n\nThe migration dropped a column.\n"
+REPORT_PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 REPORT_HTML = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Migration Incident</title>
 <style>body { font-family: sans-serif; margin: 2rem; } h1 { color: rgb(1, 2, 3); } @media (prefers-color-scheme: dark) { h1, body { color: rgb(250, 250, 250); } }</style>
 <script>parent.document.title = "script ran in the report";</script></head>

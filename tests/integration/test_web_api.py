@@ -32,6 +32,7 @@ READS = [
     "/api/incidents/INC-7/timeline",
     "/api/incidents/INC-7/report.md",
     "/api/incidents/INC-7/report.html",
+    "/api/incidents/INC-7/report.pdf",
     "/api/decisions",
     "/api/decisions/dec-approve",
     "/api/completions?text=/inc",
@@ -273,14 +274,17 @@ async def test_an_answer_needs_the_typed_word_and_counts_once(
     assert bot.answers == [("Ada Byron", "approve", "album")]
 
 
-async def test_the_report_comes_as_markdown_and_html(http: aiohttp.ClientSession) -> None:
+async def test_the_report_comes_as_markdown_html_and_pdf(http: aiohttp.ClientSession) -> None:
     """Each form has its content type; HTML of the API cannot run a script even when opened by itself."""
     async with http.get("/api/incidents/INC-7/report.html", headers=ADA) as response:
         kind, policy = response.content_type, response.headers["Content-Security-Policy"]
     async with http.get("/api/incidents/INC-7/report.md", headers=ADA) as response:
         text = await response.text()
     assert (kind, "script-src 'self'" in policy) == ("text/html", True)
+    async with http.get("/api/incidents/INC-7/report.pdf", headers=ADA) as response:
+        paper, content = response.content_type, await response.read()
     assert text.startswith("# Migration Incident")
+    assert (paper, content[:5]) == ("application/pdf", b"%PDF-")
 
 
 async def test_the_stream_tells_what_changed_and_only_to_those_who_may_see(
@@ -408,7 +412,7 @@ async def test_the_client_does_what_a_person_does(console: WebConsole, bot: Fake
     assert incident is not None
     assert decision is not None
     assert (incident["id"], decision["answer"]) == ("INC-7", "approve")
-    assert (still_open, len(entries), str(report)[:3]) == ([], 1, "# M")
+    assert (still_open, len(entries), (report or b"")[:3]) == ([], 1, b"# M")
 
 
 async def test_the_client_has_no_trouble_with_odd_ids(console: WebConsole) -> None:

@@ -72,6 +72,8 @@ LIBRARIES: dict[str, set[str]] = {
     "apscheduler": {"adapters.apscheduler_alarms"},
     "asyncssh": {"adapters.ssh_host"},
     "discord": {"adapters.discord_chat"},
+    "fontTools": {"bot.report"},
+    "fpdf": {"bot.report"},
     "jinja2": {"bot.report"},
     "pydantic": {"bot.model", "bot.settings", "bot.calling_settings", "adapters.reader_answers"},
     "rich": {"bot.__main__"},
@@ -92,7 +94,7 @@ LIBRARIES: dict[str, set[str]] = {
     "yarl": {"adapters.discord_chat"},
 }
 # Imported under another name than it is installed by.
-CALLED = {"discord.py": "discord"}
+CALLED = {"discord.py": "discord", "fonttools": "fontTools", "fpdf2": "fpdf"}
 # Named in an address, never imported by us: the driver under sqlalchemy.
 DRIVERS = {"aiosqlite"}
 

@@ -35,10 +35,18 @@ async function words(response) {
   }
 }
 
-export async function getText(path) {
+async function get(path) {
   const response = await call(path);
   if (!response.ok) throw new CallError(response.status, await words(response));
-  return response.text();
+  return response;
+}
+
+export async function getText(path) {
+  return (await get(path)).text();
+}
+
+export async function getFile(path) {
+  return (await get(path)).blob();
 }
 
 export async function getJson(path) {

@@ -170,8 +170,8 @@ function replaceKeeping(node, fresh) {
 }
 
 // Hands a text to the browser as a file.
-export function download(name, text, type) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+export function download(name, file) {
+  const url = URL.createObjectURL(file);
   h("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

@@ -42,7 +42,7 @@ function fileView(message) {
   return h("details", { class: "file", "data-keep": "file" },
     h("summary", { "data-focus": "file" }, h("code", {}, name), ` · ${plural(lines, "line")}`),
     h("pre", { tabindex: "0" }, message.file_text),
-    h("button", { class: "button small", type: "button", onclick: () => download(name, message.file_text, "text/plain") }, `Save ${name}`));
+    h("button", { class: "button small", type: "button", onclick: () => download(name, new Blob([message.file_text], { type: "text/plain" })) }, `Save ${name}`));
 }
 
 function nextView(title, commands) {

@@ -1,6 +1,6 @@
 // The post-mortem as it stands now, in a frame in which no script can run.
 
-import { CallError, getText } from "./api.js";
+import { CallError, getFile, getText } from "./api.js";
 import { byId, download, h } from "./dom.js";
 import { state, whenChanged } from "./state.js";
 
@@ -11,8 +11,8 @@ let shownFor = null;
 
 const path = (form) => `/api/incidents/${encodeURIComponent(state.id)}/report.${form}`;
 
-async function save(form, type) {
-  await orProblem(async () => download(`${state.id}.${form}`, await getText(path(form)), type));
+async function save(form) {
+  await orProblem(async () => download(`${state.id}.${form}`, await getFile(path(form))));
 }
 
 async function orProblem(work) {
@@ -55,8 +55,9 @@ async function show() {
 byId("panel-report").append(
   h("div", { class: "bar" },
     h("button", { class: "button small", type: "button", onclick: show }, "Read anew"),
-    h("button", { class: "button small", type: "button", onclick: () => save("md", "text/markdown") }, "Save as Markdown"),
-    h("button", { class: "button small", type: "button", onclick: () => save("html", "text/html") }, "Save as HTML"),
+    h("button", { class: "button small", type: "button", onclick: () => save("md") }, "Save as Markdown"),
+    h("button", { class: "button small", type: "button", onclick: () => save("html") }, "Save as HTML"),
+    h("button", { class: "button small", type: "button", onclick: () => save("pdf") }, "Save as PDF"),
     h("button", { class: "button small", type: "button", onclick: () => byId("report-frame")?.contentWindow.print() }, "Print")),
   h("p", { class: "problem", id: "report-problem", role: "status" }),
   h("div", { id: "report-place", class: "report-place" }));

@@ -16,6 +16,7 @@ from bot.runbook.wording import duration_words
 from bot.service.actions import begin_tracking
 from bot.service.desk import state_of, void_all
 from bot.service.engine import OperationContext
+from bot.service.filing import filing
 from bot.service.paging import LAPSE
 from bot.service.parts import Parts
 from bot.service.reports import report_text, write_report
@@ -55,9 +56,8 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     await ctx.step(
         "actions", nothing, lambda tx, _: begin_tracking(tx, parts, work.incident_id, work.site_name)
     )
-    path = await write_report(parts, work.incident_id)
-    text = f"The post-mortem is written: {path}"
-    entry = NewEntry(kind=Kind.REPORT_WRITTEN, text=text, data={"path": str(path)})
+    text, data = await _written(work, parts)
+    entry = NewEntry(kind=Kind.REPORT_WRITTEN, text=text, data=data)
     message = step_message(
         Step.REPORT,
         text,
@@ -70,13 +70,28 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "reported",
         Telling(entries=[entry, done_entry(Step.REPORT, text)], messages=[message, *published]),
     )
-    return {"outcome": outcome, "report": str(path)}
+    if parts.site(work.site_name).reports_on_host:
+        operation = filing(
+            work.incident_id, work.site_name, work.person, cause=ctx.operation.id, amended=False
+        )
+        await ctx.step("filing", nothing, lambda tx, _: tx.add_operation(operation))
+        parts.wake()
+    return {"outcome": outcome, "report": data.get("path", "")}
+
+
+async def _written(work: SiteWork, parts: Parts) -> tuple[str, dict[str, str]]:
+    """Write the post-mortem; return what is said of it. A folder that cannot be written keeps no incident open."""
+    try:
+        path = (await write_report(parts, work.incident_id)).path
+    except FailedError as error:
+        return f"The post-mortem has no file: {error}", {}
+    return f"The post-mortem is written: {path}", {"path": str(path)}
 
 
 async def _published(work: SiteWork, parts: Parts, outcome: str) -> list[Message]:
     """Return the post-mortem as a file, for the incident's channel and for where all reports are read."""
     state = await work.incident()
-    text = await report_text(parts, work.incident_id, work.site_name, "md")
+    text = await report_text(parts, work.incident_id, work.site_name)
     report = Message(
         slot=REPORT_SLOT,
         title=f"Post-mortem of {work.incident_id}",
