@@ -119,7 +119,7 @@ def _bullets(block: Bullets) -> str:
 def _checklist(block: Checklist) -> str:
     return "\n".join(
         f"- [{'x' if item.done else ' '}] {written(item.phrase)}"
-        + (f" — *{written(item.evidence)}*" if item.evidence else "")
+        + (f" — *{written(item.told)}*" if item.told else "")
         for item in block.items
     )
 

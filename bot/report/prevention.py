@@ -25,17 +25,18 @@ SEEN_LATE = timedelta(minutes=10)  # a loss that takes longer to be noticed is w
 ANSWERED_LATE = timedelta(
     minutes=10
 )  # a person who is called at night and does not answer by then is not reachable
+NOBODY_YET = "nobody yet"
 WEB_ROOTS = {"public", "public_html", "htdocs", "wwwroot"}
 
 
 def prevention(facts: Facts) -> Section:
     """Return the action items."""
-    closed = {action.text: action for action in actions_of(facts.log.entries) if not action.open}
+    tracked = {action.text: action for action in actions_of(facts.log.entries)}
     checklist = Checklist(
         title="Checklist of the runbook",
-        items=tuple(_as_closed(facts, item, closed) for item in _runbook_items(facts)),
+        items=tuple(_as_tracked(facts, item, tracked) for item in _runbook_items(facts)),
     )
-    own = tuple(_as_closed(facts, item, closed) for derive in DERIVED for item in derive(facts))
+    own = tuple(_as_tracked(facts, item, tracked) for derive in DERIVED for item in derive(facts))
     blocks = (checklist, Checklist(title="From this incident", items=own)) if own else (checklist,)
     return Section(heading="Prevention", blocks=blocks)
 
@@ -45,11 +46,13 @@ def plain_phrase(parts: Phrase) -> str:
     return "".join(part if isinstance(part, str) else part.text for part in parts)
 
 
-def _as_closed(facts: Facts, item: ActionItem, closed: Mapping[str, Action]) -> ActionItem:
-    """Return an item as a person closed it since, with who and when; others as they are."""
-    action = closed.get(plain_phrase(item.phrase))
-    if item.done or action is None or action.closed_at is None:
+def _as_tracked(facts: Facts, item: ActionItem, tracked: Mapping[str, Action]) -> ActionItem:
+    """Return an item as a person closed it since, with who and when; one that is open with whose it is."""
+    action = tracked.get(plain_phrase(item.phrase))
+    if item.done:
         return item
+    if action is None or action.closed_at is None:
+        return replace(item, owner=action.owner if action and action.owner else NOBODY_YET)
     note = f" ({action.note})" if action.note and action.note != plain_phrase(item.evidence) else ""
     said = f"closed by {action.closed_by}, {facts.zone.stamp(action.closed_at)}{note}"
     return replace(item, done=True, evidence=phrase(said))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from bot.model.event import Kind
 from bot.report.blocks import Code, Grid, Phrase, marked, phrase
+from bot.report.deeds import deeds
 from bot.report.facts import Facts
 from bot.report.people import escalations_of, manual_checks_of
 from bot.report.reading import Reading, person_of, plain_text, read
@@ -20,6 +21,7 @@ RESULTS = {True: "passed", False: "did not pass", None: NOT_RECORDED}
 def records(facts: Facts) -> list[Grid]:
     """Return the tables that have rows."""
     return [
+        *deeds(facts),
         *_decisions(facts),
         *_incoming(facts),
         *_review(facts),
@@ -86,7 +88,7 @@ def _review(facts: Facts) -> list[Grid]:
         for finding in deployed_proposal(facts).parts("findings")
         if finding.text("severity") not in NOTHING_TO_MEND
     )
-    return _grid("Review of the corrected migration", ("", "Where", "Finding"), rows)
+    return _grid("Review of the corrected migration", ("Severity", "Where", "Finding"), rows)
 
 
 def _data_checks(facts: Facts) -> list[Grid]:

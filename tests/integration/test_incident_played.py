@@ -16,6 +16,7 @@ from tests.site import production as productions
 from tests.site.fixtures import SMALL, production, production_template
 from tests.site.play import play
 from tests.site.production import Production
+from tests.site.report_gaps import gaps
 from tests.site.scenario import Scene, content_of, disagreements, fresh_scene
 
 __all__ = ["production", "production_template"]
@@ -33,6 +34,7 @@ def test_the_played_incident_recovers(production: Production, tmp_path: Path) ->
     assert (state["outcome"], state["cutover"]) == ("recovered", "done")
     assert disagreements(production, "corrected", online=True) == []
     assert_every_command_is_told(scene, entries)
+    assert_report_is_whole(scene)
     assert_verified(scene)
     for change, fault in TAMPERED:
         assert_named(scene, tmp_path / "copy", change, fault)
@@ -73,6 +75,18 @@ def assert_checks_are_told(scene: Scene, entries: list[dict[str, Any]]) -> None:
     # Before the corrected migration the copy has no table of posts yet, and every check has its number after it.
     linked = on_copy["as many posts as photos"]
     assert (linked["before"], linked["value"]) == (None, found["as many posts as photos"]["value"])
+
+
+def assert_report_is_whole(scene: Scene) -> None:
+    """The report leaves no field empty, says who did what, and whose each action item is; the PDF lies beside it."""
+    reports = scene.bot.settings.parent / "records" / "reports"
+    text = (reports / "inc-album-1.md").read_text()
+    assert gaps(text) == []
+    assert "| Anna |" in text.partition("### Who did what")[2].partition("###")[0]
+    open_items = [line for line in text.splitlines() if line.startswith("- [ ] ")]
+    assert open_items
+    assert all("owner: " in line for line in open_items)
+    assert (reports / "inc-album-1.pdf").read_bytes().startswith(b"%PDF-")
 
 
 def assert_verified(scene: Scene) -> None:
