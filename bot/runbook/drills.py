@@ -69,8 +69,22 @@ def drill_words(site: str, drill: Mapping[str, Any], earlier: Sequence[Mapping[s
     usual = usual_s(drill, earlier)
     if usual is None:
         return f"{told}."
-    slow = ", much slower than usual" if drill["total_s"] > usual * SLOWER else ""
+    slow = ", much slower than usual" if _is_slow(drill, earlier, usual) else ""
     return f"{told}{slow} (usual: {duration_words(usual)})."
+
+
+def _is_slow(drill: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], usual: float) -> bool:
+    """Return whether a drill took much longer than usual, for its size too: a backup that grew may take longer."""
+    paces = [each for each in map(_seconds_a_row, earlier) if each is not None]
+    own = _seconds_a_row(drill)
+    grown = own is not None and bool(paces) and own <= statistics.median(paces) * SLOWER
+    return drill["total_s"] > usual * SLOWER and not grown
+
+
+def _seconds_a_row(drill: Mapping[str, Any]) -> float | None:
+    rows = (drill.get("backup") or {}).get("rows")
+    is_good = drill["verdict"] == HealthVerdict.GOOD and drill.get("total_s")
+    return drill["total_s"] / rows if is_good and rows else None
 
 
 def drill_facts(drill: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -80,4 +94,14 @@ def drill_facts(drill: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("loading it", "load_s"),
         ("proving it", "proof_s"),
     )
-    return tuple((label, duration_words(drill[name])) for label, name in parts if drill.get(name) is not None)
+    told = [(label, duration_words(drill[name])) for label, name in parts if drill.get(name) is not None]
+    return (*told, *_pace(drill))
+
+
+def _pace(drill: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return how much of the backup was loaded in a second: what the time of a larger one is told from."""
+    backup, load_s = drill.get("backup") or {}, drill.get("load_s")
+    if not load_s or not backup.get("rows"):
+        return ()
+    size, rows = backup["size_bytes"] / load_s, backup["rows"] / load_s
+    return (("pace of loading", f"{bytes_words(int(size))} of the backup and {rows:,.0f} rows a second"),)

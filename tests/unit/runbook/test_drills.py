@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.runbook.drills import drill_reasons, drill_words, room_refusal
+from bot.runbook.drills import drill_facts, drill_reasons, drill_words, room_refusal
 
 BACKUP = {"file": "shop.sql", "size_bytes": 2_000_000, "rows": 1200}
 GOOD = {"verdict": "good", "reasons": [], "backup": BACKUP, "total_s": 60.0}
@@ -68,3 +68,23 @@ def test_the_two_other_ends() -> None:
     bad = {"verdict": "bad", "reasons": ["it is cut short"], "backup": None}
     assert drill_words("shop", bad) == "The drill of shop FAILED: it is cut short."
     assert "could not be made" in drill_words("shop", {**bad, "verdict": "unknown"})
+
+
+def test_a_backup_that_grew_may_take_longer() -> None:
+    """Three times the time for three times the rows is no word worth; for the same rows it is."""
+    earlier = [{**GOOD, "total_s": 50.0}]
+    slow = {**GOOD, "total_s": 150.0}
+    assert "much slower than usual" in drill_words("shop", slow, earlier)
+    assert "much slower" not in drill_words("shop", {**slow, "backup": {**BACKUP, "rows": 3600}}, earlier)
+
+
+def test_the_pace_is_told_beside_the_times() -> None:
+    """Time against size: how much of the backup is loaded in a second, in bytes and in rows."""
+    drill = {**GOOD, "search_s": 2.0, "load_s": 40.0, "proof_s": 18.0}
+    assert drill_facts(drill) == (
+        ("finding and reading the backup", "2 s"),
+        ("loading it", "40 s"),
+        ("proving it", "18 s"),
+        ("pace of loading", "50.0 kB of the backup and 30 rows a second"),
+    )
+    assert drill_facts({**GOOD, "load_s": None}) == ()
