@@ -10,6 +10,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from tests.servers.fixtures import mariadb_server, postgres_server, postgres_servers
+from tests.site.framework import framework_autoload
 
 __all__ = ["mariadb_server", "postgres_server", "postgres_servers"]
 
@@ -49,6 +50,11 @@ LONGEST_FIRST = (
     *(f"tests/integration/test_slack_{name}.py" for name in ("played", "faults", "incident")),
 )
 """What is begun first, so that no process is left alone with one of them at the end of the run."""
+
+
+def pytest_report_header() -> str:
+    """Say which Laravel the tests' sites run on; end at once where the one that is named is not there."""
+    return f"the sites' Laravel: {framework_autoload()}"
 
 
 class Groups(LoadFileScheduling):

@@ -30,6 +30,7 @@ from tests.site.engines.catalog import ENGINES
 from tests.site.engines.engine import Engine
 from tests.site.engines.place import ServerPlace
 from tests.site.engines.sqlite import copy_database
+from tests.site.framework import with_framework
 from tests.site.history import History, git, write_history
 from tests.site.seed import seed_base, seed_rest
 from tests.site.servers import (
@@ -253,6 +254,8 @@ def install_app(production: Production) -> None:
     app = production.app_path
     git(production.folder, "clone", "--quiet", str(production.git_remote), str(app))
     shutil.copytree(HERE / "app" / "vendor", app / "vendor")
+    autoload = app / "vendor" / "autoload.php"
+    autoload.write_text(with_framework(autoload.read_text(encoding="utf-8")), encoding="utf-8")
     for name in STORAGE:
         (app / "storage" / name).mkdir(parents=True)
     (app / "bootstrap" / "cache").mkdir()

@@ -1,6 +1,7 @@
 <?php
 
-// Debian's framework is on PHP's include path; there is no composer on this host.
+// Debian's framework is on PHP's include path; there is no composer on this host. The tests put another in its place where
+// BACKOUT_TEST_LARAVEL names one; its own classes of App\ must not be found before the album's.
 require_once 'Illuminate/autoload.php';
 
 spl_autoload_register(static function (string $class): void {
@@ -10,4 +11,4 @@ spl_autoload_register(static function (string $class): void {
             require $file;
         }
     }
-});
+}, true, true);
