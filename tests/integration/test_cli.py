@@ -167,6 +167,22 @@ def test_a_command_and_its_answer(desk: Desk) -> None:
     assert desk.do("do", "/incident timeline", "--channel", channel).returncode == 0
 
 
+def test_the_report_is_printed_or_written_to_a_new_file(desk: Desk, tmp_path: Path) -> None:
+    """Markdown comes to the shell, a PDF goes to a file; one that is there already stays as it is."""
+    started = json.loads(desk.do("do", "/incident start album for its report", "--json").stdout)
+    incident = started["incident_id"] or "inc-album-1"  # the test before may have left its own open
+    assert desk.do("report", incident).stdout.startswith("# Migration Incident - ")
+    target = tmp_path / "report.pdf"
+    words = ("report", incident, "--form", "pdf", "--output", str(target))
+    assert desk.do(*words).returncode == 0
+    content = target.read_bytes()
+    assert content.startswith(b"%PDF-")
+    again = desk.do(*words)
+    assert (again.returncode, "was not written" in again.stderr) == (1, True)
+    assert target.read_bytes() == content
+    assert desk.do("report", "inc-nothing-1").returncode == 1
+
+
 def test_the_timeline_is_verified_beside_the_running_bot(desk: Desk) -> None:
     """`timeline verify` reads the records of a bot that runs, and says that they are whole."""
     done = desk.do("timeline", "verify")
