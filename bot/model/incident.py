@@ -27,7 +27,8 @@ class Incident:
 
     `frozen` is True from a proven freeze until it is broken or the site is reopened. `down_since` is when the
     maintenance mode began (None: up); `downtime` sums the spans that ended. `plan` is the latest plan's data and
-    `plan_void` why it no longer holds. `backup_folders`: searched beside those of the settings, as people said. `opened_since_cutover`: visitors could write since the data were restored.
+    `plan_void` why it no longer holds. `backup_folders`: searched beside those of the settings, as
+    people said. `opened_since_cutover`: visitors could write since the data were restored.
     `causes`: of each cause of a failure that the timeline names, what was said when it first occurred.
     `corrected_tried`: a corrected migration was begun on production, whatever came of it. `approvals` are the persons who approved that plan.
     """

@@ -33,7 +33,9 @@ def window_words(incident: Incident, backup: Mapping[str, Any]) -> str | None:
     if migrated is None:
         return f"{since} UTC until the migration ran, the time of which is not known"
     if migrated <= start:
-        return f"nothing: the backup was made at {_minute(start)} UTC, and the code deployed at {_minute(migrated)} UTC"
+        return (
+            f"{since} UTC until the migration ran; its code was deployed before, at {_minute(migrated)} UTC"
+        )
     span = duration_words((migrated - start).total_seconds())
     return f"{since} to {_minute(migrated)} UTC ({span}), as far as the migration took it"
 

@@ -33,8 +33,11 @@ from bot.service.operations.cutover import (
     surely_not_sent,
     unknown,
 )
+from bot.service.operations.error_remedies import APP_ERRORS
 from bot.service.operations.freeze import broken
+from bot.service.operations.missing import MISSING
 from bot.service.operations.reentering import REENTER
+from bot.service.operations.ways_on import WAY_ON
 from bot.service.parts import Parts
 from bot.service.site_work import FINGERPRINT_LIMIT, SiteWork, Telling, failed_entry, step_message
 
@@ -273,6 +276,18 @@ def _undone(plan: Plan) -> Telling:
     return Telling(
         entries=[NewEntry(kind=Kind.UNDO_DONE, text=text, data=data)],
         messages=[message],
-        void=["undo", "deploy", "propose", "reopen", "close", "manual:*", "missing:*", f"{REENTER}*"],
+        void=[
+            "undo",
+            "deploy",
+            "propose",
+            "reopen",
+            "close",
+            "manual:*",
+            "missing:*",
+            f"{REENTER}*",
+            APP_ERRORS,
+            MISSING,
+            WAY_ON,
+        ],
         void_reason="The cut-over was undone.",
     )

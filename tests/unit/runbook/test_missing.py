@@ -40,7 +40,7 @@ def state(migrated_at: str | None = None, *backups: dict[str, Any]) -> Incident:
         (
             {"completed": NIGHT},
             "2026-01-30T19:00:00+00:00",
-            "nothing: the backup was made at 2026-01-30 19:13 UTC, and the code deployed at 2026-01-30 19:00 UTC",
+            "from 2026-01-30 19:13 UTC until the migration ran; its code was deployed before, at 2026-01-30 19:00 UTC",
         ),
         ({"completed": None, "mtime": "m"}, "2026-01-31T02:40:59+00:00", None),
     ],
