@@ -305,12 +305,13 @@ def manifest(
 def check(settings: SettingsOption = DEFAULT_SETTINGS) -> None:
     """Tell in plain words what each site still lacks, by connecting to it; reads only. Exit status 1 when one lacks something."""
     from adapters.http_probe.probe import HttpProbe
-    from bot.check import check_calling, check_sites
-    from bot.wiring import database_for, hosts_of, mail_of, pagers_of
+    from bot.check import check_browser, check_calling, check_sites
+    from bot.wiring import browser_of, database_for, hosts_of, mail_of, pagers_of
 
     known = load_settings(settings)
     results = asyncio.run(_checked(check_sites(known, hosts_of(known), database_for, HttpProbe())))
     results += asyncio.run(_checked(check_calling(known, mail_of(known), pagers_of(known))))
+    results += asyncio.run(_checked(check_browser(known, browser_of(known))))
     results += asyncio.run(_checked_slack(known))
     results += asyncio.run(_checked_discord(known))
     for line, good in results:

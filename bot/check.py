@@ -12,6 +12,7 @@ from bot.laravel.facts import AppFacts, app_facts_command, parse_app_facts
 from bot.laravel.git import parse_work_tree, work_tree_command
 from bot.model.database import Access, DatabaseFacts
 from bot.model.errors import BackoutError
+from bot.ports.browser import Browser
 from bot.ports.database import Database
 from bot.ports.host import Command, Host, Hosts
 from bot.ports.mail import Mail
@@ -94,6 +95,20 @@ async def check_calling(settings: Settings, mail: Mail | None, pagers: Mapping[s
         if name not in used
     ]
     return lines
+
+
+async def check_browser(settings: Settings, browser: Browser | None) -> list[Line]:
+    """Return whether the browser of the bot's machine starts; nothing where the settings name none. No page is loaded."""
+    if browser is None:
+        return []
+    walked = [name for name, site in settings.sites.items() if site.browser is not None]
+    return [
+        await _proven("browser", browser.prove()),
+        (
+            f"browser: walks through {', '.join(walked) or 'no site; give one a [sites.NAME.browser]'}",
+            bool(walked),
+        ),
+    ]
 
 
 async def _proven(what: str, proof: Awaitable[str]) -> Line:

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bot.calling_settings import (
     ContactSettings,
@@ -22,6 +30,7 @@ from bot.calling_settings import (
 from bot.model.errors import SettingsError
 from bot.model.person import Person
 from bot.model.site_check import NEEDED, Preset, SiteCheck
+from bot.testing_settings import RUNBOOK_LIST, BrowserSettings, Item, ProbeSettings, WalkSettings
 
 # Minute, hour, day, month, day of the week; what stands in them is judged by who computes the times.
 CronLine = Annotated[str, Field(pattern=r"^\S+( +\S+){4}$")]
@@ -266,6 +275,9 @@ class SiteSettings(_Strict):
     `scratch_databases` (MySQL, MariaDB): empty databases of the hosting panel, for scratch copies alone, where the
     application's user may make none. They are emptied as they are needed.
 
+    `smoke_paths` have to answer 200, `probes` what each of them says. `checklist` is what people look at before reopening;
+    it was named `manual_checks`, and still may be.
+
     `pagers` ring with every call for help about this site, whoever is called. `backup_storage`, `database_name` and
     `database_user` are shown to people, in `/incident contacts` and `/incident commands`, and used for nothing else.
     """
@@ -285,7 +297,11 @@ class SiteSettings(_Strict):
     users_affected: CheckSql | None = None
     scratch_databases: tuple[DatabaseName, ...] = ()
     smoke_paths: tuple[str, ...] = ("/",)
-    manual_checks: tuple[str, ...] = ()
+    probes: tuple[ProbeSettings, ...] = ()
+    browser: WalkSettings | None = None
+    checklist: tuple[Item, ...] = Field(
+        default=RUNBOOK_LIST, validation_alias=AliasChoices("checklist", "manual_checks")
+    )
     contacts: tuple[ContactSettings, ...] = ()
     pagers: tuple[PagerName, ...] = ()
     hosting: HostingSettings | None = None
@@ -349,6 +365,7 @@ class Settings(_Strict):
     discord: DiscordSettings | None = None
     smtp: SmtpSettings | None = None
     pagers: dict[PagerName, PagerSettings] = Field(default_factory=dict)
+    browser: BrowserSettings | None = None
     sites: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")], SiteSettings]
     people: tuple[PersonSettings, ...]
 
@@ -389,6 +406,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
     _refuse_people_twice(path, settings)
     _refuse_unknown_contacts(path, settings)
     _refuse_unknown_pagers(path, settings)
+    _refuse_walks_without_browser(path, settings)
     return settings
 
 
@@ -452,6 +470,14 @@ def _refuse_unknown_pagers(path: Path, settings: Settings) -> None:
                         f"the settings file {path} names the pager {pager!r} for {place}, and there is no [pagers.{pager}]; "
                         f"there are: {known}. Nothing was started."
                     )
+
+
+def _refuse_walks_without_browser(path: Path, settings: Settings) -> None:
+    for site, its in settings.sites.items():
+        if its.browser is not None and settings.browser is None:
+            raise SettingsError(
+                f"the settings file {path} has [sites.{site}.browser], and no [browser] that names the program. Nothing was started."
+            )
 
 
 def _refuse_unknown_sites(path: Path, settings: Settings) -> None:

@@ -27,6 +27,7 @@ from bot.calling_settings import SMTP_PASSWORD, pager_variable
 from bot.model.database import Access
 from bot.model.errors import NotStartedError
 from bot.model.secret import Secret
+from bot.ports.browser import Browser
 from bot.ports.chat import Chat, Inbox, Window
 from bot.ports.database import Database
 from bot.ports.host import Hosts
@@ -260,6 +261,21 @@ def pagers_of(settings: Settings, environment: Mapping[str, str] = os.environ) -
     return found
 
 
+def browser_of(settings: Settings) -> Browser | None:
+    """Return the browser on this machine, where the settings name one; whether it is there is told when it is used."""
+    known = settings.browser
+    if known is None:
+        return None
+    from adapters.chromium_browser.browser import ChromiumBrowser
+    from adapters.chromium_browser.process import BrowserOptions
+
+    return ChromiumBrowser(
+        BrowserOptions(
+            program=settings.path(known.program), sandbox=known.sandbox, start_limit_s=known.start_limit
+        )
+    )
+
+
 def as_it_is(port: T) -> T:
     """Return a port unchanged."""
     return port
@@ -335,6 +351,7 @@ async def build(
         wake=wake,
         mail=mail_of(settings),
         pagers=pagers_of(settings),
+        browser=browser_of(settings),
     )
     owner = f"{os.getpid()}-{secrets.token_hex(4)}"
     engine = Engine(

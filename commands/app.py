@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.model.decision import Choice
 from bot.model.incident import Cutover, Incident
-from bot.model.message import Reply
+from bot.model.message import Reply, Tone
 from bot.model.person import Permission
 from bot.model.step import Step
 from bot.runbook import guards
@@ -75,12 +75,16 @@ async def _caches(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
 
 
 async def _reopen(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
-    return await ask(parts, call, guard=guards.refuse_reopen, question=_reopen_question, step=Step.REOPEN)
+    return await ask(
+        parts, call, guard=guards.refuse_reopen_anyway, question=_reopen_question, step=Step.REOPEN
+    )
 
 
 def _reopen_question(incident: Incident) -> Question:
     """Return the question before the site is opened; without a restore it says so, and marks the yes as a danger."""
     restored = incident.cutover is Cutover.DONE
+    if objections := guards.reopen_objections(incident):
+        return _reopen_anyway_question(incident, objections)
     return Question(
         purpose="reopen",
         question=f"Open {incident.site} to visitors again{'' if restored else ' WITHOUT restoring'}?",
@@ -101,6 +105,35 @@ def _reopen_question(incident: Incident) -> Question:
         ),
         permission=Permission.APPROVE,
         step=Step.REOPEN,
+    )
+
+
+def _reopen_anyway_question(incident: Incident, objections: tuple[str, ...]) -> Question:
+    """Return the question where something stands against it: it is named, and taken along with the yes.
+
+    A test that failed asks for the site's name besides; a list that is not ticked costs no more than this one press.
+    """
+    failed = bool(guards.test_objections(incident))
+    return Question(
+        purpose="reopen",
+        question=f"Open {incident.site} to visitors again, IN SPITE of what stands against it?",
+        body="\n".join(f"- {objection}" for objection in objections)
+        + "\nTo mend it first: /app check tests again, /restore undo goes back. From the opening on an undo loses what visitors "
+        "write. What stands here is told in the report.",
+        choices=(
+            Choice(
+                key="reopen",
+                label="Reopen in spite of that",
+                style="danger",
+                typed=incident.site if failed else None,
+                starts="reopen_anyway",
+                args={"accepted": list(objections)},
+            ),
+            Choice(key="wait", label="Not yet", rejects=True),
+        ),
+        permission=Permission.APPROVE,
+        step=Step.REOPEN,
+        tone=Tone.BAD if failed else Tone.WARNING,
     )
 
 

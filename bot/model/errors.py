@@ -75,6 +75,10 @@ class ProbeError(NotStartedError):
     """The web front of a site did not answer an HTTP request at all (refused, no DNS name, time-out)."""
 
 
+class BrowserError(NotStartedError):
+    """The browser on the bot's machine is missing, did not start, died, or was not done in time; the site's data are as they were."""
+
+
 class ChatLaterError(NotStartedError):
     """A chat platform did not take a message now: it is unreachable, or asks to wait. `after_s` is how long it asks for."""
 

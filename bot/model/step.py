@@ -53,6 +53,7 @@ STEP_OF_KIND: dict[str, Step] = {
     "deploy": Step.DEPLOY,
     "check": Step.VERIFY_DATA,
     "reopen": Step.REOPEN,
+    "reopen_anyway": Step.REOPEN,
     "close": Step.REPORT,
 }
 """The step that a kind of operation works on; a kind that is not here belongs to none."""

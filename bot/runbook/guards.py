@@ -6,7 +6,7 @@ tells; what is read from the host right before a change is proven again by the o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bot.model.incident import Cutover, Incident
 from bot.model.step import Step, StepStatus
@@ -146,7 +146,16 @@ def refuse_caches(incident: Incident) -> str | None:
 
 
 def refuse_reopen(incident: Incident) -> str | None:
-    """Step 10: data good, application tested, every item of the manual list ticked."""
+    """Step 10: data good, application tested and good, every item of the manual list ticked."""
+    if reason := refuse_reopen_anyway(incident):
+        return reason
+    if objections := reopen_objections(incident):
+        return f"{_sentence(objections)} Mend it and test again (/app check), or say that it is opened all the same: /app reopen"
+    return None
+
+
+def refuse_reopen_anyway(incident: Incident) -> str | None:
+    """Step 10, where a person says so: the data are good and the application was tested, whatever came of its tests."""
     if reason := _closed(incident):
         return reason
     if incident.reopened_at is not None or incident.down_since is None:
@@ -157,15 +166,35 @@ def refuse_reopen(incident: Incident) -> str | None:
         return None  # giving up without a restore is allowed: production's data are as they were
     if reason := _not_checked(incident):
         return reason
-    if not (incident.app_test and incident.app_test.get("passed")):
-        return "The application was not tested, or a test failed. First: /app check"
-    open_items = [item for item, passed in incident.manual.items() if not passed]
-    if open_items:
-        return f"On the manual list a person said no to: {', '.join(open_items)}. Mend it and tick it, or /restore undo"
-    missing = [item for item in incident.app_test.get("manual_items", []) if item not in incident.manual]
-    if missing:
-        return f"On the manual list nobody has answered yet: {', '.join(missing)}. Answer the open decisions first."
+    if incident.app_test is None:
+        return "The application was not tested yet. First: /app check"
     return None
+
+
+def reopen_objections(incident: Incident) -> tuple[str, ...]:
+    """Return what stands against opening the restored application to visitors, though a person may do it; empty: nothing."""
+    if incident.cutover is not Cutover.DONE or incident.app_test is None:
+        return ()
+    return (*test_objections(incident), *_list_objections(incident))
+
+
+def test_objections(incident: Incident) -> tuple[str, ...]:
+    """Return what the tests of the application found against it; empty: nothing."""
+    test = incident.app_test or {}
+    if test.get("passed"):
+        return ()
+    found = tuple(f"the test of the application failed: {reason}" for reason in test.get("reasons", ()))
+    return found or ("the test of the application failed",)
+
+
+def _list_objections(incident: Incident) -> tuple[str, ...]:
+    items = dict.fromkeys((incident.app_test or {}).get("manual_items", ()))
+    refused = [item for item, passed in incident.manual.items() if not passed]
+    missing = [item for item in items if item not in incident.manual]
+    return (
+        *(f"a person said that this does not work: {item}" for item in refused),
+        *(f"nobody has confirmed: {item}" for item in missing),
+    )
 
 
 def refuse_ack(incident: Incident) -> str | None:
@@ -203,6 +232,12 @@ _UNKNOWN = (
     "It is not known whether the last change of production's data took place. While it is being looked up: /restore status. "
     "If nothing is running any more: /restore undo, and /incident escalate"
 )
+
+
+def _sentence(parts: Iterable[str]) -> str:
+    """Return parts as one sentence."""
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _closed(incident: Incident) -> str | None:

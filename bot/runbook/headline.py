@@ -73,6 +73,7 @@ _WORK_WORDS = {
     "check": "checking data and application",
     "caches": "clearing caches",
     "reopen": "opening the application",
+    "reopen_anyway": "opening the application",
     "watch": "reading the log",
     "close": "writing the report",
     "file_report": "filing the report",

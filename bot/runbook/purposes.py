@@ -6,7 +6,18 @@ from bot.runbook import guards
 from bot.runbook.guards import Guard
 
 CHANGES_SITE = frozenset(
-    {"freeze", "stop_writers", "safety", "cutover", "undo", "deploy", "check", "caches", "reopen"}
+    {
+        "freeze",
+        "stop_writers",
+        "safety",
+        "cutover",
+        "undo",
+        "deploy",
+        "check",
+        "caches",
+        "reopen",
+        "reopen_anyway",
+    }
 )
 """Operations that take the site's lock: at most one of them for each site."""
 
@@ -38,6 +49,7 @@ _GUARDS: dict[str, Guard] = {
     "check": guards.refuse_check,
     "caches": guards.refuse_caches,
     "reopen": guards.refuse_reopen,
+    "reopen_anyway": guards.refuse_reopen_anyway,
     "close": guards.refuse_close,
 }
 

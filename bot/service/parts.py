@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bot.model.database import Access
 from bot.model.message import Reply
 from bot.model.person import Person
+from bot.ports.browser import Browser
 from bot.ports.clock import Clock
 from bot.ports.database import Database
 from bot.ports.host import Hosts
@@ -24,6 +25,7 @@ class Parts:
     if there is none; with it goes how the credentials are learned on the host, and Backout's folder there.
 
     `wake` tells the engine that an operation was added. `mail` None: no mail server can be used; `pagers` are those that can.
+    `browser` None: the settings name none.
     """
 
     settings: Settings
@@ -35,6 +37,7 @@ class Parts:
     wake: Callable[[], None]
     mail: Mail | None = None
     pagers: Mapping[str, Pager] = field(default_factory=dict)
+    browser: Browser | None = None
 
     def site(self, name: str) -> SiteSettings:
         """Return the settings of a site. *Raises* KeyError for an unknown one."""

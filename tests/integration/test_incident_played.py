@@ -24,13 +24,30 @@ __all__ = ["production", "production_template"]
 Change = Callable[[sqlite3.Connection], object]
 
 
+TESTED = """
+[browser]
+sandbox = false
+start_limit = 60
+
+[[sites.album.probes]]
+address = "/"
+contains = ["Upload"]
+lacks = ["Under construction"]
+
+[sites.album.browser]
+time_limit = 120
+steps = [{ click = "li a" }, { expect = "Comment" }]
+"""
+
+
 def test_the_played_incident_recovers(production: Production, tmp_path: Path) -> None:
     """The incident is played to its end, an independent oracle agrees, and the timeline tells of every command."""
-    with fresh_scene(production, tmp_path / "bot") as scene:
+    with fresh_scene(production, tmp_path / "bot", TESTED) as scene:
         player = scene.player()
         state = play(player, commits=production.corrected_commits, before=lambda _: None)
         entries = scene.entries()
         assert_checks_are_told(scene, entries)
+        assert_application_was_tested(entries)
     assert (state["outcome"], state["cutover"]) == ("recovered", "done")
     assert disagreements(production, "corrected", online=True) == []
     assert_every_command_is_told(scene, entries)
@@ -87,6 +104,29 @@ def assert_report_is_whole(scene: Scene) -> None:
     assert open_items
     assert all("owner: " in line for line in open_items)
     assert (reports / "inc-album-1.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def assert_application_was_tested(entries: list[dict[str, Any]]) -> None:
+    """Addresses behind the bypass, a walk in the browser and a person's tick before reopening; addresses again after it."""
+    (tested,) = [e["data"] for e in entries if e["kind"] == "app.tested"]
+    (reopened,) = [e["data"] for e in entries if e["kind"] == "reopened"]
+    for pages in (tested["pages"], reopened["pages"]):
+        assert [(page["status"], page["faults"]) for page in pages] == [(200, []), (200, [])]
+        assert pages[-1]["path"] == "/"
+    walk = tested["browser"]
+    assert [(step["step"], step["fault"]) for step in walk["steps"]] == [
+        ("open /", None),
+        ("click li a", None),
+        ("expect “Comment”", None),
+    ]
+    assert (walk["console_errors"], walk["failed_requests"]) == (0, 0)
+    assert reopened["in_spite_of"] == []
+    ticked = [
+        e
+        for e in entries
+        if e["data"].get("purpose", "").startswith("manual:") and e["kind"].endswith("answered")
+    ]
+    assert [(e["actor"], e["data"]["answer"]) for e in ticked] == [("Anna", "ok")]
 
 
 def assert_verified(scene: Scene) -> None:

@@ -97,6 +97,7 @@ _ALL = (
     OperationKind(name="check", run=verify.check),
     OperationKind(name="caches", run=verify.clear_caches),
     OperationKind(name="reopen", run=reopen.reopen),
+    OperationKind(name="reopen_anyway", run=reopen.reopen),
     OperationKind(name="watch", run=reopen.watch),
     OperationKind(name="close", run=close.close),
     OperationKind(name="file_report", run=file_report.file_report),

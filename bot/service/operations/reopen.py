@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,15 +13,19 @@ import structlog
 from bot.laravel.facts import AppFacts
 from bot.laravel.log_records import LogPlace, count_log, log_ends, places_json, places_of, unread
 from bot.laravel.maintenance import parse_maintenance_change, up_command, up_refusal
+from bot.model.app_test import JudgedProbe
 from bot.model.decision import Choice
-from bot.model.errors import BackoutError, FailedError, ProbeError
+from bot.model.errors import BackoutError, FailedError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Cutover
 from bot.model.message import Progress, Tone
 from bot.model.step import Step
 from bot.ports.store import Deadline, Transaction
+from bot.runbook.app_tests import probe_data, probe_reasons, probe_table
+from bot.runbook.guards import reopen_objections
 from bot.runbook.watching import SHOWN, Seen, rates_of
 from bot.runbook.wording import duration_words
+from bot.service.app_probes import asked_probes
 from bot.service.desk import Question, open_question
 from bot.service.engine import OperationContext
 from bot.service.operations.reentering import still_to_ask
@@ -34,7 +39,6 @@ BEFORE_BYTES = 64_000_000
 """So much of the end of each log is read for how often errors came before the incident."""
 # A log that grows faster than it is read is read on at the next look.
 LOOKS_AT_ONCE = 4
-OK_STATUS = 200
 
 
 async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -46,6 +50,12 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         raise FailedError(
             f"the data of {work.site_name} changed since the yes to opening it. It stays closed; nothing was changed. "
             "Look at /incident status, then: /app reopen"
+        )
+    accepted = tuple(ctx.args.get("accepted", ()))
+    if new := [o for o in reopen_objections(await work.incident()) if o not in accepted]:
+        raise FailedError(
+            f"{'; '.join(new)}: this was not known at the yes to opening {work.site_name}. It stays closed; nothing was "
+            "changed. To open it all the same: /app reopen"
         )
     facts, folders = await work.facts_and_folders()
     start = await work.once(
@@ -63,14 +73,24 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         raise FailedError(
             f"{work.site_name} is still closed: {reason}. Next: /app reopen, or look on the host"
         )
-    status, seen = await _seen_from_outside(work)
-    good = status == OK_STATUS
+    probes = await asked_probes(parts.probe, work.settings, None)
+    faults = probe_reasons(probes)
+    good = not faults
+    status = probes[0].status
     seconds = work.settings.intervals.watch
-    text = f"Open again: visitors get {seen}. The log is watched for {duration_words(seconds)}."
+    text = f"Open again: {_seen_words(probes)}. The log is watched for {duration_words(seconds)}."
+    if accepted:
+        text += f" It was opened in spite of this: {'; '.join(accepted)}."
     if seconds < RUNBOOK_WATCH_MINUTES * 60:
         text += f" (The runbook says {RUNBOOK_WATCH_MINUTES} minutes; the settings of this site shorten it.)"
     now = parts.clock.now()
-    entry = NewEntry(kind=Kind.REOPENED, text=text, data={"up_at": now.isoformat(), "http_status": status})
+    data = {
+        "up_at": now.isoformat(),
+        "http_status": status,
+        "pages": probe_data(probes),
+        "in_spite_of": list(accepted),
+    }
+    entry = NewEntry(kind=Kind.REOPENED, text=text, data=data)
     incident = await work.incident()
     restored = incident.cutover is Cutover.DONE
 
@@ -81,14 +101,28 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         await tx.append(work.incident_id, [entry])
         tone = Tone.GOOD if good else Tone.BAD
         await tx.put_message(
-            work.incident_id, step_message(Step.REOPEN, text, tone, next_steps=("/app logs", "/app freeze"))
+            work.incident_id,
+            step_message(
+                Step.REOPEN,
+                text,
+                tone,
+                table=probe_table(probes),
+                next_steps=("/app logs", "/app freeze"),
+            ),
         )
         if restored and incident.cutover_at is not None:
             lists = (incident.rehearsal or {}).get("lists") or ()
             for question in await still_to_ask(tx, work.incident_id, lists, incident.cutover_at):
                 await open_question(tx, work.incident_id, question, "backout")
         if not good:
-            await open_question(tx, work.incident_id, _alarm(f"Visitors get {seen}."), "backout")
+            await open_question(
+                tx,
+                work.incident_id,
+                _alarm(
+                    "Visitors do not get what they should:\n" + "\n".join(f"- {fault}" for fault in faults)
+                ),
+                "backout",
+            )
         args: dict[str, Any] = {
             "site": work.site_name,
             "logs": start,
@@ -144,14 +178,12 @@ async def _rates_before(work: SiteWork, facts: AppFacts) -> dict[str, Any]:
     return {"rates": rates_of(look.counts.fingerprints, (until - began).total_seconds() / 3600)}
 
 
-async def _seen_from_outside(work: SiteWork) -> tuple[int | None, str]:
-    """Return the HTTP status that a visitor gets (None: no answer), and the same in words."""
-    path = work.settings.smoke_paths[0] if work.settings.smoke_paths else "/"
-    try:
-        status = (await work.parts.probe.status(work.settings.url + path)).status
-    except ProbeError as error:
-        return None, f"no answer ({error})"
-    return status, f"HTTP {status}"
+def _seen_words(probes: Sequence[JudgedProbe]) -> str:
+    """Return what visitors get, in words."""
+    if faults := probe_reasons(probes):
+        return f"but visitors do not get what they should: {'; '.join(faults)}"
+    statuses = sorted({one.status for one in probes if one.status is not None})
+    return f"visitors get {' and '.join(f'HTTP {status}' for status in statuses)}"
 
 
 def errors_words(count: int) -> str:

@@ -1,41 +1,26 @@
-"""Steps 8 and 9: the data against the backup, the site's own checks, the application behind the bypass, its log."""
+"""Steps 8 and 9: the data against the backup, the site's own checks, then the application; and its caches."""
 
 from __future__ import annotations
 
-import secrets
-from datetime import timedelta
 from typing import Any
 
-from bot.laravel.caches import CacheDecision, cache_decisions, clear_command
+from bot.laravel.caches import clear_command
 from bot.laravel.facts import AppFacts
-from bot.laravel.git import changed_files_command, head_command, parse_changed_files, parse_commit
 from bot.laravel.guarded import Refused, Target, parse_guarded_artisan
-from bot.laravel.log_records import LogLook, LogPlace, count_log, log_ends, unread
-from bot.laravel.maintenance import (
-    down_command,
-    down_refusal,
-    maintenance_state_command,
-    parse_maintenance_change,
-)
 from bot.model.codec import from_json, to_json
 from bot.model.database import Loss
-from bot.model.decision import Choice
-from bot.model.errors import FailedError, ProbeError
 from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
 from bot.model.message import Message, Table, Tone
 from bot.model.plan import Plan
-from bot.model.secret import Secret
 from bot.model.site_check import JudgedCheck
 from bot.model.step import Step
 from bot.ports.database import Database
-from bot.ports.probe import Answer
 from bot.runbook.checks import LIVE, OTHER, failure_words, judged
 from bot.runbook.wording import check_table, loss_sentence, loss_table
-from bot.service.desk import Question
 from bot.service.engine import OperationContext
+from bot.service.operations.app_test import cache_needs, test_app
 from bot.service.operations.assess import beside_the_data
-from bot.service.operations.error_remedies import APP_ERRORS, Remedies, ask_for_remedy, look_for_causes
 from bot.service.operations.missing import MISSING, ask_what_is_missing
 from bot.service.parts import Parts
 from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of, earlier_numbers
@@ -56,7 +41,7 @@ async def check(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     if not await _verify_data(work, incident, facts, database):
         return {"passed": False, "step": int(Step.VERIFY_DATA)}
     await work.began(Step.TEST_APP, "Visiting the application behind the maintenance bypass.")
-    passed = await _test_app(work, facts)
+    passed = await test_app(work, facts)
     return {"passed": passed, "step": int(Step.TEST_APP)}
 
 
@@ -185,166 +170,12 @@ def _checks_shown(results: tuple[JudgedCheck, ...]) -> list[Message]:
     ]
 
 
-# -- step 9
-
-
-async def _test_app(work: SiteWork, facts: AppFacts) -> bool:
-    settings = work.settings
-    before = await _log_ends(work, facts)
-    secret = await _enter(work, facts)
-    try:
-        pages = await work.parts.probe.behind_bypass(settings.url, secret, settings.smoke_paths)
-    except ProbeError as error:
-        raise FailedError(
-            f"the application of {work.site_name} cannot be visited: {error} Next: /app check"
-        ) from error
-    look = await _new_errors(work, before)
-    errors = look.counts.alarms if look else 0
-    blind = look.blind_reason if look else "the application writes no log file that can be read"
-    reasons = [f"{p.path} answers HTTP {p.status}" for p in pages if p.status != OK_STATUS]
-    if errors:
-        reasons.append(f"{errors} new errors in the log")
-    caches = await _caches(work, facts, answers_errors=bool(reasons))
-    needed = [d for d in caches if d.needed]
-    causes = await look_for_causes(work, facts, caches, look) if reasons else ()
-    await work.tell("tested", _tested(work, pages, (errors, blind), needed, reasons, causes))
-    return not reasons
-
-
-async def _enter(work: SiteWork, facts: AppFacts) -> Secret:
-    """Put a fresh bypass secret into the maintenance flag and return it; the site stays down all the while."""
-    folders = await work.folders()
-    state = parse_maintenance_change(
-        await work.look_ok(
-            maintenance_state_command(app_path=work.settings.app_path), "php: read the maintenance state"
-        )
-    )
-    if not state.after.is_down:
-        raise FailedError(
-            f"{work.site_name} is not in maintenance mode, so it is not tested behind it. Nothing was changed."
-        )
-    secret = Secret(secrets.token_urlsafe(24))
-    command = down_command(
-        app_path=work.settings.app_path,
-        version=facts.laravel,
-        secret=secret,
-        retry=timedelta(seconds=work.settings.retry_after_s),
-    )
-    step = (
-        f"bypass-{work.operation.fence}"  # a secret lives in one process: after a restart a fresh one is set
-    )
-    output = await work.job(
-        step,
-        command,
-        "php: set a fresh maintenance bypass (by standard input)",
-        root=folders.change_jobs,
-        allow=(0, 1),
-    )
-    if reason := down_refusal(parse_maintenance_change(output)):
-        raise FailedError(
-            f"{work.site_name} cannot be entered behind the bypass: {reason}. Nothing else was changed."
-        )
-    return secret
-
-
-async def _log_ends(work: SiteWork, facts: AppFacts) -> tuple[LogPlace, ...]:
-    """Return where the application's logs end now; empty where it writes none that Backout knows of."""
-    return await work.ask(log_ends(unread(facts.log_files))) if facts.log_files else ()
-
-
-async def _new_errors(work: SiteWork, before: tuple[LogPlace, ...]) -> LogLook | None:
-    """Return what the logs gained, None where the application writes no log that can be read."""
-    return await work.ask(count_log(before, is_end=True)) if before else None
-
-
-async def _caches(
-    work: SiteWork, facts: AppFacts, *, answers_errors: bool = False
-) -> tuple[CacheDecision, ...]:
-    incident = await work.incident()
-    plan = from_json(Plan, incident.plan) if incident.plan else None
-    changed: list[str] = []
-    if plan is not None and plan.code_commit is not None:
-        path = work.settings.app_path
-        head = parse_commit(await work.look_ok(head_command(path), "git: read the checked-out commit"))
-        if head != plan.code_commit:
-            command = changed_files_command(path, plan.code_commit, head)
-            changed = [
-                c.path for c in parse_changed_files(await work.look_ok(command, "git: list changed files"))
-            ]
-    return cache_decisions(facts, changed, database_replaced=True, answers_errors=answers_errors)
-
-
-def _tested(
-    work: SiteWork,
-    pages: list[Answer],
-    found: tuple[int, str],
-    needed: list[CacheDecision],
-    reasons: list[str],
-    causes: Remedies,
-) -> Telling:
-    items = list(work.settings.manual_checks)
-    errors, blind = found
-    data = {
-        "passed": not reasons,
-        "reasons": reasons,
-        "pages": [{"path": p.path, "status": p.status} for p in pages],
-        "log_errors": errors,
-        "manual_items": items,
-        "caches_needed": [d.clear.value for d in needed],
-        "causes": [list(cause) for cause in causes],
-    }
-    table = Table(
-        columns=("page", "HTTP", "seconds"),
-        rows=tuple((p.path, str(p.status), f"{p.duration_s:.2f}") for p in pages),
-        numeric=(1, 2),
-    )
-    caches = ", ".join(f"{d.clear.value} ({d.reason})" for d in needed) or "none"
-    facts = (
-        ("new errors in the log", f"{errors}, but {blind}" if blind else str(errors)),
-        ("caches to clear", caches),
-    )
-    entry_text = (
-        "The application works (tested while visitors still see the maintenance page)."
-        if not reasons
-        else f"The application does NOT work: {'; '.join(reasons)}."
-    )
-    tone = Tone.GOOD if not reasons else Tone.BAD
-    steps = (
-        ("/app caches", "/app check", "/restore undo")
-        if reasons
-        else (("/app caches",) if needed else ()) + ("/app reopen",)
-    )
-    step_entry = failed_entry(Step.TEST_APP, entry_text) if reasons else done_entry(Step.TEST_APP, entry_text)
-    questions = [ask_for_remedy(reasons, causes)] if reasons else [_manual(item) for item in items]
-    return Telling(
-        entries=[NewEntry(kind=Kind.APP_TESTED, text=entry_text, data=data), step_entry],
-        messages=[step_message(Step.TEST_APP, entry_text, tone, facts=facts, table=table, next_steps=steps)],
-        questions=questions,
-        void=() if reasons else (APP_ERRORS,),
-        void_reason="The application works.",
-    )
-
-
-def _manual(item: str) -> Question:
-    return Question(
-        purpose=f"manual:{item}",
-        question=f"Looked at by a person: {item}?",
-        body="Look at the site the way your team does in maintenance mode. Reopening waits for every item of this list.",
-        choices=(
-            Choice(key="ok", label="Works", style="primary"),
-            Choice(key="bad", label="Does not work", style="danger", rejects=True),
-        ),
-        step=Step.TEST_APP,
-        tone=Tone.NEUTRAL,
-    )
-
-
 async def clear_caches(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     """Clear the caches that need it, each with its reason. *Changes*: those caches."""
     work = SiteWork(ctx, parts)
     await ctx.take_site()
     facts, folders = await work.facts_and_folders()
-    decisions = await _caches(work, facts, answers_errors=bool(ctx.args.get("answers_errors")))
+    decisions = await cache_needs(work, facts, answers_errors=bool(ctx.args.get("answers_errors")))
     target = Target(
         driver=facts.database.driver,
         database=facts.database.database,

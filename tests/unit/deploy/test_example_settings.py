@@ -25,6 +25,7 @@ from bot.settings import (
     WebSettings,
     load_settings,
 )
+from bot.testing_settings import BrowserSettings, ProbeSettings, WalkSettings, WalkStepSettings
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "deploy" / "backout.example.toml"
 
@@ -58,6 +59,10 @@ def test_the_example_holds_every_key_of_the_settings() -> None:
         (IntervalSettings, shop["intervals"]),
         (GateSettings, shop["gate"]),
         (HostingSettings, shop["hosting"]),
+        (BrowserSettings, data["browser"]),
+        (ProbeSettings, {key: value for probe in shop["probes"] for key, value in probe.items()}),
+        (WalkSettings, shop["browser"]),
+        (WalkStepSettings, {key: value for step in shop["browser"]["steps"] for key, value in step.items()}),
         (SmtpSettings, data["smtp"]),
         (PagerSettings, data["pagers"]["night-shift"]),
         # `every` and `cron` exclude each other: the example has one of them in a comment.

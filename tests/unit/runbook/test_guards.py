@@ -199,6 +199,33 @@ def test_reopening_waits_for_every_check(change: dict[str, object], word: str) -
     assert word in (reason or "")
 
 
+@pytest.mark.parametrize(
+    ("change", "objections"),
+    [
+        ({}, ()),
+        (
+            {"app_test": {"passed": False, "reasons": ["/: HTTP 500, expected 200"]}},
+            ("the test of the application failed: /: HTTP 500, expected 200",),
+        ),
+        ({"manual": {}}, ("nobody has confirmed: the newest order",)),
+        (
+            {"manual": {"the newest order": False}},
+            ("a person said that this does not work: the newest order",),
+        ),
+    ],
+)
+def test_a_person_may_reopen_in_spite_of_tests_but_not_of_data(
+    change: dict[str, object], objections: tuple[str, ...]
+) -> None:
+    """What stands against it is named one by one, and opened all the same by a word; bad data and no test are no matter of that."""
+    state = replaced(CHECKED_STORY.state(), **change)
+    assert guards.reopen_objections(state) == objections
+    assert guards.refuse_reopen_anyway(state) is None
+    assert (guards.refuse_reopen(state) is None) == (not objections)
+    for worse in ({"data_check": {"passed": False}}, {"app_test": None}):
+        assert "/app check" in (guards.refuse_reopen_anyway(replaced(state, **worse)) or "")
+
+
 def test_an_open_application_is_not_reopened() -> None:
     """There is nothing to reopen where this incident did not close anything."""
     assert "nothing to reopen" in (guards.refuse_reopen(ASSESSED_STORY.state()) or "")
@@ -237,7 +264,7 @@ def test_a_deployment_follows_the_alignment() -> None:
 
 def test_every_question_that_changes_the_site_is_guarded() -> None:
     """The guard of a step stands before the answer too: a button pressed an hour later is asked again."""
-    asked = {"freeze", "cutover", "undo", "deploy", "caches", "reopen"}
+    asked = {"freeze", "cutover", "undo", "deploy", "caches", "reopen", "reopen_anyway"}
     assert asked <= CHANGES_SITE
     assert all(guard_of(purpose) is not None for purpose in asked | {"close"})
     assert guard_of("missing:orders") is None

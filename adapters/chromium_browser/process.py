@@ -1,0 +1,152 @@
+"""Starts a browser of the Chromium family without a window, in a folder of its own, and removes both at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.model.errors import BrowserError
+
+FLAGS = (
+    "--headless",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-breakpad",
+    "--no-first-run",
+    "--no-default-browser-check",
+    # The shared memory of a container is mostly too small for it.
+    "--disable-dev-shm-usage",
+    "--window-size=1280,800",
+    # A port that is free; it listens on loopback alone, and its path holds a random part.
+    "--remote-debugging-port=0",
+)
+POLL_S = 0.05
+END_S = 3
+REMOVE_TRIES = 20
+_PORT_LINES = 2
+_SANDBOX_WORDS = ("no-sandbox", "No usable sandbox", "namespace sandbox failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrowserOptions:
+    """Where the browser is, whether it keeps its sandbox, and how many seconds it may take to start.
+
+    `below` is where its own folder is made; None: where this machine has its temporary files.
+    """
+
+    program: Path
+    sandbox: bool = True
+    start_limit_s: float = 20
+    below: Path | None = None
+
+
+@asynccontextmanager
+async def running(options: BrowserOptions) -> AsyncIterator[str]:
+    """Yield the address of a fresh browser's DevTools. *Raises* BrowserError where it does not start.
+
+    *Changes*: a temporary folder and a process group, both gone at the end whatever happens.
+    """
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="backout-browser-", dir=options.below))
+    process: asyncio.subprocess.Process | None = None
+    try:
+        process = await _started(options, folder)
+        yield await _address(options, process, folder)
+    finally:
+        # Also where the one who waits is cancelled, the browser ends and its folder goes.
+        await asyncio.shield(asyncio.create_task(_end(process, folder), name="end of the browser"))
+
+
+async def _started(options: BrowserOptions, folder: Path) -> asyncio.subprocess.Process:
+    sandbox = () if options.sandbox else ("--no-sandbox",)
+    with (folder / "said").open("wb") as said:
+        try:
+            return await asyncio.create_subprocess_exec(
+                str(options.program),
+                *FLAGS,
+                *sandbox,
+                f"--user-data-dir={folder / 'profile'}",
+                "about:blank",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=said,
+                # What it keeps beside its profile goes into the same folder.
+                env={
+                    "HOME": str(folder),
+                    "TMPDIR": str(folder),
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "LANG": "C.UTF-8",
+                },
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BrowserError(
+                f"the browser {options.program} cannot be started on the bot's machine ({type(error).__name__}). "
+                "Install it there (on Debian: apt-get install chromium), or name it under [browser] in the settings."
+            ) from error
+
+
+async def _address(options: BrowserOptions, process: asyncio.subprocess.Process, folder: Path) -> str:
+    """Return the DevTools address that the browser writes into its profile once it listens."""
+    port_file = folder / "profile" / "DevToolsActivePort"
+    try:
+        async with asyncio.timeout(options.start_limit_s):
+            while True:
+                if process.returncode is not None:
+                    raise BrowserError(_why_ended(options, process.returncode, folder))
+                lines = port_file.read_text().splitlines() if port_file.exists() else []
+                if len(lines) >= _PORT_LINES:
+                    return f"ws://127.0.0.1:{int(lines[0])}{lines[1]}"
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise BrowserError(
+            f"the browser {options.program} was not ready within {options.start_limit_s:g} s on the bot's machine. "
+            "A slow machine wants a longer start_limit under [browser]."
+        ) from None
+
+
+def _why_ended(options: BrowserOptions, status: int, folder: Path) -> str:
+    said = (folder / "said").read_text(errors="replace")
+    if options.sandbox and any(words in said for words in _SANDBOX_WORDS):
+        return (
+            f"the browser {options.program} refuses to start with its sandbox (as root it always does). Run Backout as "
+            "another user, or set sandbox = false under [browser]."
+        )
+    return f"the browser {options.program} ended at once (exit status {status}) on the bot's machine. Try it there by hand."
+
+
+async def _end(process: asyncio.subprocess.Process | None, folder: Path) -> None:
+    """End the browser with all of its processes, and remove its folder."""
+    if process is not None:
+        _signal(process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                await process.wait()
+        _signal(process.pid, signal.SIGKILL)
+        await process.wait()
+    for _ in range(REMOVE_TRIES):
+        # A process of the group that is just dying may still write into it.
+        if await asyncio.to_thread(_removed, folder):
+            return
+        await asyncio.sleep(POLL_S)
+
+
+def _removed(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    """Signal the browser's own process group; it leads one since its start, so no other process is in it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
