@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.model.event import Entry, Kind
-from bot.report.reading import Log, Reading, corrected_text, person_of, plain_text, read
+from bot.report.reading import Log, corrected_text, person_of, plain_text, read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +43,21 @@ class Answer:
     at: datetime
 
 
+TICKED = "manual:"
+"""How the purpose of a question about an item of the manual list begins."""
+_NOTHING_COUNTS_ANY_MORE = (Kind.CUTOVER_DONE, Kind.UNDO_DONE, Kind.CORRECTED_INTENT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """An item that a person has to look at. `at` None: nobody has answered, so it is not confirmed."""
+
+    item: str
+    is_good: bool | None = None
+    person: str | None = None
+    at: datetime | None = None
+
+
 def escalations_of(log: Log) -> tuple[Escalation, ...]:
     """Return every call for help, with the first answer after it."""
     calls = log.of(Kind.ESCALATED)
@@ -67,12 +82,22 @@ def host_commands_of(log: Log) -> tuple[HostCommand, ...]:
     )
 
 
-def manual_checks_of(log: Log) -> tuple[tuple[Entry, Reading], ...]:
-    """Return the checks done by hand, each as last ticked, with the entry that holds them."""
-    found: dict[str, tuple[Entry, Reading]] = {}
-    for entry in log.of(Kind.APP_TESTED):
-        for item in read(entry).parts("manual"):
-            found[item.text("item") or "a check without a recorded name"] = (entry, item)
+def ticks_of(log: Log) -> tuple[Tick, ...]:
+    """Return each item of the manual list, as last answered since the data or the code last changed."""
+    tested = log.last(Kind.APP_TESTED)
+    found: dict[str, Tick] = {item: Tick(item=item) for item in read(tested).texts("manual_items")}
+    changed = log.last(*_NOTHING_COUNTS_ANY_MORE)
+    since = log.after(changed) if changed else log
+    for entry in since.of(Kind.APP_TESTED, Kind.DECISION_ANSWERED):
+        data = read(entry)
+        for part in data.parts("manual"):
+            item = part.text("item") or "an item without a recorded name"
+            person = part.text("person") or entry.actor
+            found[item] = Tick(item=item, is_good=part.flag("ok"), person=person, at=entry.at)
+        item = (data.text("purpose") or "").partition(TICKED)[2]
+        if item and entry.kind is Kind.DECISION_ANSWERED:
+            is_good = {"ok": True, "bad": False}.get(data.text("answer") or "")
+            found[item] = Tick(item=item, is_good=is_good, person=person_of(entry), at=entry.at)
     return tuple(found.values())
 
 

@@ -8,7 +8,7 @@ from bot.model.event import Kind
 from bot.report.blocks import Code, Grid, Phrase, marked, phrase
 from bot.report.deeds import deeds
 from bot.report.facts import Facts
-from bot.report.people import escalations_of, manual_checks_of
+from bot.report.people import escalations_of, ticks_of
 from bot.report.reading import Reading, person_of, plain_text, read
 from bot.report.root_cause import finding_place
 from bot.report.stopped import stops_of
@@ -26,6 +26,8 @@ def records(facts: Facts) -> list[Grid]:
         *_incoming(facts),
         *_review(facts),
         *_data_checks(facts),
+        *_pages(facts),
+        *_browser(facts),
         *_manual(facts),
         *_escalations(facts),
         *_stops(facts),
@@ -113,17 +115,63 @@ def _amount(check: Reading, key: str, none: str = NOT_RECORDED) -> str:
     return check.text(key) or none if number is None else count_words(number)
 
 
+def _pages(facts: Facts) -> list[Grid]:
+    tested = (("Before reopening", Kind.APP_TESTED), ("After it", Kind.REOPENED))
+    rows = (
+        (
+            phrase(when),
+            phrase(Code(page.text("path") or NOT_RECORDED)),
+            phrase(page.text("status") or "no answer"),
+            phrase(page.text("ms") or NOT_RECORDED),
+            phrase("; ".join(page.texts("faults")) or "good"),
+        )
+        for when, kind in tested
+        for page in read(facts.log.last(kind)).parts("pages")
+        if "faults" in page.values
+    )
+    return _grid("Addresses of the application, as last asked", ("", "Address", "HTTP", "ms", "Result"), rows)
+
+
+def _browser(facts: Facts) -> list[Grid]:
+    walk = read(facts.log.last(Kind.APP_TESTED)).part("browser")
+    steps = [
+        (
+            phrase(step.text("step") or NOT_RECORDED),
+            phrase(step.text("ms") or NOT_RECORDED),
+            phrase(step.text("fault") or "good"),
+        )
+        for step in walk.parts("steps")
+    ]
+    counts = [
+        (phrase(what), phrase("–"), phrase(f"{count}{_places(walk, places)}"))
+        for what, key, places in (
+            ("console errors", "console_errors", "console_places"),
+            ("failed requests", "failed_requests", "failed_places"),
+        )
+        if (count := walk.whole(key)) is not None
+    ]
+    error = walk.text("error")
+    rows = [(phrase("not tested"), phrase("–"), phrase(error))] if error else [*steps, *counts]
+    return _grid("In the browser", ("Step", "ms", "Result"), rows)
+
+
+def _places(walk: Reading, key: str) -> str:
+    places = ", ".join(walk.texts(key))
+    return f" ({places})" if places else ""
+
+
 def _manual(facts: Facts) -> list[Grid]:
     words = {True: "good", False: "not good", None: NOT_RECORDED}
     rows = (
         (
-            phrase(item.text("item") or NOT_RECORDED),
-            phrase(words[item.flag("ok")]),
-            phrase(item.text("person") or entry.actor),
+            phrase(tick.item),
+            phrase(words[tick.is_good] if tick.at else "not confirmed"),
+            phrase(tick.person or "nobody"),
+            phrase(facts.zone.when(tick.at) if tick.at else "–"),
         )
-        for entry, item in manual_checks_of(facts.log)
+        for tick in ticks_of(facts.log)
     )
-    return _grid("Checked by hand", ("Check", "Result", "Person"), rows)
+    return _grid("Checked by hand", ("Check", "Result", "Person", "Time"), rows)
 
 
 def _escalations(facts: Facts) -> list[Grid]:

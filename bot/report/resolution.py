@@ -261,9 +261,15 @@ def _passed(flag: bool | None) -> str:
 
 def _reopened(facts: Facts) -> list[tuple[str, Phrase]]:
     at = facts.figures.reopened_at
-    status = read(facts.log.last(Kind.REOPENED)).whole("http_status")
+    data = read(facts.log.last(Kind.REOPENED))
+    status = data.whole("http_status")
     seen = f", HTTP {status} seen from outside" if at and status is not None else None
-    return [("Back online", phrase(facts.zone.stamp(at), seen)), ("Log watch", _watch(facts))]
+    despite = "; ".join(data.texts("in_spite_of")) if at else ""
+    return [
+        ("Back online", phrase(facts.zone.stamp(at), seen)),
+        *([("Opened in spite of", phrase(despite))] if despite else []),
+        ("Log watch", _watch(facts)),
+    ]
 
 
 def _watch(facts: Facts) -> Phrase:

@@ -125,6 +125,8 @@ def _data(data: Reading) -> tuple[Phrase, str | None]:
 def _application(data: Reading) -> tuple[Phrase, str | None]:
     if data.flag("passed") is not False:
         return (), None
+    if reasons := _reasons(data):
+        return phrase("The test of the application did not pass"), reasons
     bad = [page for page in data.parts("pages") if (page.whole("status") or 0) >= 400]
     words = [f"{page.text('path') or 'a page'} answered {page.text('status')}" for page in bad]
     errors = data.whole("log_errors")

@@ -73,6 +73,49 @@ def test_what_is_known_is_said():
         assert fact in text
 
 
+def test_how_the_application_was_tested_is_told():
+    """Each address, the walk, who ticked what and when, what nobody did, and in spite of what it was opened."""
+    tested = {
+        "passed": False,
+        "reasons": ["/albums: HTTP 500, expected 200"],
+        "pages": [{"path": "/albums", "status": 500, "ms": 71, "faults": ["HTTP 500, expected 200"]}],
+        "browser": {
+            "steps": [{"step": "open /", "ms": 900, "fault": None}],
+            "console_errors": 2,
+            "console_places": ["/app.js:7"],
+            "failed_requests": 0,
+            "failed_places": [],
+        },
+        "manual": [],
+        "manual_items": ["Uploads work", "Editing works", "Home page loads"],
+    }
+    rows = [(*row[:4], tested) if row[1] is Kind.APP_TESTED else row for row in story()]
+    cut_over = next(i for i, row in enumerate(rows) if row[1] is Kind.CUTOVER_DONE)
+    tested_at = next(i for i, row in enumerate(rows) if row[1] is Kind.APP_TESTED)
+    early = (rows[cut_over][0], Kind.DECISION_ANSWERED, "Ana Ruiz", "", _ticked("Home page loads", "ok"))
+    ticks = [
+        (rows[tested_at][0], Kind.DECISION_ANSWERED, "Ben Okafor", "", _ticked("Uploads work", "ok")),
+        (rows[tested_at][0], Kind.DECISION_ANSWERED, "Ana Ruiz", "", _ticked("Editing works", "bad")),
+    ]
+    rows = [*rows[:cut_over], early, *rows[cut_over : tested_at + 1], *ticks, *rows[tested_at + 1 :]]
+    against = {"in_spite_of": ["nobody has confirmed: Home page loads"]}
+    text = _markdown([(*row[:4], {**row[4], **against}) if row[1] is Kind.REOPENED else row for row in rows])
+    for line in (
+        "| Before reopening | `/albums` | 500 | 71 | HTTP 500, expected 200 |",
+        "| open / | 900 | good |",
+        "| console errors | – | 2 (/app.js:7) |",
+        "| Uploads work | good | Ben Okafor | ",
+        "| Editing works | not good | Ana Ruiz | ",
+        "| Home page loads | not confirmed | nobody | – |",
+        "nobody has confirmed: Home page loads",
+    ):
+        assert line in text, line
+
+
+def _ticked(item: str, answer: str) -> dict[str, object]:
+    return {"purpose": f"manual:{item}", "question": f"Looked at by a person: {item}?", "answer": answer}
+
+
 def test_users_that_were_counted_are_told_as_counted() -> None:
     """The number of the site's own question is nobody's word; what a person says is."""
     rows = story()
