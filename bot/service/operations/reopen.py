@@ -26,8 +26,9 @@ from bot.runbook.guards import reopen_objections
 from bot.runbook.watching import SHOWN, Seen, rates_of
 from bot.runbook.wording import duration_words
 from bot.service.app_probes import asked_probes
-from bot.service.desk import Question, open_question
+from bot.service.desk import Question, open_question, void_all
 from bot.service.engine import OperationContext
+from bot.service.operations.error_remedies import APP_ERRORS
 from bot.service.operations.reentering import still_to_ask
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, done_entry, step_message
@@ -99,6 +100,7 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
     async def record(tx: Transaction, _: None) -> None:
         await tx.append(work.incident_id, [entry])
+        await void_all(tx, work.incident_id, (APP_ERRORS,), "The application is open to visitors again.")
         tone = Tone.GOOD if good else Tone.BAD
         await tx.put_message(
             work.incident_id,
