@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.fakes.common.process import running
 from tests.fakes.discord.client import Discord, Person
-from tests.fakes.discord.process import running
 
 
 @pytest.fixture(scope="module")
 def discord_address() -> Iterator[str]:
-    with running() as address:
+    with running("discord") as address:
         yield address
 
 

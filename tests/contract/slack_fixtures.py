@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.fakes.common.process import running
 from tests.fakes.slack.client import Person, Slack
-from tests.fakes.slack.process import running
 
 
 @pytest.fixture(scope="module")
 def slack_address() -> Iterator[str]:
-    with running() as address:
+    with running("slack") as address:
         yield address
 
 

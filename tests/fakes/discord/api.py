@@ -10,13 +10,14 @@ from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, web
 
+from tests.fakes.common.book import Json
+from tests.fakes.common.faults import Faults
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, Route
-from tests.fakes.discord.faults import Faults
 from tests.fakes.discord.limits import Limits, Verdict, json_response
 from tests.fakes.discord.routes import ROUTES
 from tests.fakes.discord.schema import Schema
-from tests.fakes.discord.things import Attachment, Call, Json
+from tests.fakes.discord.things import Attachment, Call
 from tests.fakes.discord.world import World
 
 PREFIX = "/api/v10"
@@ -67,7 +68,7 @@ class Api:
         )
         self._world.calls.append(call)
 
-        def work(code: int, lost: bool) -> web.Response:
+        def work(code: int | None, lost: bool) -> web.Response:
             response, call.answer = self._answer(request, route, ask, code, lost=lost)
             return response
 
@@ -84,7 +85,7 @@ class Api:
         return json_response({"message": "404: Not Found", "code": 0}, 404)
 
     def _answer(
-        self, request: web.Request, route: Route, ask: Ask, code: int, *, lost: bool
+        self, request: web.Request, route: Route, ask: Ask, code: int | None, *, lost: bool
     ) -> tuple[web.Response, str]:
         """Return the answer and what the book says of it."""
         refusal = self._token_refusal(request, route)
@@ -126,7 +127,7 @@ class Api:
             self._world.violate("no_token", route.operation, "the header Authorization is missing")
         return json_response({"message": "401: Unauthorized", "code": 0}, 401)
 
-    def _check(self, ask: Ask, code: int) -> None:
+    def _check(self, ask: Ask, code: int | None) -> None:
         """Refuse with the code that a test ordered, or what the body has wrong."""
         if code:
             raise Refused(code)

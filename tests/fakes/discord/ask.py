@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord.permits import BITS
 from tests.fakes.discord.rules import Fault, errors_json
-from tests.fakes.discord.things import Attachment, Channel, Json, Member, Message, Role
+from tests.fakes.discord.things import Attachment, Channel, Member, Message, Role
 from tests.fakes.discord.world import World
 
 # Discord's own codes and words for what is refused. Source: the page "Opcodes and Status Codes".

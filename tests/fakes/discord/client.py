@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import aiohttp
 
+from tests.fakes.common.book import ControlError, Json, Violation
+from tests.fakes.common.client import FaultKind, StandIn
 from tests.fakes.discord import names
 from tests.fakes.discord.person import Delivery, Person
-from tests.fakes.discord.process import ControlError, running
 
-Json = dict[str, Any]
 __all__ = ["ControlError", "Delivery", "Discord", "Person", "Violation"]
 
-FaultKind = Literal["drop_after", "drop_before", "slow", "slow_after", "status", "status_after", "error"]
 Intent = Literal["members", "presences", "message_content"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """One rule of Discord that the bot did not keep. `rule` is a short word, `call` the operation or interaction."""
-
-    rule: str
-    call: str
-    text: str
-
-
-class Discord:
+class Discord(StandIn):
     """The stand-in, driven by a test. Channels are given by id or by name; times are seconds of the stand-in's clock."""
 
+    platform = "discord"
     bot_token = names.BOT_TOKEN
     guild_id = names.GUILD_ID
     bot_id = names.BOT_USER_ID
@@ -39,43 +28,9 @@ class Discord:
     everyone_id = names.EVERYONE_ID
 
     def __init__(self, address: str, session: aiohttp.ClientSession) -> None:
-        self.address = address
+        super().__init__(address, session)
         self.api_url = f"{address}/api/v10"
         self.gateway_url = address.replace("http://", "ws://") + "/gateway"
-        self._session = session
-
-    @classmethod
-    @asynccontextmanager
-    async def at(cls, address: str) -> AsyncIterator[Self]:
-        """Hold a stand-in that runs already."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-            yield cls(address, session)
-
-    @classmethod
-    @asynccontextmanager
-    async def started(cls) -> AsyncIterator[Self]:
-        """Start one on a free port; end it, by its id, when the block is left."""
-        with running() as address:
-            async with cls.at(address) as discord:
-                yield discord
-
-    async def reset(self) -> None:
-        """Make the server new, as after a start: for a process that serves many tests."""
-        await self.ask("reset")
-
-    async def ask(self, verb: str, **fields: Any) -> Any:
-        """Ask the control interface: POST /control/VERB with JSON, JSON back.
-
-        Raises:
-            ControlError: the stand-in says that it cannot, and why.
-        """
-        async with self._session.post(f"{self.address}/control/{verb}", json=fields) as response:
-            if response.content_type != "application/json":
-                raise ControlError(f"{verb}: HTTP {response.status}; its own words are on stderr")
-            answer = await response.json()
-        if response.status != 200:
-            raise ControlError(answer.get("error", f"{verb}: {response.status}"))
-        return answer
 
     async def has_schema(self) -> bool:
         """Return whether Discord's public description lies beside the repository, so that bodies are held to it."""
@@ -181,20 +136,6 @@ class Discord:
     async def commands(self) -> list[Json]:
         """Return the commands that are registered."""
         return list(await self.ask("commands"))
-
-    async def violations(self, *, ignore: Collection[str] = ()) -> list[Violation]:
-        """Return every broken rule so far, but for those a test provoked by intent. A test asserts that it is empty."""
-        found = [Violation(**one) for one in await self.ask("violations")]
-        return [one for one in found if one.rule not in ignore]
-
-    async def wait_for_violations(self, *, count: int = 1, timeout_s: float = 5.0) -> list[Violation]:
-        """Return the violations as soon as there are so many: for what a test provoked by intent."""
-        found = await self.ask("wait_for_violations", count=count, timeout_s=timeout_s)
-        return [Violation(**one) for one in found]
-
-    async def clear_violations(self) -> None:
-        """Forget the violations so far."""
-        await self.ask("clear_violations")
 
     async def calls(self, operation: str | None = None) -> list[Json]:
         """Return every call of the API: operation, method, path, body, files, at_s, answer (`200`, `404 10008`, `429`)."""
@@ -328,22 +269,14 @@ class Discord:
         """Let the next calls of an operation (`*`: any) go wrong, after `skip` good ones."""
         await self.ask(
             "fault",
-            operation=operation,
+            call=operation,
             kind=kind,
             times=times,
             skip=skip,
             status=status,
             delay_s=delay_s,
-            code=code,
+            refusal=code,
         )
-
-    async def clear_faults(self) -> None:
-        """Take back all faults that were not used up."""
-        await self.ask("clear_faults")
-
-    async def limit_rates(self, mode: Literal["off", "documented"]) -> None:
-        """Switch the rate limits and their headers on or off (off at the start)."""
-        await self.ask("limit_rates", mode=mode)
 
     async def limit_next(
         self,
@@ -362,18 +295,6 @@ class Discord:
         """Ban the bot after so many 401, 403 and 429 within ten minutes (documented: 10,000)."""
         await self.ask("limit_invalid", count=count)
 
-    async def go_down(self, kind: Literal["503", "drop", "hang"] = "503") -> None:
-        """Take the whole of Discord down: every call and every new connection fails, open ones are cut."""
-        await self.ask("go_down", kind=kind)
-
-    async def come_up(self) -> None:
-        """Bring Discord back."""
-        await self.ask("come_up")
-
     async def set_token(self, state: Literal["good", "revoked"]) -> None:
         """Let every call with the bot's token be answered with 401; the gateway is closed with 4004."""
         await self.ask("set_token", state=state)
-
-    async def advance(self, seconds: float) -> None:
-        """Move the stand-in's clock forward: interactions, tokens, nonces, sessions and rate limits grow older."""
-        await self.ask("advance", seconds=seconds)

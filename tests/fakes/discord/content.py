@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord.ask import Ask, Refused
 from tests.fakes.discord.rules import FLAGS_OF_BOTS, MENTION, ROLE_MENTION, Fault, content_faults, is_empty
 from tests.fakes.discord.rules_components import component_faults
-from tests.fakes.discord.things import Attachment, Channel, Flag, Json, Message
+from tests.fakes.discord.things import Attachment, Channel, Flag, Message
 from tests.fakes.discord.world import World
 
 KEYS = {

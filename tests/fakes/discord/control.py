@@ -1,12 +1,12 @@
-"""The test's own door: POST /control/VERB. See client.py and person.py for what each verb means."""
+"""The verbs of Discord alone, beside those of every platform. See client.py and person.py for what each means."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
-
+from tests.fakes.common.book import ControlError, Json
+from tests.fakes.common.control import ControlDoor, Verb
+from tests.fakes.common.faults import Faults
 from tests.fakes.discord import names
 from tests.fakes.discord.api import Api
 from tests.fakes.discord.control_look import Look
@@ -14,22 +14,20 @@ from tests.fakes.discord.control_wait import Waits
 from tests.fakes.discord.courier import Courier
 from tests.fakes.discord.deeds import Deeds
 from tests.fakes.discord.deeds_events import EventDeeds
-from tests.fakes.discord.faults import DOWN_KINDS, Faults
 from tests.fakes.discord.gateway import BAD_TOKEN, Gateway
 from tests.fakes.discord.limits import Limits
 from tests.fakes.discord.permits import BITS, bits_of
 from tests.fakes.discord.schema import Schema
-from tests.fakes.discord.things import FIRST_ANSWER_S, ControlError, Event, Json, Kind, Overwrite, Role
+from tests.fakes.discord.things import FIRST_ANSWER_S, Event, Kind, Overwrite, Role
 from tests.fakes.discord.wire import channel_json, role_json
 from tests.fakes.discord.world import PRIVILEGED, World
 
-Verb = Callable[..., Awaitable[Any]]
 TOKEN_STATES = ("good", "revoked")
 GUILDS = 1 << 0
 
 
-class Control:
-    """All verbs. What cannot be done is answered with 409 and the reason."""
+class Control(ControlDoor):
+    """All verbs."""
 
     def __init__(
         self,
@@ -44,37 +42,21 @@ class Control:
         deeds: Deeds,
         event_deeds: EventDeeds,
     ) -> None:
+        super().__init__(world, faults, limits, gateway.drop)
         self._world = world
         self._schema = schema
         self._api = api
         self._limits = limits
-        self._faults = faults
         self._gateway = gateway
         look = Look(world, gateway, limits)
         events: dict[str, Any] = event_deeds.verbs()
-        self._verbs: dict[str, Verb] = {
-            **look.verbs(),
-            **Waits(world, gateway, look).verbs(),
-            **self._server_verbs(),
-            **self._gateway_verbs(),
-            **self._fault_verbs(),
-            **_deed_verbs(deeds, courier),
-            **events,
-        }
-
-    def routes(self) -> list[web.RouteDef]:
-        return [web.post("/control/{verb}", self.handle)]
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["verb"]
-        verb = self._verbs.get(name)
-        if verb is None:
-            return web.json_response({"error": f"there is no verb {name}"}, status=409)
-        fields = await request.json()
-        try:
-            return web.json_response(await verb(**fields))
-        except ControlError as error:
-            return web.json_response({"error": f"{name}: {error}"}, status=409)
+        self.verbs.update(look.verbs())
+        self.verbs.update(Waits(world, gateway, look).verbs())
+        self.verbs.update(self._server_verbs())
+        self.verbs.update(self._gateway_verbs())
+        self.verbs.update(self._fault_verbs())
+        self.verbs.update(_deed_verbs(deeds, courier))
+        self.verbs.update(events)
 
     # ---- the server
 
@@ -87,8 +69,6 @@ class Control:
             "overwrite": self._overwrite,
             "allow_intents": self._allow_intents,
             "check_answers": self._check_answers,
-            "clear_violations": self._clear_violations,
-            "advance": self._advance,
             "reset": self._reset,
             "schema": self._schema_there,
         }
@@ -163,12 +143,8 @@ class Control:
         self._world.allowed_intents = sum(PRIVILEGED[one] for one in intents)
         return {}
 
-    async def _clear_violations(self) -> Json:
-        self._world.violations.clear()
-        return {}
-
     async def _advance(self, seconds: float) -> Json:
-        self._world.clock.moved_s += seconds
+        await super()._advance(seconds)
         for one in self._world.interactions.values():
             if self._world.clock.now_s() - one.made_s > FIRST_ANSWER_S:
                 one.settled.set()
@@ -210,29 +186,10 @@ class Control:
 
     def _fault_verbs(self) -> dict[str, Verb]:
         return {
-            "fault": self._fault,
-            "clear_faults": self._clear_faults,
-            "limit_rates": self._limit_rates,
             "limit_next": self._limit_next,
             "limit_invalid": self._limit_invalid,
-            "go_down": self._go_down,
-            "come_up": self._come_up,
             "set_token": self._set_token,
         }
-
-    async def _fault(self, **given: Any) -> Json:
-        self._faults.add(given)
-        return {}
-
-    async def _clear_faults(self) -> Json:
-        self._faults.waiting.clear()
-        return {}
-
-    async def _limit_rates(self, mode: str) -> Json:
-        if mode not in ("off", "documented"):
-            raise ControlError("mode is off or documented")
-        self._limits.set_mode(mode)
-        return {}
 
     async def _limit_next(self, count: int, operation: str, retry_after_s: float, scope: str) -> Json:
         if scope not in ("user", "global", "shared"):
@@ -242,16 +199,6 @@ class Control:
 
     async def _limit_invalid(self, count: int) -> Json:
         self._limits.invalid_most = count
-        return {}
-
-    async def _go_down(self, kind: str) -> Json:
-        if kind not in DOWN_KINDS:
-            raise ControlError(f"kind is one of {', '.join(DOWN_KINDS)}")
-        self._world.down = kind
-        return {"count": self._gateway.drop()}
-
-    async def _come_up(self) -> Json:
-        self._world.down = ""
         return {}
 
     async def _set_token(self, state: str) -> Json:

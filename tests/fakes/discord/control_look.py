@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.limits import Limits
 from tests.fakes.discord.permits import names_of
 from tests.fakes.discord.render import channel_text, modal_text, visible
-from tests.fakes.discord.things import Channel, Json, Message, Modal
+from tests.fakes.discord.things import Channel, Message, Modal
 from tests.fakes.discord.wire_messages import message_json
 from tests.fakes.discord.world import World
 
@@ -33,7 +34,6 @@ class Look:
             "text": self.text,
             "files": self.files,
             "commands": self.commands,
-            "violations": self.violations,
             "calls": self.calls,
             "deliveries": self.deliveries,
             "permissions_used": self.permissions_used,
@@ -134,9 +134,6 @@ class Look:
         return [*self._world.commands.values(), *self._world.global_commands.values()]
 
     # ---- the book
-
-    async def violations(self) -> list[Json]:
-        return [asdict(one) for one in self._world.violations]
 
     async def calls(self, operation: str | None = None) -> list[Json]:
         return [asdict(one) for one in self._world.calls if operation in (None, one.operation)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from tests.fakes.common.book import Json
+from tests.fakes.common.waiting import if_there, newest, wait
 from tests.fakes.discord.control_look import Look
 from tests.fakes.discord.gateway import Gateway
 from tests.fakes.discord.render import channel_text, modal_text
-from tests.fakes.discord.things import Channel, ControlError, Json
 from tests.fakes.discord.world import World
-
-LOOK_EVERY_S = 0.01
 
 
 class Waits:
@@ -32,45 +30,26 @@ class Waits:
             "wait_for_gateway": self.wait_for_gateway,
             "wait_for_no_gateway": self.wait_for_no_gateway,
             "wait_for_commands": self.wait_for_commands,
-            "wait_for_violations": self.wait_for_violations,
             "wait_for_modal": self.wait_for_modal,
             "wait_for_whisper": self.wait_for_whisper,
             "wait_for_direct": self.wait_for_direct,
         }
 
-    async def _wait(self, look: Callable[[], Any], timeout_s: float, why: Callable[[], str]) -> Any:
-        """Look again and again until there is something; `why` says what there was instead."""
-        end_s = asyncio.get_running_loop().time() + timeout_s
-        while not (found := look()):
-            if asyncio.get_running_loop().time() > end_s:
-                raise ControlError(f"nothing after {timeout_s} s. {why()}")
-            await asyncio.sleep(LOOK_EVERY_S)
-        return found
-
-    def _newest(self, messages: list[Json], containing: str) -> Json | None:
-        return next((one for one in reversed(messages) if containing in one["visible"]), None)
-
-    def _find_channel(self, given: str) -> Channel | None:
-        try:
-            return self._world.channel_named(given)
-        except ControlError:
-            return None
-
     async def wait_for_message(
         self, channel: str, containing: str, timeout_s: float, after_id: str = "0"
     ) -> Json:
         def look() -> Json | None:
-            place = self._find_channel(channel)
+            place = if_there(self._world.channel_named, channel)
             said = self._look.said(place) if place else []
-            return self._newest(
+            return newest(
                 [self._look.message(one) for one in said if int(one.id) > int(after_id)], containing
             )
 
         def why() -> str:
-            place = self._find_channel(channel)
+            place = if_there(self._world.channel_named, channel)
             return channel_text(self._world, place) if place else f"There is no channel {channel}."
 
-        return dict(await self._wait(look, timeout_s, why))
+        return dict(await wait(look, timeout_s, why))
 
     async def wait_for_call(self, operation: str, count: int, timeout_s: float) -> list[Json]:
         def look() -> list[Json]:
@@ -80,7 +59,7 @@ class Waits:
         def why() -> str:
             return f"Called: {[one.operation for one in self._world.calls]}"
 
-        return list(await self._wait(look, timeout_s, why))
+        return list(await wait(look, timeout_s, why))
 
     async def wait_for_delivery(
         self, name: str | None, count: int, timeout_s: float, answered: bool
@@ -94,7 +73,7 @@ class Waits:
         def why() -> str:
             return f"Delivered: {[(one.name, one.error) for one in self._world.interactions.values()]}"
 
-        return list(await self._wait(look, timeout_s, why))
+        return list(await wait(look, timeout_s, why))
 
     async def wait_for_gateway(
         self, count: int, timeout_s: float, identified: int = 0, resumed: int = 0
@@ -110,29 +89,22 @@ class Waits:
                 f"{len(gateway.live())} are live, {gateway.identified} identified, {gateway.resumed} resumed"
             )
 
-        await self._wait(enough, timeout_s, why)
+        await wait(enough, timeout_s, why)
         return await self._look.connections()
 
     async def wait_for_no_gateway(self, timeout_s: float) -> Json:
         def gone() -> bool:
             return not self._gateway.links
 
-        await self._wait(gone, timeout_s, lambda: f"{len(self._gateway.links)} are open")
+        await wait(gone, timeout_s, lambda: f"{len(self._gateway.links)} are open")
         return await self._look.connections()
 
     async def wait_for_commands(self, count: int, timeout_s: float) -> list[Json]:
         def enough() -> bool:
             return len(self._world.commands) + len(self._world.global_commands) >= count
 
-        await self._wait(enough, timeout_s, lambda: f"There are {len(self._world.commands)}.")
+        await wait(enough, timeout_s, lambda: f"There are {len(self._world.commands)}.")
         return await self._look.commands()
-
-    async def wait_for_violations(self, count: int, timeout_s: float) -> list[Json]:
-        def enough() -> bool:
-            return len(self._world.violations) >= count
-
-        await self._wait(enough, timeout_s, lambda: f"There are {len(self._world.violations)}.")
-        return await self._look.violations()
 
     async def wait_for_modal(self, user: str, containing: str, timeout_s: float) -> Json:
         def look() -> Json | None:
@@ -143,22 +115,22 @@ class Waits:
             modal = self._world.modals.get(user)
             return modal_text(modal) if modal else "No modal is open."
 
-        return dict(await self._wait(look, timeout_s, why))
+        return dict(await wait(look, timeout_s, why))
 
     async def wait_for_whisper(self, user: str, containing: str, timeout_s: float) -> Json:
         def look() -> Json | None:
-            return self._newest(self._look.whispers_of(user, None), containing)
+            return newest(self._look.whispers_of(user, None), containing)
 
         def why() -> str:
             return f"Seen: {[one['visible'] for one in self._look.whispers_of(user, None)]}"
 
-        return dict(await self._wait(look, timeout_s, why))
+        return dict(await wait(look, timeout_s, why))
 
     async def wait_for_direct(self, user: str, containing: str, timeout_s: float) -> Json:
         def look() -> Json | None:
-            return self._newest(self._look.direct_of(user), containing)
+            return newest(self._look.direct_of(user), containing)
 
         def why() -> str:
             return f"Said: {[one['visible'] for one in self._look.direct_of(user)]}"
 
-        return dict(await self._wait(look, timeout_s, why))
+        return dict(await wait(look, timeout_s, why))

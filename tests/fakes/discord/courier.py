@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.discord.gateway import Gateway
-from tests.fakes.discord.things import FIRST_ANSWER_S, ControlError, Event, Interaction, Json
+from tests.fakes.discord.things import FIRST_ANSWER_S, Event, Interaction
 from tests.fakes.discord.world import World
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.discord import names
 from tests.fakes.discord.courier import Courier
 from tests.fakes.discord.fields import chosen, filled_modal, find_component
 from tests.fakes.discord.permits import EVERYTHING
 from tests.fakes.discord.things import (
     Channel,
-    ControlError,
     Interaction,
-    Json,
     Message,
     User,
 )

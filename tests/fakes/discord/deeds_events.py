@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.discord import names
 from tests.fakes.discord.content import mentions
 from tests.fakes.discord.deeds import Deeds
@@ -10,7 +11,7 @@ from tests.fakes.discord.routes_marks import add_reaction
 from tests.fakes.discord.routes_messages import remove
 from tests.fakes.discord.routes_people import tell_member
 from tests.fakes.discord.routes_threads import tell_thread, wake
-from tests.fakes.discord.things import ControlError, Event, Json, Member
+from tests.fakes.discord.things import Event, Member
 from tests.fakes.discord.wire import guild_create_json, member_json, user_json
 from tests.fakes.discord.wire_messages import message_json, tell_message
 from tests.fakes.discord.world import PRIVILEGED, World

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.discord.rules_components import INPUT, LABEL, ROW, STRING_MENU, walk
-from tests.fakes.discord.things import ControlError, Json
 from tests.fakes.discord.typed import CHANNEL, ROLE, USER, resolve
 from tests.fakes.discord.world import World
 

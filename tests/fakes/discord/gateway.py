@@ -15,10 +15,11 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names, wire
 from tests.fakes.discord.link import Link
 from tests.fakes.discord.routes_people import gateway_url, matches
-from tests.fakes.discord.things import Event, Json
+from tests.fakes.discord.things import Event
 from tests.fakes.discord.world import PRIVILEGED, World
 
 DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE = range(5)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from tests.fakes.discord.things import Json
+from tests.fakes.common.book import Json
 
 
 class Link:

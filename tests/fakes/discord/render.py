@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord.fields import fields_of_modal
 from tests.fakes.discord.rules_components import INPUT, walk
-from tests.fakes.discord.things import Channel, Flag, Json, Message, Modal
+from tests.fakes.discord.things import Channel, Flag, Message, Modal
 from tests.fakes.discord.world import World
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, route
 from tests.fakes.discord.permits import BITS, EVERYTHING
 from tests.fakes.discord.routes_people import check_guild
 from tests.fakes.discord.rules import Fault, text
-from tests.fakes.discord.things import Channel, Event, Json, Kind, Overwrite
+from tests.fakes.discord.things import Channel, Event, Kind, Overwrite
 from tests.fakes.discord.wire import channel_json
 from tests.fakes.discord.world import World
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, route
 from tests.fakes.discord.rules import Fault
 from tests.fakes.discord.rules_commands import SLASH, commands_faults
-from tests.fakes.discord.things import Json
 
 
 def place_of(ask: Ask) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, route
 from tests.fakes.discord.content import check_content, edit, fields_of
@@ -9,7 +10,7 @@ from tests.fakes.discord.routes_messages import remove
 from tests.fakes.discord.rules import FLAGS_OF_BOTS, Fault
 from tests.fakes.discord.rules_commands import choices_faults
 from tests.fakes.discord.rules_components import modal_faults
-from tests.fakes.discord.things import FIRST_ANSWER_S, Channel, Flag, Interaction, Json, Message, Modal
+from tests.fakes.discord.things import FIRST_ANSWER_S, Channel, Flag, Interaction, Message, Modal
 from tests.fakes.discord.wire_messages import message_json, tell_message
 
 TOKEN_S = 15 * 60.0

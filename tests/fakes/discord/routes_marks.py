@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, route
-from tests.fakes.discord.things import Channel, Event, Json, Message
+from tests.fakes.discord.things import Channel, Event, Message
 from tests.fakes.discord.wire import member_json, stamp, user_json
 from tests.fakes.discord.wire_messages import (
     DIRECT_REACTIONS,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, route
 from tests.fakes.discord.content import check_content, check_writable, edit, fields_of
 from tests.fakes.discord.routes_threads import wake
-from tests.fakes.discord.things import Channel, Event, Json, Message
+from tests.fakes.discord.things import Channel, Event, Message
 from tests.fakes.discord.wire_messages import (
     DIRECT_MESSAGES,
     GUILD_MESSAGES,

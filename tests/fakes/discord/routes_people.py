@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names, wire
 from tests.fakes.discord.ask import Ask, Refused, route
 from tests.fakes.discord.permits import EVERYTHING
 from tests.fakes.discord.rules import text
-from tests.fakes.discord.things import Event, Json, Member, Role
+from tests.fakes.discord.things import Event, Member, Role
 from tests.fakes.discord.world import PRIVILEGED, World
 
 GUILDS, MEMBERS = 1 << 0, 1 << 1

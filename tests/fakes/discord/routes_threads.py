@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
 from tests.fakes.discord.ask import Ask, Refused, route
 from tests.fakes.discord.routes_people import check_guild
 from tests.fakes.discord.rules import Fault, text
-from tests.fakes.discord.things import Channel, Event, Flag, Json, Kind
+from tests.fakes.discord.things import Channel, Event, Flag, Kind
 from tests.fakes.discord.wire import member_json, thread_json, thread_member_json
 from tests.fakes.discord.wire_messages import tell_message
 from tests.fakes.discord.world import World

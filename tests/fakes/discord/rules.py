@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.fakes.discord.things import Flag, Json
+from tests.fakes.common.book import Json
+from tests.fakes.discord.things import Flag
 
 Fault = tuple[str, str]
 CONTENT, EMBEDS, EMBED_CHARACTERS = 2000, 10, 6000

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord.rules import Fault, text
-from tests.fakes.discord.things import Flag, Json
+from tests.fakes.discord.things import Flag
 
 ROW, BUTTON, STRING_MENU, INPUT, LABEL = 1, 2, 3, 4, 18
 MENUS = (3, 5, 6, 7, 8)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from tests.fakes.discord.things import Json
+from tests.fakes.common.book import Json
 
 PLACE = Path(__file__).resolve().parents[4] / "shared" / "specs" / "discord-openapi.json"
 ROOT = "urn:discord"

@@ -7,11 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-Json = dict[str, Any]
-
-
-class ControlError(Exception):
-    """The test asked for something that cannot be done here."""
+from tests.fakes.common.book import Json
 
 
 class Kind(IntEnum):
@@ -221,15 +217,6 @@ class Modal:
     content: Json
     message_id: str = ""
     error: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """A rule of Discord that the bot did not keep."""
-
-    rule: str
-    call: str
-    text: str
 
 
 @dataclass(kw_only=True)

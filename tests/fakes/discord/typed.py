@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tests.fakes.discord.things import ControlError, Json
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.discord.wire import channel_json, member_json, role_json, user_json
 from tests.fakes.discord.world import World
 

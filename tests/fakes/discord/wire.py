@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
-from tests.fakes.discord.things import Channel, Json, Kind, Member, Role, User
+from tests.fakes.discord.things import Channel, Kind, Member, Role, User
 from tests.fakes.discord.world import PRIVILEGED, World
 
 # The flags of an application that say which privileged intents it was given (in fewer than 100 servers).

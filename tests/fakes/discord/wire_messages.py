@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.discord import names
-from tests.fakes.discord.things import Attachment, Channel, Event, Json, Message
+from tests.fakes.discord.things import Attachment, Channel, Event, Message
 from tests.fakes.discord.wire import member_json, stamp, thread_json, user_json
 from tests.fakes.discord.world import PRIVILEGED, World
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.fakes.common.book import Book, ControlError, Json
 from tests.fakes.discord import names, permits
 from tests.fakes.discord.things import (
     Call,
     Channel,
-    ControlError,
     Event,
     Interaction,
-    Json,
     Kind,
     Member,
     Message,
     Modal,
     Role,
     User,
-    Violation,
 )
 
 # The first millisecond that a snowflake can name: 2015-01-01.
@@ -29,36 +26,25 @@ EPOCH_MS = 1_420_070_400_000
 PRIVILEGED = {"members": 1 << 1, "presences": 1 << 8, "message_content": 1 << 15}
 
 
-class Clock:
-    """The time of the server, in seconds since 1970. A test can move it forward."""
-
-    def __init__(self) -> None:
-        self.moved_s = 0.0
-
-    def now_s(self) -> float:
-        return time.time() + self.moved_s
-
-
 def _nobody_listens(_event: Event) -> None:
     """Take an event where nothing is delivered."""
 
 
-class World:
+class World(Book):
     """Everything here is plain state; nothing waits."""
 
     def __init__(self) -> None:
-        self.address = ""
+        super().__init__()
         self.on_event: Callable[[Event], None] = _nobody_listens
         self._numbers = itertools.count(1)
         self._last_ms = 0
         self._in_ms = 0
-        self.clock = Clock()
         self.interactions: dict[str, Interaction] = {}
         self.reset()
 
     def reset(self) -> None:
         """Make the server new. Ids go on, so that what came before is not taken for something new."""
-        self.clock.moved_s = 0.0
+        self.begin()
         self.users: dict[str, User] = {}
         self.members: dict[str, Member] = {}
         self.roles: dict[str, Role] = {}
@@ -73,12 +59,9 @@ class World:
         self._by_token: dict[str, Interaction] = {}
         self.modals: dict[str, Modal] = {}
         self.nonces: dict[tuple[str, str], tuple[float, str]] = {}
-        self.violations: list[Violation] = []
         self.calls: list[Call] = []
         self.permissions_used: set[str] = set()
         self.allowed_intents = PRIVILEGED["members"] | PRIVILEGED["message_content"]
-        self.token_state = "good"
-        self.down = ""
         self._people()
 
     def _people(self) -> None:
@@ -149,10 +132,6 @@ class World:
         return message
 
     # ---- the book
-
-    def violate(self, rule: str, call: str, text: str) -> None:
-        """Write down a rule that the bot did not keep."""
-        self.violations.append(Violation(rule=rule, call=call, text=text[:2000]))
 
     def emit(self, event: Event) -> None:
         """Tell that something happened, to whoever delivers events."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack.methods_chat import checked_content
 from tests.fakes.slack.methods_views import change, checked_view, push
 from tests.fakes.slack.outcome import Record
 from tests.fakes.slack.responses import show
 from tests.fakes.slack.views import View
-from tests.fakes.slack.world import Json, Refused, World
+from tests.fakes.slack.world import Refused, World
 
 RESPONSE_ACTIONS = ("errors", "update", "push", "clear")
 

@@ -9,15 +9,16 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.fakes.common.book import Json
+from tests.fakes.common.faults import Faults
 from tests.fakes.slack import names
-from tests.fakes.slack.faults import Faults
 from tests.fakes.slack.limits import Limits
 from tests.fakes.slack.method import Args, Method
 from tests.fakes.slack.methods import METHODS
 from tests.fakes.slack.methods_chat import checked_content
 from tests.fakes.slack.methods_files import take_bytes
 from tests.fakes.slack.responses import use_response_url
-from tests.fakes.slack.world import Call, Json, Refused, World
+from tests.fakes.slack.world import Call, Refused, World
 
 SECRET_ARGUMENTS = {"token"}
 STRUCTURES = {"blocks", "metadata", "view", "files"}
@@ -48,7 +49,7 @@ class Api:
         call = Call(method=name, arguments=without_secrets(given), at_s=self._world.clock.now_s())
         self._world.calls.append(call)
 
-        def work(error: str | None) -> web.Response:
+        def work(error: str | None, _lost: bool) -> web.Response:
             response, call.answer = self._answer(request, name, given, error)
             self._tell_scopes(request, given, response)
             return response
@@ -162,7 +163,7 @@ class Api:
         call = Call(method=name, arguments=book, at_s=self._world.clock.now_s())
         self._world.calls.append(call)
 
-        def answer(error: str | None) -> web.Response:
+        def answer(error: str | None, _lost: bool) -> web.Response:
             try:
                 response = work() if error is None else failed(error)
             except Refused as refusal:

@@ -2,76 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
 import aiohttp
 
+from tests.fakes.common.book import ControlError, Json, Violation
+from tests.fakes.common.client import FaultKind, StandIn
 from tests.fakes.slack import names
 from tests.fakes.slack.person import Delivery, Person
-from tests.fakes.slack.process import ControlError, running
 
-Json = dict[str, Any]
 __all__ = ["ControlError", "Delivery", "Person", "Slack", "Violation"]
 
-FaultKind = Literal["drop_after", "drop_before", "slow", "slow_after", "status", "status_after", "error"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """One rule of Slack that the bot did not keep. `rule` is a short word, `call` the method or delivery."""
-
-    rule: str
-    call: str
-    text: str
-
-
-class Slack:
+class Slack(StandIn):
     """The stand-in, driven by a test. Channels are given by id or by name; times are seconds of the stand-in's clock."""
 
+    platform = "slack"
     bot_token = names.BOT_TOKEN
     app_token = names.APP_TOKEN
     signing_secret = names.SIGNING_SECRET
 
     def __init__(self, address: str, session: aiohttp.ClientSession) -> None:
-        self.address = address
+        super().__init__(address, session)
         self.api_url = f"{address}/api/"
-        self._session = session
-
-    @classmethod
-    @asynccontextmanager
-    async def at(cls, address: str) -> AsyncIterator[Self]:
-        """Hold a stand-in that runs already."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
-            yield cls(address, session)
-
-    @classmethod
-    @asynccontextmanager
-    async def started(cls) -> AsyncIterator[Self]:
-        """Start one on a free port; end it, by its id, when the block is left."""
-        with running() as address:
-            async with cls.at(address) as slack:
-                yield slack
-
-    async def reset(self) -> None:
-        """Make the workspace new, as after a start: for a process that serves many tests."""
-        await self.ask("reset")
-
-    async def ask(self, verb: str, **fields: Any) -> Any:
-        """Ask the control interface: POST /control/VERB with JSON, JSON back.
-
-        Raises:
-            ControlError: the stand-in says that it cannot, and why.
-        """
-        async with self._session.post(f"{self.address}/control/{verb}", json=fields) as response:
-            if response.content_type != "application/json":
-                raise ControlError(f"{verb}: HTTP {response.status}; its own words are on stderr")
-            answer = await response.json()
-        if response.status != 200:
-            raise ControlError(answer.get("error", f"{verb}: {response.status}"))
-        return answer
 
     async def respond(self, response_url: str, body: Mapping[str, Any]) -> int:
         """Answer over a response_url as a bot would; returns the HTTP status."""
@@ -137,20 +91,6 @@ class Slack:
     async def files(self) -> list[Json]:
         """Return the files that were shared: id, name, title, channels, content (text), size."""
         return list(await self.ask("files"))
-
-    async def violations(self, *, ignore: Collection[str] = ()) -> list[Violation]:
-        """Return every broken rule so far, but for those a test provoked by intent. A test asserts that it is empty."""
-        found = [Violation(**one) for one in await self.ask("violations")]
-        return [one for one in found if one.rule not in ignore]
-
-    async def wait_for_violations(self, *, count: int = 1, timeout_s: float = 60.0) -> list[Violation]:
-        """Return the violations as soon as there are so many: for what a test provoked by intent."""
-        found = await self.ask("wait_for_violations", count=count, timeout_s=timeout_s)
-        return [Violation(**one) for one in found]
-
-    async def clear_violations(self) -> None:
-        """Forget the violations so far."""
-        await self.ask("clear_violations")
 
     async def calls(self, method: str | None = None) -> list[Json]:
         """Return every call of the Web API: method, arguments, at_s, answer (`ok`, an error, `429`, `dropped`)."""
@@ -279,41 +219,21 @@ class Slack:
         """Let the next calls of a method (`*`: any; `upload`, `response_url` too) go wrong, after `skip` good ones."""
         await self.ask(
             "fault",
-            method=method,
+            call=method,
             kind=kind,
             times=times,
             skip=skip,
             status=status,
             delay_s=delay_s,
-            error=error,
+            refusal=error,
         )
-
-    async def clear_faults(self) -> None:
-        """Take back all faults that were not used up."""
-        await self.ask("clear_faults")
-
-    async def limit_rates(self, mode: Literal["off", "documented"]) -> None:
-        """Switch the documented rate limits on or off (off at the start)."""
-        await self.ask("limit_rates", mode=mode)
 
     async def limit_next(self, count: int = 1, *, method: str = "*", retry_after_s: int = 1) -> None:
         """Answer the next calls with 429 and this Retry-After."""
         await self.ask("limit_next", count=count, method=method, retry_after_s=retry_after_s)
-
-    async def go_down(self, kind: Literal["503", "drop", "hang"] = "503") -> None:
-        """Take the whole of Slack down: every call and every new socket fails, open sockets are cut."""
-        await self.ask("go_down", kind=kind)
-
-    async def come_up(self) -> None:
-        """Bring Slack back."""
-        await self.ask("come_up")
 
     async def set_token(
         self, state: Literal["good", "token_revoked", "invalid_auth", "account_inactive"]
     ) -> None:
         """Let every call with the bot's token be answered so; `token_revoked` is told as an event too."""
         await self.ask("set_token", state=state)
-
-    async def advance(self, seconds: float) -> None:
-        """Move the stand-in's clock forward: triggers, response addresses and rate limits grow older."""
-        await self.ask("advance", seconds=seconds)

@@ -1,30 +1,27 @@
-"""The test's own door: POST /control/VERB. See client.py and person.py for what each verb means."""
+"""The verbs of Slack alone, beside those of every platform. See client.py and person.py for what each means."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any
 
-from aiohttp import web
-
+from tests.fakes.common.book import ControlError, Json
+from tests.fakes.common.control import ControlDoor, Verb
+from tests.fakes.common.faults import Faults
 from tests.fakes.slack.control_look import Look
 from tests.fakes.slack.courier import Courier
 from tests.fakes.slack.deeds import Deeds
 from tests.fakes.slack.deeds_events import EventDeeds
-from tests.fakes.slack.faults import DOWN_KINDS, Faults
 from tests.fakes.slack.limits import Limits
 from tests.fakes.slack.manifest import install
 from tests.fakes.slack.signed import SignedSender
 from tests.fakes.slack.sockets import Sockets
-from tests.fakes.slack.world import ControlError, Json, World
+from tests.fakes.slack.world import World
 
-Verb = Callable[..., Awaitable[Any]]
 TOKEN_STATES = ("good", "token_revoked", "invalid_auth", "account_inactive")
 
 
-class Control:
-    """All verbs. What cannot be done is answered with 409 and the reason."""
+class Control(ControlDoor):
+    """All verbs."""
 
     def __init__(
         self,
@@ -38,33 +35,17 @@ class Control:
         deeds: Deeds,
         event_deeds: EventDeeds,
     ) -> None:
+        super().__init__(world, faults, limits, sockets.drop)
         self._world = world
         self._limits = limits
-        self._faults = faults
         self._sockets = sockets
         self._sender = sender
         self._courier = courier
-        self._verbs: dict[str, Verb] = {
-            **Look(world, courier).verbs(),
-            **self._workspace_verbs(),
-            **self._way_verbs(),
-            **self._fault_verbs(),
-            **_deed_verbs(deeds, event_deeds),
-        }
-
-    def routes(self) -> list[web.RouteDef]:
-        return [web.post("/control/{verb}", self.handle)]
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["verb"]
-        verb = self._verbs.get(name)
-        if verb is None:
-            return web.json_response({"error": f"there is no verb {name}"}, status=409)
-        fields = await request.json()
-        try:
-            return web.json_response(await verb(**fields))
-        except ControlError as error:
-            return web.json_response({"error": f"{name}: {error}"}, status=409)
+        self.verbs.update(Look(world, courier).verbs())
+        self.verbs.update(self._workspace_verbs())
+        self.verbs.update(self._way_verbs())
+        self.verbs.update(self._fault_verbs())
+        self.verbs.update(_deed_verbs(deeds, event_deeds))
 
     # ---- the workspace
 
@@ -75,8 +56,6 @@ class Control:
             "add_usergroup": self._add_usergroup,
             "install": self._install,
             "set_scopes": self._set_scopes,
-            "clear_violations": self._clear_violations,
-            "advance": self._advance,
             "reset": self._reset,
         }
 
@@ -119,14 +98,6 @@ class Control:
 
     async def _set_scopes(self, scopes: list[str]) -> Json:
         self._world.scopes = set(scopes)
-        return {}
-
-    async def _clear_violations(self) -> Json:
-        self._world.violations.clear()
-        return {}
-
-    async def _advance(self, seconds: float) -> Json:
-        self._world.clock.moved_s += seconds
         return {}
 
     # ---- the way to the bot
@@ -188,41 +159,12 @@ class Control:
 
     def _fault_verbs(self) -> dict[str, Verb]:
         return {
-            "fault": self._fault,
-            "clear_faults": self._clear_faults,
-            "limit_rates": self._limit_rates,
             "limit_next": self._limit_next,
-            "go_down": self._go_down,
-            "come_up": self._come_up,
             "set_token": self._set_token,
         }
 
-    async def _fault(self, **given: Any) -> Json:
-        self._faults.add(given)
-        return {}
-
-    async def _clear_faults(self) -> Json:
-        self._faults.waiting.clear()
-        return {}
-
-    async def _limit_rates(self, mode: str) -> Json:
-        if mode not in ("off", "documented"):
-            raise ControlError("mode is off or documented")
-        self._limits.set_mode(mode)
-        return {}
-
     async def _limit_next(self, count: int, method: str, retry_after_s: int) -> Json:
         self._limits.order(count, method, retry_after_s)
-        return {}
-
-    async def _go_down(self, kind: str) -> Json:
-        if kind not in DOWN_KINDS:
-            raise ControlError(f"kind is one of {', '.join(DOWN_KINDS)}")
-        self._world.down = kind
-        return {"count": self._sockets.drop()}
-
-    async def _come_up(self) -> Json:
-        self._world.down = ""
         return {}
 
     async def _set_token(self, state: str) -> Json:

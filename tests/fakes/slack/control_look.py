@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from tests.fakes.common.book import Json
+from tests.fakes.common.waiting import if_there, newest, wait
 from tests.fakes.slack.courier import Courier
 from tests.fakes.slack.methods_views import view_json
 from tests.fakes.slack.render import channel_text, view_text, visible
-from tests.fakes.slack.world import Channel, ControlError, Json, Message, Whisper, World
-
-LOOK_EVERY_S = 0.01
+from tests.fakes.slack.world import Channel, Message, Whisper, World
 
 
 class Look:
@@ -29,7 +28,6 @@ class Look:
             "messages": self.messages,
             "text": self.text,
             "files": self.files,
-            "violations": self.violations,
             "calls": self.calls,
             "deliveries": self.deliveries,
             "scopes_used": self.scopes_used,
@@ -43,7 +41,6 @@ class Look:
             "wait_for_call": self.wait_for_call,
             "wait_for_delivery": self.wait_for_delivery,
             "wait_for_socket": self.wait_for_socket,
-            "wait_for_violations": self.wait_for_violations,
             "wait_for_modal": self.wait_for_modal,
             "wait_for_whisper": self.wait_for_whisper,
             "wait_for_direct": self.wait_for_direct,
@@ -98,9 +95,6 @@ class Look:
 
     # ---- the book
 
-    async def violations(self) -> list[Json]:
-        return [asdict(one) for one in self._world.violations]
-
     async def calls(self, method: str | None = None) -> list[Json]:
         return [asdict(one) for one in self._world.calls if method in (None, one.method)]
 
@@ -146,38 +140,20 @@ class Look:
 
     # ---- waiting
 
-    async def _wait(self, look: Callable[[], Any], timeout_s: float, why: Callable[[], str]) -> Any:
-        """Look again and again until there is something; `why` says what there was instead."""
-        end_s = asyncio.get_running_loop().time() + timeout_s
-        while not (found := look()):
-            if asyncio.get_running_loop().time() > end_s:
-                raise ControlError(f"nothing after {timeout_s} s. {why()}")
-            await asyncio.sleep(LOOK_EVERY_S)
-        return found
-
-    def _newest(self, messages: list[Json], containing: str) -> Json | None:
-        return next((one for one in reversed(messages) if containing in one["visible"]), None)
-
-    def _find_channel(self, given: str) -> Channel | None:
-        try:
-            return self._world.channel_named(given)
-        except ControlError:
-            return None
-
     async def wait_for_message(
         self, channel: str, containing: str, timeout_s: float, after_ts: str = "0"
     ) -> Json:
         def look() -> Json | None:
-            place = self._find_channel(channel)
+            place = if_there(self._world.channel_named, channel)
             said = self._said(place) if place else []
             newer = [self._message(one) for one in said if float(one.ts) > float(after_ts)]
-            return self._newest(newer, containing)
+            return newest(newer, containing)
 
         def why() -> str:
-            place = self._find_channel(channel)
+            place = if_there(self._world.channel_named, channel)
             return channel_text(self._world, place) if place else f"There is no channel {channel}."
 
-        return dict(await self._wait(look, timeout_s, why))
+        return dict(await wait(look, timeout_s, why))
 
     async def wait_for_call(self, method: str, count: int, timeout_s: float) -> list[Json]:
         def look() -> list[Json]:
@@ -185,7 +161,7 @@ class Look:
             return found if len(found) >= count else []
 
         return list(
-            await self._wait(look, timeout_s, lambda: f"Called: {[one.method for one in self._world.calls]}")
+            await wait(look, timeout_s, lambda: f"Called: {[one.method for one in self._world.calls]}")
         )
 
     async def wait_for_delivery(self, name: str | None, count: int, timeout_s: float) -> list[Json]:
@@ -197,21 +173,14 @@ class Look:
         def why() -> str:
             return f"Delivered: {[(one.name, one.error) for one in self._courier.records.values()]}"
 
-        return list(await self._wait(acked, timeout_s, why))
+        return list(await wait(acked, timeout_s, why))
 
     async def wait_for_socket(self, count: int, timeout_s: float) -> Json:
         def enough() -> bool:
             return self._world.sockets_open >= count
 
-        await self._wait(enough, timeout_s, lambda: f"{self._world.sockets_open} connections are open")
+        await wait(enough, timeout_s, lambda: f"{self._world.sockets_open} connections are open")
         return {"count": self._world.sockets_open}
-
-    async def wait_for_violations(self, count: int, timeout_s: float) -> list[Json]:
-        def enough() -> bool:
-            return len(self._world.violations) >= count
-
-        await self._wait(enough, timeout_s, lambda: f"There are {len(self._world.violations)}.")
-        return await self.violations()
 
     async def wait_for_modal(self, user: str, containing: str, timeout_s: float) -> Json:
         def look() -> Json | None:
@@ -224,15 +193,15 @@ class Look:
             view = self._world.views.top(user)
             return view_text(self._world, view) if view else "No modal is open."
 
-        return dict(await self._wait(look, timeout_s, why))
+        return dict(await wait(look, timeout_s, why))
 
     async def wait_for_whisper(self, user: str, containing: str, timeout_s: float) -> Json:
         def seen() -> list[Json]:
             return [self._whisper(one) for one in self._world.whispers if one.user == user]
 
         return dict(
-            await self._wait(
-                lambda: self._newest(seen(), containing),
+            await wait(
+                lambda: newest(seen(), containing),
                 timeout_s,
                 lambda: f"Seen: {[one['visible'] for one in seen()]}",
             )
@@ -243,8 +212,8 @@ class Look:
             return [self._message(one) for one in self._said(self._world.direct_channel(user))]
 
         return dict(
-            await self._wait(
-                lambda: self._newest(said(), containing),
+            await wait(
+                lambda: newest(said(), containing),
                 timeout_s,
                 lambda: f"Said: {[one['visible'] for one in said()]}",
             )

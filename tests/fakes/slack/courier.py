@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack.outcome import ACK_S, Outcome, Record
 from tests.fakes.slack.signed import Request, SignedSender
 from tests.fakes.slack.sockets import Envelope, Sockets
-from tests.fakes.slack.world import Json, World
+from tests.fakes.slack.world import World
 
 ENVELOPES = {"command": "slash_commands", "event": "events_api"}
 # Documented: nearly at once, after a minute, after five.

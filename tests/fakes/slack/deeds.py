@@ -7,6 +7,7 @@ import html
 import re
 from typing import Any
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.slack import names
 from tests.fakes.slack.courier import Courier
 from tests.fakes.slack.fields import fill_view, filled, find_element, labels_of
@@ -15,7 +16,7 @@ from tests.fakes.slack.methods_views import initial_values, view_json
 from tests.fakes.slack.outcome import Record
 from tests.fakes.slack.views import View
 from tests.fakes.slack.wire import message_json, team_fields
-from tests.fakes.slack.world import Channel, ControlError, Json, Message, User, Whisper, World
+from tests.fakes.slack.world import Channel, Message, User, Whisper, World
 
 CHANNEL_NAMES = {"private": "privategroup", "im": "directmessage"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.slack.courier import Courier
 from tests.fakes.slack.deeds import Deeds
 from tests.fakes.slack.events import Events
@@ -12,7 +13,7 @@ from tests.fakes.slack.methods_conversations import enter
 from tests.fakes.slack.methods_marks import react
 from tests.fakes.slack.methods_views import view_json
 from tests.fakes.slack.wire import message_json, user_json
-from tests.fakes.slack.world import Channel, ControlError, Json, Message, Refused, World
+from tests.fakes.slack.world import Channel, Message, Refused, World
 
 
 class EventDeeds:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack import names
 from tests.fakes.slack.courier import Courier
 from tests.fakes.slack.manifest import EVENT_SCOPES, WITHOUT_MANIFEST
 from tests.fakes.slack.outcome import Record
-from tests.fakes.slack.world import Json, World
+from tests.fakes.slack.world import World
 
 # Slack tells of these without the bot being in the channel.
 FOR_EVERY_CHANNEL = {"channel_archive", "channel_unarchive", "channel_deleted", "channel_rename"}

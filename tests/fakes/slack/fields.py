@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.slack.rules_blocks import elements_of
-from tests.fakes.slack.world import ControlError, Json, World
+from tests.fakes.slack.world import World
 
 
 def filled(world: World, element: Json, value: Any) -> Json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.fakes.slack.world import App, ControlError, Json, World
+from tests.fakes.common.book import ControlError, Json
+from tests.fakes.slack.world import App, World
 
 # The scope without which an event is not sent. Source: docs.slack.dev/reference/events.
 EVENT_SCOPES: dict[str, str] = {

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.slack.world import Channel, Json, Refused, World
+from tests.fakes.common.book import Json
+from tests.fakes.slack.world import Channel, Refused, World
 
 Handler = Callable[[World, "Args"], Json]
 

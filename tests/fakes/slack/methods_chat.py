@@ -7,11 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack.method import Args, Method, method
 from tests.fakes.slack.rules_blocks import faults_of
 from tests.fakes.slack.rules_shapes import MENTION, unescaped
 from tests.fakes.slack.wire import message_json
-from tests.fakes.slack.world import Channel, Json, Message, Refused, Whisper, World
+from tests.fakes.slack.world import Channel, Message, Refused, Whisper, World
 
 TEXT_CUT_AT = 40_000
 TEXT_GOOD_UP_TO = 4_000

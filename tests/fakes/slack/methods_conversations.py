@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack import names
 from tests.fakes.slack.method import Args, Method, method, page, scopes_for
 from tests.fakes.slack.wire import channel_json, message_json
-from tests.fakes.slack.world import Channel, Json, Message, Refused, World
+from tests.fakes.slack.world import Channel, Message, Refused, World
 
 
 def checked_name(world: World, args: Args) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack.method import Args, Method, method
 from tests.fakes.slack.methods_chat import checked_content, parent_of
 from tests.fakes.slack.wire import file_json
-from tests.fakes.slack.world import Channel, File, Json, Refused, World
+from tests.fakes.slack.world import Channel, File, Refused, World
 
 FILE_BYTES = 1_000_000_000
 

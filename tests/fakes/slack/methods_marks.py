@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack.method import Args, Method, method
 from tests.fakes.slack.wire import message_json, reactions_json
-from tests.fakes.slack.world import Channel, Json, Message, Refused, World
+from tests.fakes.slack.world import Channel, Message, Refused, World
 
 PINS_MOST = 100
 BOOKMARKS_MOST = 100

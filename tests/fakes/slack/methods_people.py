@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack import names
 from tests.fakes.slack.method import Args, Method, method, page
 from tests.fakes.slack.wire import user_json
-from tests.fakes.slack.world import Json, Refused, World
+from tests.fakes.slack.world import Refused, World
 
 
 def auth_test(world: World, _args: Args) -> Json:

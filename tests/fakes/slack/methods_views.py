@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack import names
 from tests.fakes.slack.method import Args, Method, method
 from tests.fakes.slack.methods_chat import numbered
 from tests.fakes.slack.rules_views import faults_of_view
 from tests.fakes.slack.views import View
-from tests.fakes.slack.world import Json, Refused, Trigger, World
+from tests.fakes.slack.world import Refused, Trigger, World
 
 TRIGGER_S = 3.0
 STACK_MOST = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.fakes.slack.world import Json
+from tests.fakes.common.book import Json
 
 ACK_S = 3.0
 

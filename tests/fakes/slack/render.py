@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack.views import View
-from tests.fakes.slack.world import Channel, Json, Message, World
+from tests.fakes.slack.world import Channel, Message, World
 
 MARKUP = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from tests.fakes.slack.world import Json, Message, Refused, ResponseUrl, Whisper, World
+from tests.fakes.common.book import Json
+from tests.fakes.slack.world import Message, Refused, ResponseUrl, Whisper, World
 
 LIFE_S = 30 * 60.0
 USES_MOST = 5

@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from tests.fakes.common.book import ControlError, Json
 from tests.fakes.slack import names
 from tests.fakes.slack.exchange import Exchange, request_bytes
 from tests.fakes.slack.outcome import ACK_S, Outcome
-from tests.fakes.slack.world import ControlError, Json, World
+from tests.fakes.slack.world import World
 
 SIGNATURES = ("good", "bad", "none")
 # Slack's advice to apps: what is older than five minutes is a replay.

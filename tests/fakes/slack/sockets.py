@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMessage, WSMsgType, web
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack import names
 from tests.fakes.slack.outcome import ACK_S, Outcome
-from tests.fakes.slack.world import Json, World
+from tests.fakes.slack.world import World
 
 PING_EVERY_S = 10.0
 # Slack goes on for some seconds after it has said that a connection will end.

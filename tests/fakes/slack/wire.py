@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.fakes.common.book import Json
 from tests.fakes.slack import names
-from tests.fakes.slack.world import Channel, File, Json, Message, User, World
+from tests.fakes.slack.world import Channel, File, Message, User, World
 
 
 def channel_json(world: World, channel: Channel) -> Json:

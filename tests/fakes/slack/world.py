@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.fakes.common.book import Book, ControlError, Json
 from tests.fakes.slack import names
 from tests.fakes.slack.views import Views
-
-Json = dict[str, Any]
 
 
 class Refused(Exception):  # noqa: N818 - an answer of Slack's, not a fault of ours
@@ -21,20 +19,6 @@ class Refused(Exception):  # noqa: N818 - an answer of Slack's, not a fault of o
         super().__init__(error)
         self.error = error
         self.more = more
-
-
-class ControlError(Exception):
-    """The test asked for something that cannot be done here."""
-
-
-class Clock:
-    """The time of the workspace, in seconds since 1970. A test can move it forward."""
-
-    def __init__(self) -> None:
-        self.moved_s = 0.0
-
-    def now_s(self) -> float:
-        return time.time() + self.moved_s
 
 
 @dataclass(kw_only=True)
@@ -140,15 +124,6 @@ class ResponseUrl:
     uses: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """A rule of Slack that the bot did not keep."""
-
-    rule: str
-    call: str
-    text: str
-
-
 @dataclass(kw_only=True)
 class Call:
     """One call of the Web API, and how it was answered."""
@@ -174,11 +149,11 @@ def _nobody_listens(_event: Json) -> None:
     """Take an event where nothing is delivered."""
 
 
-class World:
+class World(Book):
     """The workspace. Everything here is plain state; nothing waits."""
 
     def __init__(self) -> None:
-        self.address = ""
+        super().__init__()
         self.on_event: Callable[[Json], None] = _nobody_listens
         self._numbers = itertools.count(1)
         self._last_ts_us = 0
@@ -186,7 +161,7 @@ class World:
 
     def reset(self) -> None:
         """Make the workspace new. Ids go on, so that what came before is not taken for something new."""
-        self.clock = Clock()
+        self.begin()
         self.users: dict[str, User] = {}
         self.usergroups: dict[str, Json] = {}
         self.channels: dict[str, Channel] = {}
@@ -197,12 +172,9 @@ class World:
         self.triggers: dict[str, Trigger] = {}
         self.responses: dict[str, ResponseUrl] = {}
         self.chosen: dict[tuple[str, str], dict[str, Json]] = {}
-        self.violations: list[Violation] = []
         self.calls: list[Call] = []
         self.scopes: set[str] | None = None
         self.scopes_used: set[str] = set()
-        self.token_state = "good"
-        self.down = ""
         self.app = App()
         self.tickets: set[str] = set()
         self.sockets_open = 0
@@ -273,10 +245,6 @@ class World:
         return f"{self.address}/response/{response.id}"
 
     # ---- the book
-
-    def violate(self, rule: str, call: str, text: str) -> None:
-        """Write down a rule that the bot did not keep."""
-        self.violations.append(Violation(rule=rule, call=call, text=text[:2000]))
 
     def emit(self, event: Json) -> None:
         """Tell that something happened, to whoever delivers events."""

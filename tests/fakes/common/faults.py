@@ -1,15 +1,15 @@
-"""What a test lets go wrong: a call that is done and not answered, answered slowly, refused; the whole of Discord down."""
+"""What a test lets go wrong: a call that is done and not answered, answered slowly, refused; a whole platform down."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.discord.things import ControlError, Json
-from tests.fakes.discord.world import World
+from tests.fakes.common.book import Book, ControlError, Json
 
 KINDS = ("drop_after", "drop_before", "slow", "slow_after", "status", "status_after", "error")
 DOWN_KINDS = ("503", "drop", "hang")
@@ -20,25 +20,25 @@ ERROR_PAGE = "<html><head><title>Server Error</title></head><body><h1>Server Err
 
 @dataclass(kw_only=True)
 class Fault:
-    """One thing that goes wrong with an operation, so many times, after some calls that go well."""
+    """One thing that goes wrong with a call, so many times, after some that go well. `refusal` is for the kind `error`."""
 
-    operation: str
+    call: str
     kind: str
     times: int
     skip: int
     status: int
     delay_s: float
-    code: int
+    refusal: Any
 
-    def applies_to(self, operation: str) -> bool:
-        return self.times > 0 and self.operation in ("*", operation)
+    def applies_to(self, call: str) -> bool:
+        return self.times > 0 and self.call in ("*", call)
 
 
 class Faults:
     """The faults that are waiting for their calls."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, book: Book) -> None:
+        self._book = book
         self.reset()
 
     def reset(self) -> None:
@@ -50,10 +50,10 @@ class Faults:
             raise ControlError(f"kind is one of {', '.join(KINDS)}")
         self.waiting.append(Fault(**given))
 
-    def take(self, operation: str) -> Fault | None:
+    def take(self, call: str) -> Fault | None:
         """Return the fault for this call and use it up."""
         for fault in self.waiting:
-            if not fault.applies_to(operation):
+            if not fault.applies_to(call):
                 continue
             if fault.skip:
                 fault.skip -= 1
@@ -63,26 +63,26 @@ class Faults:
         return None
 
     async def answer(
-        self, request: web.Request, operation: str, work: Callable[[int, bool], web.Response]
+        self, request: web.Request, call: str, work: Callable[[Any, bool], web.Response]
     ) -> tuple[web.Response, str]:
         """Do the work of a call as the faults want it; returns the answer and what the book says of it.
 
-        `work` takes the code to refuse with in place of doing anything (0: none), and whether its answer will be lost.
+        `work` takes what to refuse with in place of doing anything (None: nothing), and whether its answer will be lost.
         """
-        if self._world.down:
+        if self._book.down:
             return await self._down(request)
-        fault = self.take(operation)
+        fault = self.take(call)
         if fault is None:
-            return work(0, False), ""
+            return work(None, False), ""
         if fault.kind == "drop_before":
             return cut(request), "dropped before"
         if fault.kind == "status":
             return page(fault.status), str(fault.status)
         if fault.kind == "error":
-            return work(fault.code, False), ""
+            return work(fault.refusal, False), ""
         if fault.kind == "slow":
             await asyncio.sleep(fault.delay_s)
-        answer = work(0, fault.kind in ("drop_after", "status_after"))
+        answer = work(None, fault.kind in ("drop_after", "status_after"))
         if fault.kind == "slow_after":
             await asyncio.sleep(fault.delay_s)
         if fault.kind == "drop_after":
@@ -92,9 +92,9 @@ class Faults:
         return answer, ""
 
     async def _down(self, request: web.Request) -> tuple[web.Response, str]:
-        if self._world.down == "drop":
+        if self._book.down == "drop":
             return cut(request), "dropped, down"
-        if self._world.down == "hang":
+        if self._book.down == "hang":
             await asyncio.sleep(HANG_S)
         return page(503), "503, down"
 

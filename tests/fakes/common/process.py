@@ -1,4 +1,4 @@
-"""The stand-in's process, as a test starts and ends it."""
+"""A stand-in's process, as a test starts and ends it."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.fakes.common.book import ControlError
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-class ControlError(Exception):
-    """The stand-in could not do what the test asked: no such channel, no such button, a field that a person must fill."""
-
-
 @contextmanager
-def running() -> Iterator[str]:
-    """Start the stand-in on a free port and give its address; end it, by its id, when the block is left.
+def running(platform: str) -> Iterator[str]:
+    """Start the stand-in of `slack` or `discord` on a free port and give its address; end it, by its id, after the block.
 
     Raises:
         ControlError: it did not start; its own words are on stderr.
     """
-    command = [sys.executable, "-m", "tests.fakes.slack", "--port", "0", "--with-parent"]
+    command = [sys.executable, "-m", f"tests.fakes.{platform}", "--port", "0", "--with-parent"]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             address = process.stdout.readline().strip()
             if not address:
-                raise ControlError("the stand-in of Slack did not start; its own words are above")
+                raise ControlError(f"the stand-in of {platform} did not start; its own words are above")
             yield address
         finally:
             process.terminate()
