@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.model.event import Entry, Kind
 from bot.report.blocks import Grid, phrase
 from bot.report.facts import Facts
-from bot.report.people import host_commands_of, manual_checks_of
+from bot.report.people import host_commands_of, ticks_of
 from bot.report.reading import person_of
 from bot.report.wording import counted, listed
 
@@ -61,7 +61,7 @@ def _words(facts: Facts, name: str, own: list[Entry]) -> str:
     many = [
         counted(kinds.count(kind), noun, _PLURALS.get(kind)) for kind, noun in _MANY.items() if kind in kinds
     ]
-    ticked = sum((item.text("person") or entry.actor) == name for entry, item in manual_checks_of(facts.log))
+    ticked = sum(tick.person == name for tick in ticks_of(facts.log))
     on_host = sum(command.person == name for command in host_commands_of(facts.log))
     also = [counted(ticked, "check by hand", "checks by hand")] if ticked else []
     also += (

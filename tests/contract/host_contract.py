@@ -214,10 +214,14 @@ class JobContract:
 
     async def test_a_second_start_attaches(self, host: ShellHost, site_root: str, tmp_path: Path) -> None:
         """A key that was used is attached to, while the job runs and after; the command does not run again."""
-        command = shell("echo run >>$1; sleep 0.3", str(tmp_path / "log"))
+        end = tmp_path / "end"
+        command = shell(
+            "echo run >>$1; until [ -e $2 ]; do sleep 0.05; done", str(tmp_path / "log"), str(end)
+        )
         await host.start_job(site_root, "k", command)
         again = await host.start_job(site_root, "k", command)
         assert (again.state, again.attached) == (JobState.RUNNING, True)
+        end.touch()
         await ended(host, site_root, "k")
         after = await host.start_job(site_root, "k", command)
         assert (after.state, after.attached, after.exit_status) == (JobState.DONE, True, 0)

@@ -14,7 +14,7 @@ from tests.site.fixtures import production_template
 from tests.site.history import git
 from tests.site.play import Player, deploy
 from tests.site.production import Production
-from tests.site.scenario import DIED, INCIDENT, Scene, Stages, stages_below
+from tests.site.scenario import DIED, INCIDENT, Scene, Stages, changed_settings, stages_below
 
 __all__ = ["production_template"]
 
@@ -124,6 +124,36 @@ def test_a_plan_that_ends_late_does_not_replace_the_one_that_is_carried_out(stag
         state = scene.at_rest(60)
         if reply["ok"] and state["cutover"] == "done":
             assert scene.planned()["plan_hash"] == live, "another plan was told after the cut-over"
+
+
+# A text that no page of the site holds.
+FAILING = """[[sites.album.probes]]
+address = "/"
+contains = ["No page says so"]
+
+[sites.album.ssh]"""
+
+
+@pytest.mark.long
+def test_a_failed_test_is_gone_past_by_a_word_alone_and_told(stages: Stages) -> None:
+    """An address that is not as it has to be keeps the site closed until a person types its name; that is told, and alarms."""
+    with stages.at("planned") as scene, changed_settings(scene, "[sites.album.ssh]", FAILING):
+        player = restored(scene)
+        deploy(player, scene.site.corrected_commits[-1:])
+        player.type("/app check")
+        scene.until("tested", lambda s: s["operation"] is None and scene.entries("app.tested"), 200)
+        player.type("/app reopen")
+        question = player.decision("reopen")
+        assert "without the text “No page says so”" in question["body"]
+        assert not scene.api().answer(question["id"], "reopen")["ok"]
+        assert visitors_get(scene) == 503
+        assert scene.api().answer(question["id"], "reopen", "album")["ok"]
+        alarm = player.decision("watch", 120)
+        assert "No page says so" in alarm["body"]
+        assert visitors_get(scene) == 200
+        (entry,) = scene.entries("reopened")
+        told = [one.split(":")[0] for one in entry["data"]["in_spite_of"]]
+        assert told == ["the test of the application failed", "nobody has confirmed"]
 
 
 @pytest.mark.long

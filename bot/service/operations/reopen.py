@@ -53,11 +53,8 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             "Look at /incident status, then: /app reopen"
         )
     accepted = tuple(ctx.args.get("accepted", ()))
-    if new := [o for o in reopen_objections(await work.incident()) if o not in accepted]:
-        raise FailedError(
-            f"{'; '.join(new)}: this was not known at the yes to opening {work.site_name}. It stays closed; nothing was "
-            "changed. To open it all the same: /app reopen"
-        )
+    # Looked at once: what a person says while the application is being opened no longer keeps it closed, and is told.
+    await work.once("unopposed", list[str], lambda: _refuse_new_objections(work, accepted))
     facts, folders = await work.facts_and_folders()
     start = await work.once(
         "log", list[dict[str, Any]], lambda: _log_ends(work, unread(facts.log_files)), soon=True
@@ -82,6 +79,9 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     text = f"Open again: {_seen_words(probes)}. The log is watched for {duration_words(seconds)}."
     if accepted:
         text += f" It was opened in spite of this: {'; '.join(accepted)}."
+    incident = await work.incident()
+    if late := [o for o in reopen_objections(incident) if o not in accepted]:
+        text += f" Said while it was being opened: {'; '.join(late)}."
     if seconds < RUNBOOK_WATCH_MINUTES * 60:
         text += f" (The runbook says {RUNBOOK_WATCH_MINUTES} minutes; the settings of this site shorten it.)"
     now = parts.clock.now()
@@ -89,10 +89,9 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "up_at": now.isoformat(),
         "http_status": status,
         "pages": probe_data(probes),
-        "in_spite_of": list(accepted),
+        "in_spite_of": [*accepted, *late],
     }
     entry = NewEntry(kind=Kind.REOPENED, text=text, data=data)
-    incident = await work.incident()
     restored = incident.cutover is Cutover.DONE
 
     async def nothing() -> None:
@@ -150,6 +149,16 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
     await ctx.step("reopened", nothing, record)
     return {"http_status": status}
+
+
+async def _refuse_new_objections(work: SiteWork, accepted: Sequence[str]) -> list[str]:
+    """Raise where something stands against opening that the yes did not take along; else return nothing of it."""
+    if new := [o for o in reopen_objections(await work.incident()) if o not in accepted]:
+        raise FailedError(
+            f"{'; '.join(new)}: this was not known at the yes to opening {work.site_name}. It stays closed; nothing was "
+            "changed. To open it all the same: /app reopen"
+        )
+    return []
 
 
 async def _log_ends(work: SiteWork, logs: tuple[LogPlace, ...]) -> list[dict[str, Any]]:

@@ -8,10 +8,8 @@ import pytest
 
 from bot.model.event import Kind
 from tests.playbooks.story import APP_GOOD, CHECKED_STORY, DATA_GOOD, DEPLOYED_STORY, TICKED, Moment, moment
+from tests.unit.service.night import Night
 from tests.unit.service.office import Office
-from tests.unit.service.test_rules import Night, night
-
-__all__ = ["night"]
 
 FAULT = "the test of the application failed: /: HTTP 500, expected 200"
 UNTICKED = "nobody has confirmed: the newest order"
