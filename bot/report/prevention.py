@@ -134,11 +134,14 @@ def _reentry(facts: Facts) -> list[ActionItem]:
 
 
 def _bad_migration(facts: Facts) -> list[ActionItem]:
+    """Return one item for all that the review found in it: the findings themselves stand under Root Cause."""
+    found = findings_of_bad_migration(facts)
+    if not found:
+        return []
     name = facts.migration or f"(name {NOT_RECORDED})"
-    return [
-        _item("Learn from the migration ", Code(name), ": ", marked(finding_words(finding)))
-        for finding in findings_of_bad_migration(facts)
-    ]
+    first = marked(finding_words(found[0]))
+    more = f"; {counted(len(found) - 1, 'more finding')} under Root Cause" if found[1:] else ""
+    return [_item("Learn from the migration ", Code(name), ": ", first, more)]
 
 
 def _deployed_findings(facts: Facts) -> list[ActionItem]:

@@ -116,7 +116,7 @@ def _amount(check: Reading, key: str, none: str = NOT_RECORDED) -> str:
 
 
 def _pages(facts: Facts) -> list[Grid]:
-    tested = (("Before reopening", Kind.APP_TESTED), ("After it", Kind.REOPENED))
+    tested = (("Before reopening", Kind.APP_TESTED), ("After reopening", Kind.REOPENED))
     rows = (
         (
             phrase(when),
@@ -129,7 +129,9 @@ def _pages(facts: Facts) -> list[Grid]:
         for page in read(facts.log.last(kind)).parts("pages")
         if "faults" in page.values
     )
-    return _grid("Addresses of the application, as last asked", ("", "Address", "HTTP", "ms", "Result"), rows)
+    return _grid(
+        "Addresses of the application, as last asked", ("Asked", "Address", "HTTP", "ms", "Result"), rows
+    )
 
 
 def _browser(facts: Facts) -> list[Grid]:

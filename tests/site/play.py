@@ -197,17 +197,22 @@ def play(player: Player, *, commits: tuple[str, ...], before: Hook) -> dict[str,
     player.type("/app caches")
     player.choose("caches", "clear")
     player.until("caches", lambda s: s["operation"] is None)
-    for decision in [
-        d for d in player.state()["decisions"] if d["purpose"].startswith("manual:") and d["state"] == "open"
-    ]:
-        player.give(decision, "ok")
+    give_all(player, "manual:", "ok")
     player.type("/app reopen")
     player.choose("reopen", "reopen")
     player.decision("close")
+    give_all(player, "reenter:", "given_up")
     player.type("/incident note Root cause: the migration dropped the column before it copied the captions")
     player.choose("close", "close")
     player.until("close", lambda s: s["closed_at"] and s["operation"] is None)
     return player.state()
+
+
+def give_all(player: Player, purposes: str, choice: str) -> None:
+    """Give the same answer to each open question whose purpose begins like that."""
+    for decision in player.state()["decisions"]:
+        if decision["purpose"].startswith(purposes) and decision["state"] == "open":
+            player.give(decision, choice)
 
 
 def answer_tables(player: Player) -> None:
