@@ -7,6 +7,7 @@ damaged, is somebody else's, or could have been written by others.
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import marshal
 import os
@@ -16,7 +17,7 @@ import zipimport
 import zlib
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, Dict, Optional
+from typing import Any, BinaryIO, Dict, Optional
 
 # Its modules are served from here; all else is Python's own.
 _OURS = ("adapters", "bot")
@@ -30,6 +31,7 @@ class KeptCode:
         self._zip = zipimport.zipimporter(archive)
         self._archive = archive
         self._file = f"{archive}.{importlib.util.MAGIC_NUMBER.hex()}.code"
+        self._part = f"{self._file}.part"
         self._kept = _read(self._file)
         self._fresh: Dict[str, bytes] = {}
 
@@ -65,13 +67,25 @@ class KeptCode:
         if not self._fresh:
             return
         content = marshal.dumps({**self._kept, **self._fresh})
-        part = f"{self._file}.{os.getpid()}"
         try:
-            with open(part, "wb") as file:  # noqa: PTH123 - pathlib is one more module to load
-                file.write(zlib.crc32(content).to_bytes(_CHECK_BYTES, "big") + content)
-            os.replace(part, self._file)  # noqa: PTH105
+            # One name for all: what a killed call left is written over by the next one, and never piles up.
+            with open(self._part, "ab") as file:  # noqa: PTH123 - pathlib is one more module to load
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(self._part)):  # noqa: PTH116
+                    self._write(file, zlib.crc32(content).to_bytes(_CHECK_BYTES, "big") + content)
         except OSError:
-            _remove(part)
+            # Another call is writing, or has just given the file its name, or nothing can be written here.
+            return
+
+    def _write(self, file: BinaryIO, data: bytes) -> None:
+        """Write the part file, which this call holds locked, and give it its name; on an error it is removed."""
+        try:
+            file.truncate(0)
+            file.write(data)
+            file.flush()
+            os.replace(self._part, self._file)  # noqa: PTH105
+        except OSError:
+            os.unlink(self._part)  # noqa: PTH108
 
 
 def use_kept_code(archive: str) -> KeptCode:
@@ -95,10 +109,3 @@ def _read(path: str) -> Dict[str, bytes]:
         return {}
     kept: Dict[str, bytes] = marshal.loads(content)  # noqa: S302 - whole as it was written, and this user's own
     return kept
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)  # noqa: PTH108
-    except OSError:
-        return

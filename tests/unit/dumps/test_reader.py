@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import io
 import json
 import marshal
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -416,3 +418,47 @@ def test_a_full_disk_keeps_nothing_and_answers(tmp_path: Path) -> None:
     kept.mkdir()
     assert ask_packed(reader, "scripts", {}) == first
     assert kept_beside(reader) == [kept]
+
+
+KILLED_BEFORE_THE_RENAME = """import os, runpy, signal, sys
+sys.argv = sys.argv[1:]
+sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rename" else None)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_calls_killed_while_they_keep_do_not_pile_up(tmp_path: Path) -> None:
+    """However many calls are killed before what they wrote has its name, one file is left, and the next call uses it up."""
+    reader = tmp_path / "reader.pyz"
+    pack_reader(reader)
+    for _ in range(3):
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED_BEFORE_THE_RENAME, str(reader), "scripts"],
+            input=b"{}",
+            capture_output=True,
+            check=False,
+        )
+        assert killed.returncode == -signal.SIGKILL
+        assert len(kept_beside(reader)) == 1
+    ask_packed(reader, "scripts", {})
+    [kept] = kept_beside(reader)
+    assert kept.suffix == ".code"
+    content = kept.read_bytes()
+    assert content[:4] == zlib.crc32(content[4:]).to_bytes(4, "big"), "what the killed calls wrote is in it"
+
+
+def test_two_calls_do_not_write_one_file(tmp_path: Path) -> None:
+    """A call that comes while another one is writing answers, and leaves the keeping to that one."""
+    reader = tmp_path / "reader.pyz"
+    pack_reader(reader)
+    first = ask_packed(reader, "scripts", {})
+    [kept] = kept_beside(reader)
+    kept.unlink()
+    part = kept.with_name(f"{kept.name}.part")
+    with part.open("wb") as writing:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        writing.write(b"half of it")
+        writing.flush()
+        assert ask_packed(reader, "scripts", {}) == first
+        assert kept_beside(reader) == [part]
+        assert part.read_bytes() == b"half of it"
