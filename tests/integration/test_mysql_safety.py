@@ -20,6 +20,7 @@ from adapters.host_reader.mysql.server import open_server
 from tests.integration.mysql_scene import TYPES, Scene, opened_scene
 from tests.servers.mariadb import MariadbServer
 
+LOSING = "INSERT|UPDATE|DELETE|REPLACE|DROP|ALTER|TRUNCATE|RENAME|CREATE|LOAD|CALL"
 SECRET_ROW = "a row nobody may see"
 FILLER = "CREATE TABLE bulk (id int PRIMARY KEY, v varchar(2000)); INSERT INTO bulk SELECT seq, repeat(md5(seq), 60) FROM seq_1_to_3000"
 
@@ -35,6 +36,22 @@ def nothing_left(shop: Scene, name: str = "safety.sql") -> bool:
     """Return whether neither a backup, a part, a note nor credentials were left behind."""
     beside = [path.name for path in shop.workspace.iterdir() if path.name.startswith(name)]
     return not beside and not list((shop.workspace / "tmp").glob("access-*"))
+
+
+@contextlib.contextmanager
+def refused(shop: Scene, match: str, *, but: str = "") -> Iterator[pytest.ExceptionInfo[Refusal]]:
+    """Prove that it is refused so, leaves nothing, and that the server was sent no statement that could lose data.
+
+    `but` is what the test itself sends meanwhile.
+    """
+    position = shop.server.log_position()
+    with pytest.raises(Refusal, match=match) as told:
+        yield told
+    assert nothing_left(shop)
+    ran = shop.server.log_since(position)
+    assert "Query" in ran
+    changes = re.findall(rf"Query\s+((?:{LOSING})\b.*)", ran, re.IGNORECASE)
+    assert changes == ([but] if but else [])
 
 
 def test_a_safety_backup_is_known_again_and_loads_to_the_same_content(shop: Scene) -> None:
@@ -81,12 +98,12 @@ def test_a_full_disk_leaves_no_file(shop: Scene) -> None:
     folder.mkdir()
     shop.login.run(FILLER)
     if os.getuid() != 0:
-        with pytest.raises(Refusal, match="bytes free"):
+        with refused(shop, "bytes free"):
             shop.ask("copy", source=shop.login.database, target=str(folder / "s.sql"), reserve_bytes=1 << 60)
         return
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
     try:
-        with pytest.raises(Refusal, match=r"bytes free|disk is full") as said:
+        with refused(shop, "bytes free|disk is full") as said:
             shop.ask("copy", source=shop.login.database, target=str(folder / "s.sql"))
         assert (said.value.kind, list(folder.iterdir())) == ("no_space", [])
     finally:
@@ -98,9 +115,11 @@ def test_a_disk_that_fills_up_meanwhile_leaves_no_file(shop: Scene) -> None:
     opened = open_server(shop.request())
     full = shop.workspace / "full"
     full.symlink_to("/dev/full")
-    with pytest.raises(Refusal, match="disk is full") as said:
-        dump_proven(opened, shop.login.database, shop.request(), str(full))
-    opened.close()
+    with refused(shop, "disk is full") as said:
+        try:
+            dump_proven(opened, shop.login.database, shop.request(), str(full))
+        finally:
+            opened.close()
     assert said.value.kind == "no_space"
 
 
@@ -139,13 +158,9 @@ def test_a_dump_that_is_not_whole_is_never_kept(
     """Cut short, killed, rows or triggers left out, marker gone, refused: no file stays, and the reason is named."""
     for name, value in fake_dumper(shop, script).items():
         monkeypatch.setenv(name, value)
-    position = shop.server.log_position()
-    with pytest.raises(Refusal, match=said) as told:
+    with refused(shop, said) as told:
         shop.safety()
-    assert nothing_left(shop)
     assert SECRET_ROW not in told.value.message
-    ran = shop.server.log_since(position)
-    assert not re.search(r"Query\s+(INSERT|UPDATE|DELETE|DROP|ALTER|TRUNCATE|RENAME|CREATE)\b", ran)
 
 
 def test_a_write_meanwhile_makes_it_void(shop: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,17 +168,27 @@ def test_a_write_meanwhile_makes_it_void(shop: Scene, monkeypatch: pytest.Monkey
     write = " ".join(map(repr, [*shop.login.client(), "--execute", "UPDATE pairs SET v = 99"]))
     environment = fake_dumper(shop, f'"$real" "$@"; MYSQL_PWD={shop.login.password!r} {write}')
     monkeypatch.setenv("PATH", environment["PATH"])
-    with pytest.raises(Refusal, match="changed while it was backed up"):
+    with refused(shop, "changed while it was backed up", but="UPDATE pairs SET v = 99"):
         shop.safety()
-    assert nothing_left(shop)
 
 
-def test_a_revoked_right_is_named(shop: Scene, mariadb_server: MariadbServer) -> None:
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [("SELECT", "error 1142"), ("SHOW VIEW", "error 1142"), ("TRIGGER", "error 1227")],
+)
+def test_a_revoked_right_stops_it(shop: Scene, right: str, said: str) -> None:
+    """Without the right to read tables, views or triggers there is no safety backup, not one that lacks them."""
+    user, place = shop.login.username, shop.login.database.replace("_", "\\_")
+    shop.server.superuser.run(f"REVOKE {right} ON `{place}`.* FROM `{user}`@`%`")
+    with refused(shop, said):
+        shop.safety()
+
+
+def test_another_users_routine_is_named(shop: Scene, mariadb_server: MariadbServer) -> None:
     """Another user's routine cannot be read, so a backup would miss it: it is refused by the routine's name."""
     mariadb_server.superuser.run("CREATE PROCEDURE hidden() SELECT 1", database=shop.login.database)
-    with pytest.raises(Refusal, match="procedure 'hidden'"):
+    with refused(shop, "procedure 'hidden'"):
         shop.safety()
-    assert nothing_left(shop)
     assert shop.ask("facts")["routines"] == ["hidden", "nothing", "plus"]
 
 

@@ -10,6 +10,7 @@ from typing import Dict, List
 from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.mysql.client import Programs, SqlRefusal, version_of
 from adapters.host_reader.mysql.fitness import refuse_history
+from adapters.host_reader.mysql.rights import refuse_unseen_triggers
 from adapters.host_reader.mysql.schema import Structure, refuse_hidden
 from adapters.host_reader.mysql.server import MysqlServer
 from adapters.host_reader.opening import raw_blocks
@@ -59,6 +60,7 @@ def dump_proven(server: MysqlServer, database: str, request: Request, part: str)
     """
     if server.connector.programs.dumper is None:
         raise Refusal("not_found", "This host has neither mariadb-dump nor mysqldump. Nothing was changed.")
+    refuse_unseen_triggers(server.asking(), database, is_mariadb=server.is_mariadb)
     structure = server.structure(database)
     refuse_hidden(structure.definitions)
     looking = server.session(database)

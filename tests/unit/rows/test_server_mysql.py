@@ -9,12 +9,12 @@ import pytest
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.check import why_not_a_question
-from adapters.host_reader.mysql.client import Programs, SqlRefusal, option_file, unescaped
+from adapters.host_reader.mysql.client import Programs, Session, SqlRefusal, option_file, unescaped
 from adapters.host_reader.mysql.definitions import views
 from adapters.host_reader.mysql.dumping import dump_options
 from adapters.host_reader.mysql.fitness import crash_words
 from adapters.host_reader.mysql.names import quoted, text_literal
-from adapters.host_reader.mysql.rights import _covers, _parsed
+from adapters.host_reader.mysql.rights import _covers, _parsed, refuse_unseen_triggers
 from adapters.host_reader.mysql.rows import writer_of
 from adapters.host_reader.mysql.schema import (
     Definition,
@@ -138,6 +138,43 @@ def test_literal_defaults_are_read(mariadb: str | None, mysql: str | None, kind:
 def test_grants_cover_names_by_their_pattern(grant: str, database: str, covers: bool) -> None:
     """`%` and `_` are wildcards in a grant, with a backslash before them they are not."""
     assert _covers(_parsed(grant)[1], database) == covers
+
+
+class Grants(Session):
+    """A session of which only the user's grants are asked."""
+
+    def __init__(self, *grants: str) -> None:
+        self._grants = grants
+
+    def rows(self, sql: str, doing: str) -> list[list[str | None]]:
+        """Return the lines of SHOW GRANTS."""
+        del doing
+        assert sql == "SHOW GRANTS"
+        return [[grant] for grant in self._grants]
+
+
+@pytest.mark.parametrize(
+    ("grants", "is_mariadb", "is_refused"),
+    [
+        ([r"GRANT ALL PRIVILEGES ON `shop`.* TO `u`@`%`"], False, False),
+        (["GRANT USAGE ON *.* TO `u`@`%`", "GRANT SELECT, TRIGGER ON `shop`.* TO `u`@`%`"], False, False),
+        (["GRANT USAGE ON *.* TO `u`@`%`", "GRANT SELECT, UPDATE ON `shop`.* TO `u`@`%`"], False, True),
+        (["GRANT SELECT, UPDATE ON `shop`.* TO `u`@`%`"], True, False),
+        (["GRANT SELECT ON `shop`.* TO `u`@`%`", "GRANT `writers`@`%` TO `u`@`%`"], False, False),
+    ],
+)
+def test_triggers_that_mysql_does_not_list_are_thought_of(
+    grants: list[str], is_mariadb: bool, is_refused: bool
+) -> None:
+    """Without TRIGGER a backup of MySQL could miss triggers and look whole; MariaDB lists them, and a role may give it.
+
+    The lines are as MySQL 8.0's manual shows them (SHOW GRANTS); MySQL was not run.
+    """
+    if is_refused:
+        with pytest.raises(Refusal, match="GRANT TRIGGER ON `shop`"):
+            refuse_unseen_triggers(Grants(*grants), "shop", is_mariadb=is_mariadb)
+    else:
+        refuse_unseen_triggers(Grants(*grants), "shop", is_mariadb=is_mariadb)
 
 
 def test_views_are_made_after_those_they_name() -> None:
