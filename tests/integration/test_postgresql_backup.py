@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -85,6 +86,39 @@ def test_a_dumper_that_fails_or_lies_leaves_nothing(
     folder = false_program(tmp_path / "bin", "pg_dump", script.format(real=real, other=other))
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     assert refused(shop, shop.safety()).kind == kind
+
+
+def test_progress_is_told_in_bytes_while_the_programs_run(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While pg_dump writes, the file's size is told; while pg_restore works, how much of the live size scratch has."""
+    for name in ("pg_dump", "pg_restore"):
+        real = shutil.which(name, path="/usr/lib/postgresql/15/bin")
+        false_program(tmp_path / "bin", name, f'{real} "$@" && {{ [ "$1" = -l ] || sleep 1.5; }}')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    told_path, seen = tmp_path / "progress.json", {}
+    monkeypatch.setenv("BACKOUT_PROGRESS", str(told_path))
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(0.02):
+            with contextlib.suppress(FileNotFoundError):
+                told = json.loads(told_path.read_text(encoding="utf-8"))
+                seen[told["what"]] = told
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        target = shop.safety("told.dump")
+        made = shop.ask("copy", source=shop.name, target=target)
+        shop.ask("copy", source=target, target=shop.scratch())
+    finally:
+        stop.set()
+        looking.join()
+    dumping, restoring = seen["dumping"], seen["restoring"]
+    assert (dumping["done"], dumping["unit"]) == (made["size_bytes"], "bytes")
+    assert 0 < restoring["done"] <= restoring["total"]
+    assert restoring["unit"] == "bytes"
 
 
 def test_a_full_disk_leaves_nothing(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple
+from typing import Callable, Dict, Iterator, List, NamedTuple
 
 from adapters.host_reader.answers import Refusal, progress
 from adapters.host_reader.opening import raw_blocks
+from adapters.host_reader.postgresql.names import literal
 from adapters.host_reader.postgresql.plain import load_plain
 from adapters.host_reader.postgresql.programs import all_beside_server, major_of
 from adapters.host_reader.postgresql.server import PostgresqlServer
+from adapters.host_reader.postgresql.session import ServerRefusal
 from adapters.host_reader.postgresql.tools import failed, kept_errors, run_tool
 from adapters.host_reader.sqlite_request import Request
 
@@ -69,18 +72,34 @@ def restore_archive(server: PostgresqlServer, path: str, database: str, request:
     list_path = server.login.folder / f"{database}.list"
     list_path.write_text("\n".join(kept) + "\n", encoding="utf-8", errors="surrogateescape")
     options = ["--no-owner", "--no-acl", "-L", str(list_path)]
-    progress("restoring", 0, 0, "bytes")
     told = [f"left out: {what} ({count})" for what, count in notes.items()]
     if in_side or major_of(way.program) >= _TIMEOUT_SINCE > server.major:
         return told + _through_psql(server, [way.program, *options, "-f", "-", path], database, request)
     argv = [way.program, "-j", str(_JOBS), *options, "--exit-on-error", "--no-password"]
     argv += ["-d", server.connected(database), path]
     try:
-        run_tool(server.login, argv, request, database, database)
+        with _looking(server, database) as look:
+            run_tool(server.login, argv, request, database, database, look)
     except Refusal:
         _refuse_unmakeable(server, way.contents)
         raise
     return told
+
+
+@contextlib.contextmanager
+def _looking(server: PostgresqlServer, database: str) -> Iterator[Callable[[], None]]:
+    """Give what tells how much a database has grown, against the size of the live one, which is about what it becomes."""
+    with server.session(server.home) as session:
+
+        def size(name: str) -> int:
+            # A size that the server does not tell is no reason to end the restore.
+            with contextlib.suppress(ServerRefusal):
+                return session.number(f"SELECT pg_catalog.pg_database_size({literal(name)})")
+            return 0
+
+        live, empty = size(server.login.database), size(database)
+        whole = max(live - empty, 0)
+        yield lambda: progress("restoring", min(max(size(database) - empty, 0), whole), whole, "bytes")
 
 
 def _find_way(server: PostgresqlServer, path: str) -> _Way:
@@ -144,7 +163,7 @@ def _through_psql(server: PostgresqlServer, argv: List[str], database: str, requ
 
         def blocks() -> Iterator[bytes]:
             if program.stdout is not None:
-                yield from raw_blocks(program.stdout)
+                yield from raw_blocks(program.stdout, "restoring")
             if program.wait() != 0:
                 raise failed("pg_restore", program.returncode, errors, path, database)
 

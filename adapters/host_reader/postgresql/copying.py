@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Dict
 
@@ -63,7 +64,6 @@ def _dump(server: PostgresqlServer, source: str, part: str, request: Request) ->
 
 def dump_to(server: PostgresqlServer, source: str, path: str, request: Request) -> None:
     """Write the snapshot that is being read into an archive. *Changes*: that file. *Raises* Refusal."""
-    progress("dumping", 0, 0, "bytes")
     argv = [find_beside_server("pg_dump", server.major), "-Fc", f"--compress={_COMPRESSION}", "--no-owner"]
     argv += [
         "--no-acl",
@@ -72,7 +72,13 @@ def dump_to(server: PostgresqlServer, source: str, path: str, request: Request) 
         f"--snapshot={server.snapshot_name(source)}",
     ]
     argv += [f"--exclude-schema={OWN_PREFIX}*", "-f", path, "-d", server.connected(source)]
-    run_tool(server.login, argv, request, Path(path).name, source)
+
+    def look() -> None:
+        # How long it will be is not known: it is compressed, and indexes are not in it.
+        with contextlib.suppress(OSError):
+            progress("dumping", Path(path).stat().st_size, 0, "bytes")
+
+    run_tool(server.login, argv, request, Path(path).name, source, look)
 
 
 def _prove_archive(path: str, content: Content) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from pathlib import Path
-from typing import IO, Iterator, List, Tuple
+from typing import IO, Callable, Iterator, List, Tuple
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.postgresql.login import Login
@@ -15,6 +15,7 @@ from adapters.host_reader.sqlite_files import private_files
 from adapters.host_reader.sqlite_request import Request
 
 _SAID_BYTES = 1 << 16
+_LOOK_S = 0.5
 # What the programs themselves say of the usual failures; the words around them may name values and are not told.
 _REASONS = (
     ("No space left on device", "no_space", "the disk is full"),
@@ -40,25 +41,44 @@ def kept_errors(request: Request, name: str) -> Iterator[Tuple[IO[bytes], Path]]
     path.unlink(missing_ok=True)
 
 
-def run_tool(login: Login, argv: List[str], request: Request, name: str, database: str) -> None:
-    """Run a program to its end. *Raises* Refusal when its exit status is not 0; its words stay in `name`'s file."""
+def run_tool(
+    login: Login, argv: List[str], request: Request, name: str, database: str, look: Callable[[], None]
+) -> None:
+    """Run a program to its end, and `look` at what it does again and again; its words stay in `name`'s file.
+
+    *Raises* Refusal when its exit status is not 0.
+    """
     with kept_errors(request, name) as (errors, path):
         try:
-            done = subprocess.run(
+            program = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 env=login.environment(),
-                check=False,
             )
         except OSError as error:
             raise Refusal(
                 "refused",
                 f"{Path(argv[0]).name} could not be started ({error.strerror}). Nothing was changed.",
             ) from None
-        if done.returncode != 0:
-            raise failed(Path(argv[0]).name, done.returncode, errors, path, database)
+        try:
+            while not _has_ended(program):
+                look()
+        finally:
+            if program.poll() is None:
+                program.kill()
+                program.wait()
+        if program.returncode != 0:
+            raise failed(Path(argv[0]).name, program.returncode, errors, path, database)
+
+
+def _has_ended(program: "subprocess.Popen[bytes]") -> bool:
+    try:
+        program.wait(_LOOK_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def failed(program: str, status: int, errors: IO[bytes], path: Path, database: str) -> Refusal:
