@@ -44,6 +44,8 @@ class MysqlServer:
             self.is_mariadb = "mariadb" in self.version.lower()
             self.engine = "mariadb" if self.is_mariadb else "mysql"
             self.connector.programs = programs_for(found, self.is_mariadb)
+            for setting in self._fresh:
+                self._asking.run(f"SET SESSION {setting}", "connecting")
         except BaseException:
             folder.remove()
             raise
@@ -55,15 +57,15 @@ class MysqlServer:
         """End its sessions and remove the files that held the credentials."""
         self.connector.close()
 
+    @property
+    def _fresh(self) -> Sequence[str]:
+        """Return the settings under which MySQL 8 and later do not tell counters and times from a cache that is a day old."""
+        has_cache = not self.is_mariadb and not self.version.startswith("5.")
+        return ("information_schema_stats_expiry = 0",) if has_cache else ()
+
     def session(self, database: Optional[str] = None, settings: Sequence[str] = ()) -> Session:
         """Open another session; the server ends it at `close`."""
-        # MySQL 8 and later tell counters and times from a cache that is a day old, unless told not to.
-        fresh = (
-            ()
-            if self.is_mariadb or self.version.startswith("5.")
-            else ("information_schema_stats_expiry = 0",)
-        )
-        return self.connector.session(database and self.physical(database), (*fresh, *settings))
+        return self.connector.session(database and self.physical(database), (*self._fresh, *settings))
 
     @property
     def unchecked(self) -> Sequence[str]:
