@@ -89,7 +89,13 @@ def restore_archive(server: PostgresqlServer, path: str, database: str, request:
 @contextlib.contextmanager
 def _looking(server: PostgresqlServer, database: str) -> Iterator[Callable[[], None]]:
     """Give what tells how much a database has grown, against the size of the live one, which is about what it becomes."""
-    with server.session(server.home) as session:
+    try:
+        asking = server.session(server.home)
+    except ServerRefusal:
+        # As where the user may have so many sessions and no more: the restore goes before its progress.
+        yield lambda: None
+        return
+    with asking as session:
 
         def size(name: str) -> int:
             # A size that the server does not tell is no reason to end the restore.
