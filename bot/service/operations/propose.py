@@ -241,7 +241,14 @@ async def _rehearse_in(
     reasons += failure_words(checks)
     if not reasons:
         await raise_numbers(work, folders, database, copied.path, "scratch")
-    return Tried(reasons=tuple(reasons), shrunk=shrunk, approved=tuple(approved), loss=loss, checks=checks)
+    return Tried(
+        reasons=tuple(reasons),
+        shrunk=shrunk,
+        approved=tuple(approved),
+        loss=loss,
+        checks=checks,
+        duration_s=run.duration_s,
+    )
 
 
 async def _remove_tree(work: SiteWork, folders: Folders, tree: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from bot.model.message import Message, Tone
 from bot.model.person import Permission
 from bot.model.site_check import JudgedCheck
 from bot.model.step import Step
-from bot.runbook.wording import check_table, findings_table
+from bot.runbook.wording import check_table, duration_words, findings_table
 from bot.service.desk import Question
 from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
 
@@ -39,13 +40,15 @@ class Offer:
 @dataclass(frozen=True, kw_only=True)
 class Tried:
     """A commit's migrations on a copy: what stands against it (empty: nothing), tables that shrank, what ran, and what
-    the loss table and the site's own checks say afterwards."""
+    the loss table and the site's own checks say afterwards. `duration_s` is the time of the migrations alone; None: they
+    did not run."""
 
     reasons: tuple[str, ...]
     shrunk: dict[str, list[int]] = field(default_factory=dict)
     approved: tuple[MigrationFile, ...] = ()
     loss: Loss | None = None
     checks: tuple[JudgedCheck, ...] = ()
+    duration_s: float | None = None
 
 
 def rehearsed(work: SiteWork, offer: Offer, findings: list[dict[str, Any]], tried: Tried) -> Telling:
@@ -59,6 +62,7 @@ def rehearsed(work: SiteWork, offer: Offer, findings: list[dict[str, Any]], trie
         "checks": [to_json(one) for one in tried.checks],
         "approved": [[f.name, f.sha256] for f in tried.approved],
         "deployed": offer.deployed,
+        "duration_s": tried.duration_s,
     }
     table, checks = findings_table(findings), _checks_shown(tried.checks)
     if tried.reasons:
@@ -83,13 +87,29 @@ def rehearsed(work: SiteWork, offer: Offer, findings: list[dict[str, Any]], trie
         else "nothing is lost"
     )
     asked = f", all {len(tried.checks)} of the site's own checks are good" if tried.checks else ""
-    text = f"Rehearsed: commit {commit[:12]} runs whole on the copy, no table shrinks, {moved}{asked}."
+    text = f"Rehearsed: commit {commit[:12]} runs whole on the copy, no table shrinks, {moved}{asked}.{_estimate(tried)}"
     message = step_message(Step.DEPLOY, text, Tone.WARNING, table=table)
     return Telling(
         entries=[NewEntry(kind=Kind.CORRECTED_REHEARSED, text=text, data=data)],
         messages=[message, *checks],
-        questions=[_approve(work, offer, list(tried.approved), text)],
+        questions=[_approve(work, offer, list(tried.approved), f"{text}{_stops(findings)}")],
     )
+
+
+def _estimate(tried: Tried) -> str:
+    """Return how long the migrations will take on production: the copy has all of its rows, and lies on the same host."""
+    if tried.duration_s is None:
+        return ""
+    took = duration_words(tried.duration_s) if tried.duration_s >= 1 else "less than a second"
+    return f" The migration took {took} there, with all rows of production: expect about {took} on production too."
+
+
+def _stops(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the review says must be mended, for the one who approves; a rehearsal that went well does not undo it."""
+    stops = [
+        f"{one['file']}:{one['line']}: {one['message']}" for one in findings if one["severity"] == "stop"
+    ]
+    return f" BUT the review says that this must be mended first: {'; '.join(stops)}." if stops else ""
 
 
 def _checks_shown(checks: tuple[JudgedCheck, ...]) -> list[Message]:

@@ -76,6 +76,23 @@ def test_a_check_that_fails_on_the_copy_stops_the_commit() -> None:
     assert asked.purpose == "deploy"
 
 
+def test_the_yes_is_asked_with_the_time_it_will_take() -> None:
+    """How long the migration ran on the copy is told and kept, and is the estimate for production."""
+    telling = tried(reasons=(), duration_s=83.4)
+    assert "took 1 min 23 s there, with all rows of production" in telling.questions[0].body
+    assert telling.entries[0].data["duration_s"] == 83.4
+    assert "less than a second" in tried(reasons=(), duration_s=0.2).questions[0].body
+
+
+def test_a_finding_that_stops_is_read_before_the_yes() -> None:
+    """What the review says must be mended stands in the question itself, though the rehearsal went well."""
+    stop = {**FINDING, "severity": "stop", "code": "no_down", "message": "down() is missing or empty"}
+    work = cast("SiteWork", WORK)
+    (asked,) = rehearsed(work, offer(), [FINDING, stop], Tried(reasons=())).questions
+    assert f"must be mended first: {MIGRATION}:31: down() is missing or empty." in asked.body
+    assert "all rows at once" not in asked.body
+
+
 def test_many_files_are_counted_not_poured_out() -> None:
     """A commit that changes hundreds of files shows the first, says how many, and keeps a bounded list."""
     telling = proposed(offer(files=300), [])
