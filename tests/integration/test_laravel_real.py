@@ -14,7 +14,7 @@ import pytest
 
 from adapters.host_reader.log_count import log_count
 from bot.laravel import caches, facts, git, guarded, log_records, maintenance, migrate, rollback
-from bot.laravel.caches import CacheClear, clear_command
+from bot.laravel.caches import CacheClear, clear_command, make_command
 from bot.laravel.guarded import ArtisanRun, Refused, Target
 from bot.model.secret import Secret
 from bot.ports.host import Command
@@ -652,6 +652,17 @@ def test_a_cache_is_cleared_without_counting_tables(app: App) -> None:
         done = artisan_run(run(clear_command(app_path=str(app.path), target=app.target(), clear=clear)))
         assert (done.exit_code, done.tables_before, done.tables_after) == (0, {}, {})
         assert done.database == done.database_after == str(app.database.resolve())
+
+
+def test_a_cache_that_is_made_anew_is_the_applications_own(app: App) -> None:
+    """What is cached again holds what the application configures, nothing of what Backout sets for its own process."""
+    for clear in (CacheClear.CONFIG, CacheClear.EVENTS):
+        command = make_command(app_path=str(app.path), target=app.target(), clear=clear)
+        assert artisan_run(run(command)).exit_code == 0
+    found = facts_of(app)
+    assert (found.config_cached, found.events_cached) == (True, True)
+    assert found.database.database == str(app.database.resolve())
+    assert "backout" not in (app.path / "bootstrap/cache/config.php").read_text(encoding="utf-8")
 
 
 def test_no_command_line_holds_a_value(app: App) -> None:

@@ -37,7 +37,13 @@ from bot.runbook.app_tests import (
 )
 from bot.service.app_probes import asked_probes
 from bot.service.desk import Question
-from bot.service.operations.error_remedies import APP_ERRORS, Remedies, ask_for_remedy, look_for_causes
+from bot.service.operations.error_remedies import (
+    APP_ERRORS,
+    Remedies,
+    ask_for_remedy,
+    look_for_causes,
+    opcache_seen,
+)
 from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
 
 
@@ -88,9 +94,10 @@ async def test_app(work: SiteWork, facts: AppFacts) -> bool:
     seen = _Seen(probes=probes, walk=walk, walked=walked, error=error, log=look)
     reasons = seen.reasons()
     caches = await cache_needs(work, facts, answers_errors=bool(reasons))
-    causes = await look_for_causes(work, facts, caches, look) if reasons else ()
+    opcache = await opcache_seen(work)
+    causes = await look_for_causes(work, facts, caches, look, opcache) if reasons else ()
     needed = tuple(d for d in caches if d.needed)
-    await work.tell("tested", _tested(work, seen, needed, causes, await work.incident()))
+    await work.tell("tested", _tested(work, seen, needed, causes, opcache, await work.incident()))
     return not reasons
 
 
@@ -171,7 +178,12 @@ async def cache_needs(
 
 
 def _tested(
-    work: SiteWork, seen: _Seen, needed: tuple[CacheDecision, ...], causes: Remedies, incident: Incident
+    work: SiteWork,
+    seen: _Seen,
+    needed: tuple[CacheDecision, ...],
+    causes: Remedies,
+    opcache: str,
+    incident: Incident,
 ) -> Telling:
     reasons = seen.reasons()
     items = list(dict.fromkeys(work.settings.checklist))
@@ -183,12 +195,14 @@ def _tested(
         "log_errors": seen.log_errors,
         "manual_items": items,
         "caches_needed": [d.clear.value for d in needed],
+        "opcache": opcache,
         "causes": [list(cause) for cause in causes],
     }
     errors = str(seen.log_errors)
     facts = (
         ("new errors in the log", f"{errors}, but {seen.blind}" if seen.blind else errors),
         ("caches to clear", ", ".join(f"{d.clear.value} ({d.reason})" for d in needed) or "none"),
+        ("PHP's OPcache", opcache),
     )
     text = (
         "The application works (tested while visitors still see the maintenance page)."

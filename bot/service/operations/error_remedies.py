@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from bot.laravel.caches import CacheDecision, stale_config_reason
 from bot.laravel.facts import AppFacts
 from bot.laravel.log_records import LogLook
+from bot.laravel.opcache import NOT_KNOWN, opcache_command, opcache_words, parse_opcache
 from bot.laravel.problem import problem_words
 from bot.laravel.storage import storage_command, storage_troubles
 from bot.model.decision import Choice
+from bot.model.errors import FailedError
 from bot.model.message import Tone
 from bot.model.step import Step
 from bot.service.desk import Question
@@ -23,7 +25,7 @@ Remedies = tuple[tuple[str, str], ...]
 
 
 async def look_for_causes(
-    work: SiteWork, facts: AppFacts, caches: Sequence[CacheDecision], log: LogLook | None
+    work: SiteWork, facts: AppFacts, caches: Sequence[CacheDecision], log: LogLook | None, opcache: str
 ) -> Remedies:
     """Return what may be behind the errors, the cheapest remedy first. Reads only."""
     looked = await work.look(storage_command(work.settings.app_path), "look at the folders it writes to")
@@ -37,7 +39,17 @@ async def look_for_causes(
         ("2. configuration", _configuration(facts)),
         ("3. storage", storage if looked.exit_status == 0 else "its folders could not be looked at"),
         ("4. newest errors in the log", newest_kinds(log)),
+        ("5. PHP's OPcache", opcache),
     )
+
+
+async def opcache_seen(work: SiteWork) -> str:
+    """Return whether the web server's PHP may go on with code from before a change, in words. Reads only."""
+    try:
+        looked = await work.look_ok(opcache_command(work.settings.app_path), "php: look at its OPcache")
+        return opcache_words(parse_opcache(looked))
+    except FailedError:
+        return NOT_KNOWN
 
 
 def newest_kinds(log: LogLook | None) -> str:

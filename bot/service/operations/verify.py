@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.laravel.caches import clear_command
+from bot.laravel.caches import MADE_ANEW, CacheDecision, clear_command, make_command
 from bot.laravel.facts import AppFacts
 from bot.laravel.guarded import Refused, Target, parse_guarded_artisan
 from bot.model.codec import from_json, to_json
@@ -16,17 +16,19 @@ from bot.model.plan import Plan
 from bot.model.site_check import JudgedCheck
 from bot.model.step import Step
 from bot.ports.database import Database
+from bot.ports.host import Command
 from bot.runbook.checks import LIVE, OTHER, failure_words, judged
 from bot.runbook.wording import check_table, loss_sentence, loss_table
 from bot.service.engine import OperationContext
 from bot.service.operations.app_test import cache_needs, test_app
 from bot.service.operations.assess import beside_the_data
+from bot.service.operations.error_remedies import opcache_seen
 from bot.service.operations.missing import MISSING, ask_what_is_missing
 from bot.service.parts import Parts
 from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of, earlier_numbers
-from bot.service.site_work import SiteWork, Telling, counts, done_entry, failed_entry, step_message
+from bot.service.site_work import Folders, SiteWork, Telling, counts, done_entry, failed_entry, step_message
 
-OK_STATUS = 200
+LEFT, CLEARED, CLEARED_AND_MADE = "left", "cleared", "cleared, and made anew"
 
 
 async def check(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
@@ -182,37 +184,50 @@ async def clear_caches(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         inode=facts.database.inode,
         is_scratch=False,
     )
-    rows = []
-    for decision in decisions:
-        result = "left"
-        if decision.needed:
-            command = clear_command(app_path=work.settings.app_path, target=target, clear=decision.clear)
-            step = f"clear-{decision.clear.name.lower()}"
-            run = parse_guarded_artisan(
-                await work.job(
-                    step,
-                    command,
-                    f"php artisan {decision.clear.value}",
-                    root=folders.change_jobs,
-                    allow=(0, 1, 3),
-                )
-            )
-            result = (
-                run.reason if isinstance(run, Refused) else ("cleared" if run.exit_code == 0 else "FAILED")
-            )
-        rows.append((decision.clear.value, result, decision.reason))
+    rows = [
+        (one.clear.value, await cleared(work, folders, target, one) if one.needed else LEFT, one.reason)
+        for one in decisions
+    ]
     table = Table(columns=("cache", "", "why"), rows=tuple(rows))
-    cleared = sum(r[1] == "cleared" for r in rows)
-    text = f"{cleared} of {len(rows)} caches had to be cleared, and were."
+    done = [row[0] for row in rows if row[1].startswith(CLEARED)]
+    failed = [row[0] for row in rows if row[1] not in (LEFT, CLEARED, CLEARED_AND_MADE)]
+    text = f"{len(done)} of {len(rows)} caches had to be cleared, and were."
+    text += f" NOT as it should be: {', '.join(failed)}." if failed else ""
+    opcache = await opcache_seen(work)
     message = Message(
         slot="caches",
         title="Caches",
-        tone=Tone.GOOD,
+        tone=Tone.BAD if failed else Tone.GOOD,
         step=int(Step.TEST_APP),
         body=text,
+        facts=(("PHP's OPcache", opcache),),
         table=table,
         next_steps=("/app check",),
     )
-    entry = NewEntry(kind=Kind.NOTE, text=text, data={"caches": [list(r) for r in rows]})
+    entry = NewEntry(kind=Kind.NOTE, text=text, data={"caches": [list(r) for r in rows], "opcache": opcache})
     await work.tell("cleared", Telling(entries=[entry], messages=[message]))
-    return {"cleared": [r[0] for r in rows if r[1] == "cleared"]}
+    return {"cleared": done}
+
+
+async def cleared(work: SiteWork, folders: Folders, target: Target, decision: CacheDecision) -> str:
+    """Clear one cache, and make it anew where it is one that was there. Returns what came of it. *Changes*: that cache."""
+    clear, name = decision.clear, decision.clear.name.lower()
+    path = work.settings.app_path
+    command = clear_command(app_path=path, target=target, clear=clear)
+    failed = await _artisan(work, folders, f"clear-{name}", command, clear.value)
+    if failed is not None or clear not in MADE_ANEW:
+        return failed or CLEARED
+    command = make_command(app_path=path, target=target, clear=clear)
+    failed = await _artisan(work, folders, f"make-{name}", command, MADE_ANEW[clear])
+    if failed is not None:
+        return f"{CLEARED}, but {MADE_ANEW[clear]}: {failed}. The application works without it, more slowly"
+    return CLEARED_AND_MADE
+
+
+async def _artisan(work: SiteWork, folders: Folders, step: str, command: Command, name: str) -> str | None:
+    """Return why a command that was run on production did not do what it should, None where it did."""
+    output = await work.job(step, command, f"php artisan {name}", root=folders.change_jobs, allow=(0, 1, 3))
+    run = parse_guarded_artisan(output)
+    if isinstance(run, Refused):
+        return run.reason
+    return None if run.exit_code == 0 else "FAILED"

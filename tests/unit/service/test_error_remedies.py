@@ -46,7 +46,7 @@ async def causes(
 ) -> dict[str, str]:
     decisions = cache_decisions(facts, [], database_replaced=True, answers_errors=True)
     work = cast("SiteWork", Work(said, status))
-    return dict(await look_for_causes(work, facts, decisions, look))
+    return dict(await look_for_causes(work, facts, decisions, look, "fpm: off"))
 
 
 async def test_the_order_is_caches_configuration_storage_log() -> None:
@@ -57,6 +57,7 @@ async def test_the_order_is_caches_configuration_storage_log() -> None:
         "2. configuration",
         "3. storage",
         "4. newest errors in the log",
+        "5. PHP's OPcache",
     ]
     assert "route:clear (visitors get errors" in found["1. caches to clear"]
     assert "config:clear" not in found["1. caches to clear"]
