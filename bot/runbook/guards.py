@@ -192,7 +192,7 @@ def _list_objections(incident: Incident) -> tuple[str, ...]:
     refused = [item for item, passed in incident.manual.items() if not passed]
     missing = [item for item in items if item not in incident.manual]
     return (
-        *(f"a person said that this does not work: {item}" for item in refused),
+        *(f"a person said no to this: {item}" for item in refused),
         *(f"nobody has confirmed: {item}" for item in missing),
     )
 

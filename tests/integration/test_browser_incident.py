@@ -257,13 +257,21 @@ def check_and_reopen(console: Console) -> None:
     console.type("/app caches")
     console.choose("caches", "clear")
     console.see("#messages", "had to be cleared")
-    console.press("[data-decision*='.manual'].open [data-choice=ok]")
-    console.until(lambda: not console.all("[data-decision*='.manual'].open"))
+    tick_all(console)
     console.type("/app reopen")
     console.choose("reopen", "reopen")
     console.press("[data-decision*='.reenter-'].open [data-choice='given_up']")
     console.choose("close", "close")
     console.see("#headline h1", "Closed: recovered.")
+
+
+def tick_all(console: Console) -> None:
+    """Say yes to every item of the manual list, the jobs that wait included, one after the other."""
+    is_open = "[data-decision*='.manual'].open"
+    console.until(lambda: console.all(is_open))
+    while left := len(console.all(is_open)):
+        console.press(f"{is_open} [data-choice=ok]")
+        console.until(lambda left=left: len(console.all(is_open)) < left)
 
 
 def everything_stands_there(console: Console, production: Production) -> None:

@@ -44,7 +44,11 @@ from bot.service.operations.error_remedies import (
     look_for_causes,
     opcache_seen,
 )
+from bot.service.operations.waiting import ask_for_jobs
 from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
+
+MANUAL = "manual:"
+"""How the purposes of the questions begin that people answer by looking."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +190,9 @@ def _tested(
     incident: Incident,
 ) -> Telling:
     reasons = seen.reasons()
-    items = list(dict.fromkeys(work.settings.checklist))
+    asked = [_manual(item) for item in dict.fromkeys(work.settings.checklist)]
+    asked += [jobs] if (jobs := ask_for_jobs(incident, work.parts.clock.now())) else []
+    items = [one.purpose.removeprefix(MANUAL) for one in asked]
     data = {
         "passed": not reasons,
         "reasons": reasons,
@@ -223,14 +229,14 @@ def _tested(
         next_steps=steps,
     )
     # What was looked at and found good since the last change of data or code is not asked again.
-    open_items = [item for item in items if not incident.manual.get(item)]
+    unticked = [one for item, one in zip(items, asked, strict=True) if not incident.manual.get(item)]
     return Telling(
         entries=[
             NewEntry(kind=Kind.APP_TESTED, text=text, data=data),
             failed_entry(Step.TEST_APP, text) if reasons else done_entry(Step.TEST_APP, text),
         ],
         messages=[message, *_browser_message(seen)],
-        questions=[ask_for_remedy(reasons, causes)] if reasons else [_manual(item) for item in open_items],
+        questions=[ask_for_remedy(reasons, causes)] if reasons else unticked,
         void=() if reasons else (APP_ERRORS,),
         void_reason="The application works.",
     )
@@ -266,7 +272,7 @@ def _browser_message(seen: _Seen) -> list[Message]:
 
 def _manual(item: str) -> Question:
     return Question(
-        purpose=f"manual:{item}",
+        purpose=f"{MANUAL}{item}",
         question=f"Looked at by a person: {item}?",
         body="Look at the site the way your team does in maintenance mode. What nobody ticks is told when it is reopened, and in "
         "the report, as not confirmed.",

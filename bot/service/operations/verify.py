@@ -24,6 +24,7 @@ from bot.service.operations.app_test import cache_needs, test_app
 from bot.service.operations.assess import beside_the_data
 from bot.service.operations.error_remedies import opcache_seen
 from bot.service.operations.missing import MISSING, ask_what_is_missing
+from bot.service.operations.waiting import waiting_rows, waiting_shown
 from bot.service.parts import Parts
 from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of, earlier_numbers
 from bot.service.site_work import Folders, SiteWork, Telling, counts, done_entry, failed_entry, step_message
@@ -75,11 +76,10 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
         await earlier_numbers(work, database, incident, asked),
     )
     rows = (await work.ask(database.facts(live))).rows
-    runtime = {
-        t.table: rows[t.table] for t in facts.runtime_tables if t.in_default_database and t.table in rows
-    }
+    waiting = await waiting_rows(work, database, facts, live, rows)
+    shown = [*_checks_shown(results), *waiting_shown(waiting, work.parts.clock.now())]
     reasons = _data_reasons(loss, orphans, results)
-    await work.tell("verified", _verified(loss, orphans, results, runtime, reasons))
+    await work.tell("verified", _verified(loss, orphans, results, waiting, reasons, shown))
     return not reasons
 
 
@@ -101,9 +101,11 @@ def _verified(
     loss: Loss,
     orphans: dict[str, int],
     results: tuple[JudgedCheck, ...],
-    runtime: dict[str, int],
+    waiting: list[dict[str, Any]],
     reasons: list[str],
+    shown: list[Message],
 ) -> Telling:
+    runtime = {str(one["table"]): int(one["rows"]) for one in waiting}
     data = {
         "passed": not reasons,
         "reasons": reasons,
@@ -116,6 +118,7 @@ def _verified(
         },
         "foreign_key_violations": sum(orphans.values()),
         "runtime_tables": runtime,
+        "waiting": waiting,
     }
     facts = (
         ("values lost", f"{loss.values_lost:,}"),
@@ -124,7 +127,6 @@ def _verified(
         ("site's checks", f"{sum(r.passed for r in results)} of {len(results)} passed"),
         ("jobs, sessions, caches (current rows kept)", counts(runtime)),
     )
-    shown = _checks_shown(results)
     if reasons:
         text = f"The data are NOT good: {'; '.join(reasons)}."
         message = step_message(

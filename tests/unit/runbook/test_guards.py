@@ -210,7 +210,7 @@ def test_reopening_waits_for_every_check(change: dict[str, object], word: str) -
         ({"manual": {}}, ("nobody has confirmed: the newest order",)),
         (
             {"manual": {"the newest order": False}},
-            ("a person said that this does not work: the newest order",),
+            ("a person said no to this: the newest order",),
         ),
     ],
 )

@@ -1,0 +1,130 @@
+"""Jobs, sessions and locks are told with their ages before reopening, and waiting jobs run only after a person's yes."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from adapters.host_reader.mysql.check import why_not_a_question
+from adapters.host_reader.sqlite_check import sqlite_check
+from adapters.sqlite_database.database import SqliteDatabase
+from bot.laravel.runtime_rows import runtime_questions
+from bot.model.errors import ReaderRefusalError
+from bot.model.event import Kind
+from bot.model.incident import Incident
+from bot.ports.database import Work as Asked
+from bot.runbook.guards import reopen_objections
+from bot.runbook.waiting_work import JOBS_ITEM, waiting_table
+from bot.service.operations.waiting import ask_for_jobs, waiting_rows, waiting_shown
+from bot.service.site_work import SiteWork
+from tests.playbooks.story import DATA_GOOD, DEPLOYED_STORY, moment
+from tests.unit.laravel.test_answer_and_facts import recorded_facts
+
+NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
+TABLES = [
+    {"role": role, "table": role, "in_use": True, "in_default_database": True, "exists": True}
+    for role in ("jobs", "job_batches", "failed_jobs", "sessions", "cache", "cache_locks")
+]
+FACTS = recorded_facts(runtime_tables=TABLES, timezone="Europe/Berlin")
+ROWS = {"jobs": 2, "job_batches": 0, "failed_jobs": 1, "sessions": 1, "cache": 1, "cache_locks": 1}
+
+
+class Work:
+    """A host whose reader is asked in this process; with a `refusal` it says no."""
+
+    def __init__(self, refusal: str = "") -> None:
+        self._refusal = refusal
+
+    async def ask(self, work: Asked[Any], limit: timedelta) -> Any:
+        if self._refusal:
+            raise ReaderRefusalError(self._refusal, kind="busy")
+        return work.read(sqlite_check(work.request))
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> str:
+    """A database with rows of known ages, in the shape that Laravel's own migrations give."""
+    path, second = tmp_path / "live.sqlite", int(NOW.timestamp())
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("create table jobs (id integer, reserved_at integer, created_at integer)")
+        database.execute("create table job_batches (id text, created_at integer)")
+        database.execute("create table failed_jobs (id integer, failed_at text)")
+        database.execute("create table sessions (id text, last_activity integer)")
+        database.execute("create table cache (key text, expiration integer)")
+        database.execute("create table cache_locks (key text, expiration integer)")
+        jobs = [(1, None, second - 3 * 86400), (2, second - 60, second - 120)]
+        database.executemany("insert into jobs values (?, ?, ?)", jobs)
+        database.execute("insert into failed_jobs values (1, '2026-01-02 02:00:00')")  # 01:00 UTC in winter
+        database.execute("insert into sessions values ('s', ?)", (second - 600,))
+        database.execute("insert into cache values ('c', ?)", (second - 5,))
+        database.execute("insert into cache_locks values ('l', ?)", (second + 1800,))
+    return str(path)
+
+
+async def told(live: str, refusal: str = "") -> list[dict[str, Any]]:
+    work = cast("SiteWork", Work(refusal))
+    return await waiting_rows(work, SqliteDatabase(), FACTS, live, ROWS)
+
+
+async def test_each_kind_is_told_with_its_age(live: str) -> None:
+    """Counts and ages come from the live database; a date is in the application's own zone, a lock tells when it ends."""
+    table = waiting_table(await told(live), NOW)
+    ages = {row[0]: (row[2], row[3]) for row in table.rows}
+    assert ages == {
+        "jobs that wait": (
+            "2",
+            "oldest 3 days, newest 2 min 0 s; 1 were being worked on, and may run a second time",
+        ),
+        "batches of jobs": ("0", "–"),
+        "failed jobs": ("1", "oldest 2 h 0 min, newest 2 h 0 min"),
+        "sessions": ("1", "oldest 10 min 0 s, newest 10 min 0 s"),
+        "cached values": ("1", "all have run out"),
+        "locks, the scheduler's too": ("1", "the last runs out in 30 min 0 s"),
+    }
+
+
+async def test_an_age_that_cannot_be_told_keeps_nobody_from_going_on(live: str) -> None:
+    """Where the database does not answer in time, the counts are told without ages."""
+    (jobs, *_) = await told(live, refusal="busy")
+    assert (jobs["rows"], jobs["oldest"]) == (2, None)
+    (message,) = waiting_shown([jobs], NOW)
+    assert message.table is not None
+    assert message.table.rows[0][3] == "not known"
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb", "pgsql", "sqlite"])
+def test_the_questions_are_such_that_every_engine_answers(engine: str) -> None:
+    """Each is one reading question, with its table quoted."""
+    asked = runtime_questions(FACTS.runtime_tables, engine)
+    assert len(asked) == 11
+    assert all(why_not_a_question(str(one["sql"])) is None for one in asked)
+    mark = "`" if engine in ("mysql", "mariadb") else '"'
+    assert all(f"FROM {mark}" in str(one["sql"]) for one in asked)
+
+
+async def test_waiting_jobs_are_asked_about_and_stand_against_opening(live: str) -> None:
+    """With jobs in the queue a person is asked before reopening; a no, or no answer, is an objection that is named."""
+    waiting = await told(live)
+    asked = ask_for_jobs(Incident(data_check={"waiting": waiting}), NOW)
+    assert asked is not None
+    assert "2 in jobs (oldest 3 days" in asked.body
+    tested = moment(Kind.APP_TESTED, passed=True, manual_items=[JOBS_ITEM])
+    story = DEPLOYED_STORY.and_then(DATA_GOOD, tested)
+    assert reopen_objections(story.state()) == (f"nobody has confirmed: {JOBS_ITEM}",)
+    said = {key: moment(Kind.DECISION_ANSWERED, purpose=asked.purpose, answer=key) for key in ("ok", "bad")}
+    assert reopen_objections(story.and_then(said["bad"]).state()) == (
+        f"a person said no to this: {JOBS_ITEM}",
+    )
+    assert reopen_objections(story.and_then(said["ok"]).state()) == ()
+
+
+def test_an_empty_queue_asks_nothing() -> None:
+    """Without a waiting job there is no question, also in an incident from before ages were told."""
+    empty = {"role": "jobs", "table": "jobs", "rows": 0}
+    assert ask_for_jobs(Incident(data_check={"waiting": [empty]}), NOW) is None
+    assert ask_for_jobs(Incident(data_check={}), NOW) is None
