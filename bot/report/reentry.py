@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.model.event import Entry, Kind
+from bot.model.reentry import own_purpose, reentry_purposes
 from bot.report.blocks import Block, Code, Grid, phrase
 from bot.report.facts import Facts
 from bot.report.reading import Reading, person_of, read
@@ -29,7 +30,13 @@ def lists_of(facts: Facts) -> tuple[tuple[Reading, Entry | None], ...]:
         for entry in facts.log.after(facts.recovery.cut_over).of(Kind.DECISION_ANSWERED)
     }
     lists = read(facts.recovery.rehearsal).parts("lists")
-    return tuple((one, answers.get(f"reenter:{one.text('name')}:{one.text('what')}")) for one in lists)
+    named = [(str(one.text("name")), str(one.text("what")), one.whole("count") or 0) for one in lists]
+    asked = zip(lists, named, reentry_purposes(named), strict=True)
+    # By its own question where it had one; lists of which many were there share one.
+    return tuple(
+        (one, answers.get(own_purpose(name, what)) or answers.get(purpose))
+        for one, (name, what, _), purpose in asked
+    )
 
 
 def reentry(facts: Facts) -> list[Block]:

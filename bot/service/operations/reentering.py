@@ -8,15 +8,18 @@ from typing import Any
 
 from bot.model.decision import Choice
 from bot.model.message import Tone
+from bot.model.reentry import OTHERS, reentry_purposes
 from bot.model.step import Step
 from bot.ports.store import Transaction
 from bot.service.desk import Question
 
-REENTER = "reenter:"
-"""How the purposes of these questions begin; what follows is the table or column and the kind of list."""
-
 KEYS_SHOWN = 10
-MOST_ASKED = 20
+LISTS_SHOWN = 12
+
+_CHOICES = (
+    Choice(key="entered", label="Re-entered", style="primary"),
+    Choice(key="given_up", label="Looked at: not needed, or given up"),
+)
 
 _WHAT = {
     "unmapped": "values written in the new shape that have no place in the restored one",
@@ -94,23 +97,40 @@ async def still_to_ask(
 
 
 def ask_to_reenter(lists: Sequence[Mapping[str, Any]]) -> list[Question]:
-    """Return a question for each list, to be ticked off when somebody has worked through it; the longest lists first.
+    """Return the questions that are ticked off when somebody has worked through a list: the longest first, the rest in one.
 
     Nothing waits for them. What is not ticked off when the incident is closed is an action item of its post-mortem.
     """
-    longest = sorted(lists, key=lambda one: -int(one["count"]))[:MOST_ASKED]
-    return [
-        Question(
-            purpose=f"{REENTER}{one['name']}:{one['what']}",
-            question=f"To re-enter by hand: {one['count']:,} of {one['name']}. Is it done?",
-            body=f"{list_words(one)}. What stood in them is in the safety backup, as far as it is anywhere.",
-            choices=(
-                Choice(key="entered", label="Re-entered", style="primary"),
-                Choice(key="given_up", label="Looked at: not needed, or given up"),
-            ),
-            step=Step.RESTORE,
-            facts=(("first keys", ", ".join(str(key) for key in one["keys"])),) if one["keys"] else (),
-            tone=Tone.NEUTRAL,
-        )
-        for one in longest
-    ]
+    named = [(str(one["name"]), str(one["what"]), int(one["count"])) for one in lists]
+    asked = sorted(zip(reentry_purposes(named), lists, strict=True), key=lambda pair: -int(pair[1]["count"]))
+    own = [_own_question(purpose, one) for purpose, one in asked if purpose != OTHERS]
+    others = [one for purpose, one in asked if purpose == OTHERS]
+    return [*own, *([_one_for_all(others)] if others else [])]
+
+
+def _own_question(purpose: str, one: Mapping[str, Any]) -> Question:
+    return Question(
+        purpose=purpose,
+        question=f"To re-enter by hand: {one['count']:,} of {one['name']}. Is it done?",
+        body=f"{list_words(one)}. What stood in them is in the safety backup, as far as it is anywhere.",
+        choices=_CHOICES,
+        step=Step.RESTORE,
+        facts=(("first keys", ", ".join(str(key) for key in one["keys"])),) if one["keys"] else (),
+        tone=Tone.NEUTRAL,
+    )
+
+
+def _one_for_all(lists: Sequence[Mapping[str, Any]]) -> Question:
+    """Return the question about all lists that have none of their own: a channel full of buttons is read by nobody."""
+    rows = sum(int(one["count"]) for one in lists)
+    shown = [f"- {list_words(one)}" for one in lists[:LISTS_SHOWN]]
+    more = len(lists) - len(shown)
+    shown += [f"- and {more} more; all of them stand in the report"] if more else []
+    return Question(
+        purpose=OTHERS,
+        question=f"To re-enter by hand: {rows:,} more in {len(lists)} smaller lists. Are all of them done?",
+        body="\n".join([*shown, "What stood in them is in the safety backup, as far as it is anywhere."]),
+        choices=_CHOICES,
+        step=Step.RESTORE,
+        tone=Tone.NEUTRAL,
+    )

@@ -16,6 +16,7 @@ from bot.model.incident import Cutover, Incident
 from bot.model.message import Tone
 from bot.model.person import Permission
 from bot.model.plan import Plan
+from bot.model.reentry import REENTER
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.store import Transaction
@@ -36,7 +37,6 @@ from bot.service.operations.cutover import (
 from bot.service.operations.error_remedies import APP_ERRORS
 from bot.service.operations.freeze import broken
 from bot.service.operations.missing import MISSING
-from bot.service.operations.reentering import REENTER
 from bot.service.operations.ways_on import WAY_ON
 from bot.service.parts import Parts
 from bot.service.site_work import FINGERPRINT_LIMIT, SiteWork, Telling, failed_entry, step_message

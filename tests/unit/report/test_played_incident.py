@@ -123,9 +123,12 @@ def test_a_wait_that_would_crush_the_picture_is_cut_even_if_short() -> None:
     assert slow.breaks() == ()
 
 
-def _listed(*answers: Row) -> str:
-    """Return the report of an incident whose plan could not bring two lists of rows back."""
+def _listed(*answers: Row, more: int = 0) -> str:
+    """Return the report of an incident whose plan could not bring two lists of rows back, and `more` of one row each."""
     lists = [
+        {"what": "new", "name": f"t{n}", "count": 1, "keys": [n], "file": f"/lists/t{n}"} for n in range(more)
+    ]
+    lists += [
         {"what": "unknown", "name": "photos.caption", "count": 3, "keys": [7], "file": "/lists/a.jsonl"},
         {"what": "aside", "name": "posts", "count": 40, "keys": [], "file": None},
     ]
@@ -147,3 +150,12 @@ def test_what_could_not_be_brought_back_stands_there_with_who_re_entered_it() ->
     assert "Re-enter what could not be brought back: 40 rows of" in text
     assert "Re-enter what could not be brought back: 3 rows" not in text
     assert "from 2026-11-22 19:13 to 2026-11-23 02:40 UTC" in _line(text, "in no backup")
+
+
+def test_one_answer_for_all_smaller_lists_stands_with_each_of_them() -> None:
+    """Where many lists shared a question, its answer is told of each; a list with its own question waits for its own."""
+    data = {"purpose": "reenter:others", "answer": "entered", "person": "Ana Ruiz"}
+    text = _listed((80.0, Kind.DECISION_ANSWERED, "Ana Ruiz", "Re-entered", data), more=6)
+    assert "re-entered: Ana Ruiz" in _line(text, "/lists/t5")
+    assert "open" in _line(text, "/lists/t0")
+    assert "open" in _line(text, "/lists/a.jsonl")

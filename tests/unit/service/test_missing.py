@@ -95,6 +95,23 @@ async def test_each_list_is_ticked_off_by_a_person(office: Office) -> None:
     assert (answered.actor, answered.data["answer"]) == ("Anna", "entered")
 
 
+def test_many_lists_do_not_flood_the_channel() -> None:
+    """The four longest lists have a question each, all others one, with the longest of them: five at most."""
+    many = [
+        {"what": "new", "name": f"t{n}", "count": n, "keys": [n], "file": f"/lists/{n}"} for n in range(1, 31)
+    ]
+    asked = ask_to_reenter(many)
+    assert [one.purpose for one in asked] == [
+        *(f"reenter:t{n}:new" for n in (30, 29, 28, 27)),
+        "reenter:others",
+    ]
+    assert asked[-1].question == "To re-enter by hand: 351 more in 26 smaller lists. Are all of them done?"
+    assert all(f"/lists/{n} on" in asked[-1].body for n in range(15, 27))
+    assert "and 14 more; all of them stand in the report" in asked[-1].body
+    assert len(ask_to_reenter(many[:5])) == 5
+    assert "reenter:others" not in {one.purpose for one in ask_to_reenter(many[:5])}
+
+
 async def test_nobody_is_asked_twice_what_was_re_entered(office: Office) -> None:
     """What was asked since the cut-over is not asked when the application opens again; after another cut-over it is."""
     rehearsed = moment(Kind.REHEARSED, plan_hash=PLAN_HASH, proven=True, totals={}, reasons=[], lists=LISTS)
