@@ -8,7 +8,7 @@ from datetime import datetime
 
 from fontTools.ttLib import TTLibError
 from fpdf import FPDF
-from fpdf.enums import TableCellFillMode, XPos, YPos
+from fpdf.enums import MethodReturnValue, TableCellFillMode, XPos, YPos
 from fpdf.errors import FPDFException
 from fpdf.fonts import FontFace
 
@@ -25,8 +25,9 @@ LINE_HEIGHT = 1.35  # of the size of the letters
 MM_PER_POINT = 25.4 / 72
 TABLE_SIZE = 7.5  # points; seven columns of numbers still fit on a sheet in it
 MARGIN_MM = 14
-# A row of a table is not divided between two sheets; a command longer than this would not fit on one.
+# A row of a table is not divided between two sheets; what is longer than this, or has more lines, would not fit on one.
 CELL_LETTERS = 1500
+CELL_LINES = 60
 CELL_SPACE_MM = 3.0  # around what stands in a cell
 WIDER = 1.15  # bold letters and code, against the plain ones by which a cell is measured
 CODE, TEXT = "code", "text"
@@ -117,8 +118,14 @@ class Paper:
         self.font(TABLE_SIZE)
         self.pdf.set_draw_color(*LINE)
         self.pdf.set_fill_color(*PAPER)
+        widths = self._widths(head, [[text[:CELL_LETTERS] for text, _ in row] for row in cells])
+        cells = [
+            [(self._cut(text, face, width), face) for (text, face), width in zip(row, widths, strict=True)]
+            for row in cells
+        ]
+        self.font(TABLE_SIZE)
         with self.pdf.table(
-            col_widths=self._widths(head, [[text for text, _ in row] for row in cells]),
+            col_widths=widths,
             text_align=["RIGHT" if number in right else "LEFT" for number in range(len(columns))],
             borders_layout="HORIZONTAL_LINES",
             headings_style=FontFace(emphasis="BOLD", color=SOFT, fill_color=PAPER),
@@ -192,15 +199,26 @@ class Paper:
     def _cell(self, phrase: Phrase) -> tuple[str, FontFace]:
         """Return a cell's text, and its letters: code where all of it is code, bold where some of it must not be overlooked."""
         text = self.shown("".join(_text(part) for part in phrase))
-        if len(text) > CELL_LETTERS:
-            left = len(text) - CELL_LETTERS
-            text = self.shown(
-                f"{text[:CELL_LETTERS]} … ({left:,} more letters: in the other forms of this report)"
-            )
         all_code = bool(phrase) and all(isinstance(part, Code) for part in phrase)
         bold = any(isinstance(part, Strong) for part in phrase)
         name = self.family(CODE if all_code else TEXT)
         return text, FontFace(family=name, emphasis="BOLD" if bold else None)
+
+    def _cut(self, text: str, face: FontFace, width: float) -> str:
+        """Return a cell's text, or as much of it as fits on a sheet in a column so many mm wide, and that there is more."""
+        kept = text[:CELL_LETTERS]
+        # Where the words break, a line is at least half full.
+        if 2 * WIDER * self.pdf.get_string_width(kept) > CELL_LINES * width:
+            self.pdf.set_font(face.family, style="B" if face.emphasis else "", size=TABLE_SIZE)
+            lines = self.pdf.multi_cell(
+                width - CELL_SPACE_MM, 1, kept, align="L", dry_run=True, output=MethodReturnValue.LINES
+            )
+            if len(lines) > CELL_LINES:
+                kept = kept[: sum(map(len, lines[:CELL_LINES]))]
+        if kept == text:
+            return text
+        left = len(text) - len(kept)
+        return self.shown(f"{kept} … ({left:,} more letters: in the other forms of this report)")
 
     def _widths(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[float, ...]:
         """Return the columns' widths in mm: each what it needs where that is no more than its share of what is left."""

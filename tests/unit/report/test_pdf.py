@@ -82,6 +82,14 @@ def test_long_commands_fit(command: str) -> None:
     assert f" - {len(document)}" in text
 
 
+@pytest.mark.parametrize("text", ["写" * 1500, "写真の説明 " * 250])
+def test_wide_letters_fit(text: str) -> None:
+    """What has fewer letters, but too many lines for a sheet in its column, is cut off and told as well."""
+    fonts = Fonts(text=FONTS.text, bold=FONTS.bold, code=FONTS.code, more=(CJK,))
+    document = _pdf(host_command(50, text, text, 0, 1.0), (92.0, Kind.NOTE, text, text, {}), fonts=fonts)
+    assert "more letters: in the other forms of this report" in _text(document)
+
+
 def test_names_are_text_whatever_they_hold() -> None:
     """Markup, control characters and marks that turn the direction do nothing."""
     text = _text(_pdf(_note("<b>**bold**</b> a\x00b \u202eevil [link](http://x)")))
