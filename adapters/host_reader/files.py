@@ -110,6 +110,7 @@ class _Walk:
     def _look_at(self, path: Path) -> None:
         self._looked_at += 1
         progress("searching for backups", self._looked_at, 0, "files")
+        is_text = is_unicode(path)
         try:
             status = path.stat()
             identity = (status.st_dev, status.st_ino)
@@ -122,6 +123,9 @@ class _Walk:
             return
         if entry is None:
             return
+        if not is_text:
+            self._skip(path, "its name is no valid UTF-8, so it cannot be recorded: give it another name")
+            return
         real = _real(path)
         entry["under_web_root"] = bool(self._web_root and real and Path(self._web_root) in Path(real).parents)
         self.files.append(entry)
@@ -130,7 +134,7 @@ class _Walk:
 def _entry(path: Path, status: os.stat_result) -> Optional[Dict[str, Any]]:
     """Return what is told of a backup file, or None where the file is none."""
     entry: Dict[str, Any] = {
-        "path": _shown(path),
+        "path": str(path),
         "size_bytes": status.st_size,
         "mtime": iso_time(status.st_mtime),
         "format": None,
@@ -189,6 +193,15 @@ def _live_files(live: Any) -> FrozenSet[Tuple[int, int]]:
     return frozenset(found)
 
 
+def is_unicode(path: Path) -> bool:
+    """Return whether a path is valid UTF-8: what is not could be sent, and neither stored nor shown."""
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _shown(path: Path) -> str:
-    """Return a path that JSON can carry even where its name is no valid UTF-8."""
-    return os.fsencode(path).decode("utf-8", "surrogateescape")
+    """Return a path to show; bytes in it that are no valid UTF-8 stand as `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.files import is_unicode
 from bot.dumps.deploy_scripts import script_facts
 
 # A deploy script is some kB; anything this big is none.
@@ -36,7 +37,7 @@ def _shell_scripts(folders: Iterable[Any]) -> List[str]:
     for folder in folders:
         root = Path(os.path.expanduser(str(folder)))  # noqa: PTH111 - as below
         try:
-            paths += sorted(str(path) for path in root.glob("*.sh") if path.is_file())
+            paths += sorted(str(path) for path in root.glob("*.sh") if path.is_file() and is_unicode(path))
         except OSError:
             continue  # a folder that is not readable holds no script that could be read
     return paths[:_MOST_SCRIPTS]

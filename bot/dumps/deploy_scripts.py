@@ -85,7 +85,8 @@ def _target(line: str, known: Mapping[str, str]) -> Optional[Dict[str, Optional[
     for pattern in _TARGETS:
         for match in pattern.finditer(plain):
             path = _expanded(match.group(1), known)
-            if path.startswith(("/dev/", "&")) or not _PATH.fullmatch(path):
+            # An option is no path, and may be the password's: `-f -psecret`.
+            if path.startswith(("/dev/", "&", "-")) or not _PATH.fullmatch(path):
                 continue
             folder, _, name = path.rpartition("/")
             return {"folder": folder or None, "pattern": name or None}
