@@ -104,7 +104,10 @@ class Door:
         stamp, signature = headers.get("X-Slack-Request-Timestamp"), headers.get("X-Slack-Signature")
         try:
             return self._verifier.is_valid(raw, stamp, signature)
-        except ValueError:  # a time that is no number, a body that is no text
+        except (
+            ValueError,
+            TypeError,
+        ):  # a time that is no number, a body that is no text, a signature not in ASCII
             return False
 
     async def _hand_over(self) -> None:

@@ -140,10 +140,11 @@ async def test_what_is_not_slack_s_is_refused(scene: Scene, signing: Signing) ->
 
 
 async def test_what_cannot_be_read_is_refused(scene: Scene) -> None:
-    """A time that is no number, a body that is no text or no JSON, an unknown command or path: no 200, no fault."""
+    """A time that is no number, a signature not in ASCII, a body that is no text or no JSON, an unknown command or path: no 200, no fault."""
     body, _ = body_of("slash_commands", COMMAND)
     for raw, more in (
         (body, {"X-Slack-Request-Timestamp": "soon"}),
+        (body, {"X-Slack-Signature": "v0=é"}),
         (b"\xff\xfe", {}),
         (b"{", {"Content-Type": "application/json"}),
         (b"[]", {"Content-Type": "application/json"}),
