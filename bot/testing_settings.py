@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.model.app_test import Deed, SiteProbe, Walk, WalkStep
+from bot.model.app_test import Deed, SiteProbe, Walk, WalkStep, shown_address
 
 Seconds = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -30,6 +30,8 @@ class _Strict(BaseModel):
 
 class ProbeSettings(_Strict):
     """One address that is asked over HTTP, and what it has to answer. Redirects are not followed.
+
+    It is told without a login and without the values behind its `?`, which may be secrets.
 
     `address` is a path of the site, or a whole address on any host. `contains` and `lacks` are texts of the page. `bypass` unset: the
     maintenance bypass is used for the site's own host alone, so that its secret goes nowhere else.
@@ -60,7 +62,7 @@ class ProbeSettings(_Strict):
         own = there[:2] == here[:2]
         bypassed = own if self.bypass is None else self.bypass
         return SiteProbe(
-            shown=self.address,
+            shown=shown_address(self.address),
             url=url,
             status=self.status,
             contains=self.contains,

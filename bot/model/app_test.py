@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+
+def shown_address(address: str) -> str:
+    """Return an address or a path as it may be told: without a login, and of what stands behind its `?` the names alone."""
+    parts = urlsplit(address)
+    said = [part.partition("=")[:2] for part in parts.query.split("&") if part]
+    query = "&".join(f"{name}=…" if sign else "…" for name, sign in said)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment=""))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SiteProbe:
     """One address and what it has to answer.
 
-    `shown` is the address as the settings name it, `url` the whole of it. `contains` are texts that must be in the page,
+    `shown` is the address as it may be told, `url` the whole of it. `contains` are texts that must be in the page,
     `lacks` texts that must not. `bypass_at` is the address of the application that gives the maintenance bypass for it,
     without a slash at its end; None: it is asked for without one.
     """

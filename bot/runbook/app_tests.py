@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.model.app_test import Deed, JudgedProbe, SiteProbe, Walked, WalkStep
+from bot.model.app_test import Deed, JudgedProbe, SiteProbe, Walked, WalkStep, shown_address
 from bot.model.message import Table
 
 DOWN_STATUS = 503
@@ -84,7 +84,9 @@ def probe_data(judged: Sequence[JudgedProbe]) -> list[dict[str, Any]]:
 
 def step_words(step: WalkStep) -> str:
     """Return a step of a walk in words: `click a.product`."""
-    what = f"“{_short(step.what)}”" if step.deed is Deed.EXPECT else step.what
+    what = {Deed.OPEN: shown_address(step.what), Deed.EXPECT: f"“{_short(step.what)}”"}.get(
+        step.deed, step.what
+    )
     return f"{_DEEDS[step.deed]} {what}"
 
 

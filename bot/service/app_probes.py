@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.laravel.error_pages import ERROR_PAGES
-from bot.model.app_test import JudgedProbe, SiteProbe
+from bot.model.app_test import JudgedProbe, SiteProbe, shown_address
 from bot.model.secret import Secret
 from bot.ports.probe import PageAsked, Probe
 from bot.runbook.app_tests import judged_probe
@@ -15,7 +15,7 @@ def probes_of(settings: SiteSettings) -> tuple[SiteProbe, ...]:
     named = {probe.address for probe in settings.probes}
     paths = settings.smoke_paths if settings.smoke_paths or settings.probes else ("/",)
     plain = [
-        SiteProbe(shown=path, url=settings.url + path, bypass_at=settings.url)
+        SiteProbe(shown=shown_address(path), url=settings.url + path, bypass_at=settings.url)
         for path in paths
         if path not in named
     ]

@@ -8,6 +8,7 @@ import pytest
 
 from bot.model.app_test import Deed, WalkStep
 from bot.model.errors import SettingsError
+from bot.runbook.app_tests import step_words
 from bot.service.app_probes import probes_of
 from bot.settings import Settings, load_settings
 from bot.testing_settings import RUNBOOK_LIST
@@ -50,6 +51,20 @@ def test_smoke_paths_go_on_and_probes_say_more(tmp_path: Path) -> None:
         ("https://admin.example/x", "https://admin.example/x", 302, (), "https://admin.example"),
     ]
     assert [p.shown for p in probes_of(loaded(tmp_path, "", "smoke_paths = []").sites["shop"])] == ["/"]
+
+
+def test_what_may_be_a_secret_in_an_address_is_not_told(tmp_path: Path) -> None:
+    """A login and the values behind the `?` are asked with, and stand in no message, timeline or report."""
+    secret = "hush"
+    more = probe(f'address = "https://joe:{secret}@status.example/x?token={secret}&{secret}#top"')
+    more += f'[browser]\n[sites.shop.browser]\nstart = "/in?key={secret}"\n'
+    site = loaded(tmp_path, more, f'smoke_paths = ["/health?token={secret}&page=", "/"]').sites["shop"]
+    probes = probes_of(site)
+    assert [p.shown for p in probes] == ["/health?token=…&page=…", "/", "https://status.example/x?token=…&…"]
+    assert [secret in p.url for p in probes] == [True, False, True]
+    assert site.browser is not None
+    (step,) = site.browser.walk(site.url).steps
+    assert (secret in step.what, step_words(step)) == (True, "open /in?key=…")
 
 
 def test_a_walk_begins_with_its_first_page(tmp_path: Path) -> None:
