@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from adapters.chromium_browser.devtools import CallRefusedError, DevTools, connected
-from adapters.chromium_browser.listening import Listener, each_once
+from adapters.chromium_browser.listening import Listener
 from adapters.chromium_browser.process import BrowserOptions, running
 from bot.model.app_test import Deed, Walk, Walked, WalkedStep, WalkStep
 from bot.model.errors import BrowserError
@@ -89,10 +89,10 @@ class _Walker:
                 break
         return Walked(
             steps=tuple(steps),
-            console_errors=len(self._listener.console),
-            console_places=each_once(self._listener.console),
-            failed_requests=len(self._listener.failed),
-            failed_places=each_once(self._listener.failed),
+            console_errors=self._listener.console.count,
+            console_places=tuple(self._listener.console.places),
+            failed_requests=self._listener.failed.count,
+            failed_places=tuple(self._listener.failed.places),
         )
 
     async def _enter(self, secret: Secret) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 PLACES = 8
 PLACE_LETTERS = 120
@@ -14,6 +14,20 @@ QUIET_S = 0.5
 UNASKED = "/favicon.ico"
 """Browsers ask for it by themselves; that a site has none says nothing."""
 _BAD_STATUS = 400
+
+
+class Counted:
+    """How often something was seen, and the first few places, each once: a page may do it without an end."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.places: dict[str, None] = {}
+
+    def add(self, place: str) -> None:
+        """Count one, seen at this place."""
+        self.count += 1
+        if len(self.places) < PLACES:
+            self.places.setdefault(place)
 
 
 class Listener:
@@ -27,8 +41,8 @@ class Listener:
         self._counts = False
         self._under_way: dict[str, str] = {}
         self._last = time.monotonic()
-        self.console: list[str] = []
-        self.failed: list[str] = []
+        self.console = Counted()
+        self.failed = Counted()
         self.loaded = False
         self.frame = ""
 
@@ -72,8 +86,11 @@ class Listener:
 
     def _network(self, name: str, event: Mapping[str, Any]) -> None:
         self.touch()
-        url = self._under_way.get(event["requestId"], "")
-        if urlsplit(url).path == UNASKED:
+        url = self._under_way.get(event["requestId"])
+        if url is None:
+            # Of what was before `begin`: the address that gives the bypass names its secret.
+            return
+        if _parts(url).path == UNASKED:
             self._under_way.pop(event["requestId"])
             return
         if name == "Network.responseReceived":
@@ -81,33 +98,36 @@ class Listener:
             if int(response.get("status", 0)) >= _BAD_STATUS:
                 self._failed(f"{self._place(response.get('url', ''))}: HTTP {response['status']}")
             return
-        known = self._under_way.pop(event["requestId"], None) is not None
+        self._under_way.pop(event["requestId"])
         # What the page itself called off, as when it is left, did not fail.
-        if name == "Network.loadingFailed" and known and not event.get("canceled"):
+        if name == "Network.loadingFailed" and not event.get("canceled"):
             self._failed(f"{self._place(url)}: {event.get('errorText') or 'failed'}")
 
     def _console(self, at: tuple[str | None, int | None]) -> None:
         if self._counts:
             url, line = at
             place = self._place(url) if url else "a script of the page"
-            self.console.append(f"{place}:{line + 1}" if url and line is not None else place)
+            self.console.add(f"{place}:{line + 1}" if url and line is not None else place)
 
     def _failed(self, words: str) -> None:
         if self._counts:
-            self.failed.append(words)
+            self.failed.add(words)
 
     def _place(self, url: str) -> str:
         """Return an address without what stands behind its `?`, and without the site's own host."""
-        parts = urlsplit(url)
+        parts = _parts(url)
         if parts.scheme not in ("http", "https"):
             return f"{parts.scheme or 'an'} address"
         path = parts.path or "/"
         return (path if parts.netloc == self._host else f"{parts.hostname}{path}")[:PLACE_LETTERS]
 
 
-def each_once(places: list[str]) -> tuple[str, ...]:
-    """Return the first few places, each once."""
-    return tuple(dict.fromkeys(places))[:PLACES]
+def _parts(url: str) -> SplitResult:
+    """Return an address in parts, all empty where it is none: a script may give itself any name."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _is_error(entry: Mapping[str, Any]) -> bool:
