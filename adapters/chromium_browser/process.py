@@ -69,9 +69,12 @@ async def running(options: BrowserOptions) -> AsyncIterator[str]:
 
 async def _started(options: BrowserOptions, folder: Path) -> asyncio.subprocess.Process:
     sandbox = () if options.sandbox else ("--no-sandbox",)
+    if shutil.which(options.program) is None:
+        raise _not_started(options, "there is no such program that may be run")
     with (folder / "said").open("wb") as said:
         try:
             return await asyncio.create_subprocess_exec(
+                *_ends_with_its_parent(),
                 str(options.program),
                 *FLAGS,
                 *sandbox,
@@ -90,10 +93,23 @@ async def _started(options: BrowserOptions, folder: Path) -> asyncio.subprocess.
                 start_new_session=True,
             )
         except OSError as error:
-            raise BrowserError(
-                f"the browser {options.program} cannot be started on the bot's machine ({type(error).__name__}). "
-                "Install it there (on Debian: apt-get install chromium), or name it under [browser] in the settings."
-            ) from error
+            raise _not_started(options, type(error).__name__) from error
+
+
+def _not_started(options: BrowserOptions, why: str) -> BrowserError:
+    return BrowserError(
+        f"the browser {options.program} cannot be started on the bot's machine ({why}). "
+        "Install it there (on Debian: apt-get install chromium), or name it under [browser] in the settings."
+    )
+
+
+def _ends_with_its_parent() -> tuple[str, ...]:
+    """Return the words before a command that is killed when this process ends, also when it was killed itself.
+
+    Without them a browser that is inside the site would go on for ever. *Source*: setpriv(1) of util-linux, prctl(2).
+    """
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 
 async def _address(options: BrowserOptions, process: asyncio.subprocess.Process, folder: Path) -> str:
