@@ -20,6 +20,10 @@ PAGE_BYTES = 4_000_000
 """So much of a page is looked through; an error page is far smaller."""
 
 
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined", "utf-7"})
+"""Codings of Python that no page is in; of these `punycode` takes hours for a page, and everything else would wait."""
+
+
 class HttpProbe:
     """A visitor without cookies, and a visitor with the maintenance bypass. One short session for each question."""
 
@@ -77,8 +81,11 @@ async def _text(response: aiohttp.ClientResponse) -> str:
         body += part
         if len(body) >= PAGE_BYTES:
             break
+    charset = (response.charset or "utf-8").lower().replace("_", "-")
+    if charset in _NO_CHARSETS:
+        charset = "utf-8"
     try:
-        return body.decode(response.charset or "utf-8", errors="replace")
+        return body.decode(charset, errors="replace")
     except LookupError:  # the server names a charset that there is none of
         return body.decode("utf-8", errors="replace")
 
