@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from fontTools.ttLib import TTLibError
 from fpdf import FPDF
@@ -210,9 +211,10 @@ class Paper:
         # Where the words break, a line is at least half full.
         if 2 * WIDER * self.pdf.get_string_width(kept) > CELL_LINES * width:
             self.pdf.set_font(face.family, style="B" if face.emphasis else "", size=TABLE_SIZE)
-            lines = self.pdf.multi_cell(
+            told: Any = self.pdf.multi_cell(
                 width - CELL_SPACE_MM, 1, kept, align="L", dry_run=True, output=MethodReturnValue.LINES
             )
+            lines: list[str] = told
             if len(lines) > CELL_LINES:
                 kept = kept[: sum(map(len, lines[:CELL_LINES]))]
         if kept == text:
