@@ -28,6 +28,8 @@ from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
 from bot.service.jobs import key_of
 from bot.service.operations.freeze import broken
+from bot.service.operations.missing import MISSING
+from bot.service.operations.ways_on import WAY_ON
 from bot.service.parts import Parts
 from bot.service.site_work import (
     FINGERPRINT_LIMIT,
@@ -320,7 +322,7 @@ def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
             ),
             step_message(Step.ALIGN, aligned, Tone.GOOD),
         ],
-        void=["cutover", "sessions"],
+        void=["cutover", "sessions", "estimate", "missing:*", MISSING, WAY_ON],
         void_reason="The cut-over has taken place.",
     )
 

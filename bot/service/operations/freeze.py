@@ -113,7 +113,7 @@ def frozen(proof: FreezeProof, down_at: str, facts: AppFacts) -> Telling:
         return Telling(
             entries=[NewEntry(kind=Kind.FROZEN, text=text, data=data), done_entry(Step.FREEZE, text)],
             messages=[message],
-            void=["assessed", "writers", "freeze"],
+            void=["assessed", "writers", "freeze", *_OF_AN_OPEN_SITE],
             void_reason="The application is frozen.",
         )
     text = "The freeze is NOT proven: " + "; ".join(proof.why) + ". The cut-over stays refused."
@@ -122,7 +122,13 @@ def frozen(proof: FreezeProof, down_at: str, facts: AppFacts) -> Telling:
         entries=[NewEntry(kind=Kind.FROZEN, text=text, data=data), failed_entry(Step.FREEZE, text)],
         messages=[message],
         questions=[_writers_question(proof)],
+        void=_OF_AN_OPEN_SITE,
+        void_reason="The application was taken down again.",
     )
+
+
+_OF_AN_OPEN_SITE = ("watch", "close")
+"""What is asked while a site is open: whether to freeze it again, and whether that is the end."""
 
 
 def _writers_question(proof: FreezeProof) -> Question:

@@ -36,6 +36,8 @@ from bot.service.site_work import SiteWork, Telling, done_entry, step_message
 log = structlog.get_logger(__name__)
 
 RUNBOOK_WATCH_MINUTES = 30
+VOID_WHEN_OPEN = (APP_ERRORS, "reopen", "undo", "caches", "writers")
+"""What was asked of a closed site. An undo asks anew: of what visitors write from now on, and of two persons."""
 BEFORE_BYTES = 64_000_000
 """So much of the end of each log is read for how often errors came before the incident."""
 # A log that grows faster than it is read is read on at the next look.
@@ -99,7 +101,7 @@ async def reopen(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
     async def record(tx: Transaction, _: None) -> None:
         await tx.append(work.incident_id, [entry])
-        await void_all(tx, work.incident_id, (APP_ERRORS,), "The application is open to visitors again.")
+        await void_all(tx, work.incident_id, VOID_WHEN_OPEN, "The application is open to visitors again.")
         tone = Tone.GOOD if good else Tone.BAD
         await tx.put_message(
             work.incident_id,

@@ -282,6 +282,8 @@ def _undone(plan: Plan) -> Telling:
             "propose",
             "reopen",
             "close",
+            "watch",
+            "caches",
             "manual:*",
             "missing:*",
             f"{REENTER}*",
