@@ -12,6 +12,7 @@ from bot.laravel.facts import AppFacts
 from bot.laravel.rollback import last_migration
 from bot.model.database import DatabaseFacts
 from bot.model.errors import BackoutError, FailedError, UnknownOutcomeError
+from bot.model.incident import Cutover, Incident
 from bot.model.message import Message, Progress, Tone
 from bot.model.step import Step
 from bot.ports.database import Work
@@ -42,6 +43,22 @@ def bad_migration_of(facts: AppFacts) -> str:
             "Nothing was changed. Call the DBA: /incident escalate"
         )
     return last.migration
+
+
+def blamed_migration(incident: Incident, facts: AppFacts) -> str:
+    """Return the migration that did the damage: the last that ran; once production was cut over, the one that was found before.
+
+    After a restore the last one is a good one, and a corrected one may have run. *Raises* FailedError as `bad_migration_of`.
+    """
+    if is_blame_settled(incident):
+        return str((incident.assessment or {})["bad_migration"])
+    return bad_migration_of(facts)
+
+
+def is_blame_settled(incident: Incident) -> bool:
+    """Return whether the host tells no more which migration did the damage, and the timeline does."""
+    changed = incident.cutover in (Cutover.DONE, Cutover.UNKNOWN)
+    return changed and bool((incident.assessment or {}).get("bad_migration"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from bot.laravel.facts import AppFacts
 from bot.laravel.git import deployed_at_command, parse_deployed_at
+from bot.laravel.rollback import last_migration
 from bot.model.codec import to_json
 from bot.model.database import DatabaseFacts, Loss
 from bot.model.decision import Choice
 from bot.model.event import Kind, NewEntry
+from bot.model.incident import Incident
 from bot.model.message import Tone
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
 from bot.runbook.wording import backup_table, bytes_words, loss_sentence, loss_table
-from bot.service.backup_search import Found, LiveShape, bad_migration_of, deploy_script_facts, search
+from bot.service.backup_search import (
+    Found,
+    LiveShape,
+    blamed_migration,
+    deploy_script_facts,
+    is_blame_settled,
+    search,
+)
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.migration_findings import findings_of
@@ -34,7 +44,8 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     facts = await work.app_facts()
     database = work.database(facts)
     live = await work.ask(database.facts(facts.database.database))
-    bad = bad_migration_of(facts)
+    before = await work.incident()
+    bad = blamed_migration(before, facts)
     await work.show(_first_words(facts, live, bad))
     script = await deploy_script_facts(work)
     deployed_at = parse_deployed_at(
@@ -61,7 +72,7 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         "objects": live.objects,
         "bad_migration": bad,
         "findings": await review_of(work, facts, live, bad),
-        "migrated_at": deployed_at.isoformat() if deployed_at else None,
+        "migrated_at": _migrated_at(before, deployed_at),
         "deploy_script": work.settings.deploy_script,
         "backs_up_before_migrating": (script or {}).get("backs_up_before_migrate"),
         "backup": backup["path"] if backup else None,
@@ -129,10 +140,25 @@ async def load_baseline(
 def _first_words(facts: AppFacts, live: DatabaseFacts, bad: str) -> Any:
     return step_message(
         Step.ASSESS,
-        f"The last migration that ran is `{bad}`. Looking for the backup from before it.",
+        f"{_migration_words(bad, facts)} Looking for the backup from before it.",
         Tone.WORKING,
         facts=_where(facts, live),
     )
+
+
+def _migrated_at(before: Incident, deployed_at: datetime | None) -> str | None:
+    """Return when the code with the bad migration was deployed; once production was cut over, as it was found before."""
+    if is_blame_settled(before):
+        at: str | None = (before.assessment or {}).get("migrated_at")
+        return at
+    return deployed_at.isoformat() if deployed_at else None
+
+
+def _migration_words(bad: str, facts: AppFacts) -> str:
+    last = last_migration(facts.migration_rows or ())
+    if last is not None and last.migration == bad:
+        return f"The last migration that ran is `{bad}`."
+    return f"The migration that did the damage is `{bad}`; it is not the last one recorded now."
 
 
 def _where(facts: AppFacts, live: DatabaseFacts) -> tuple[tuple[str, str], ...]:
@@ -170,7 +196,7 @@ def _assessed(
     entry = NewEntry(kind=Kind.ASSESSED, text=_plain(sentence), data=data)
     message = step_message(
         Step.ASSESS,
-        f"{sentence}\nThe last migration that ran is `{data['bad_migration']}`.",
+        f"{sentence}\n{_migration_words(data['bad_migration'], facts)}",
         tone,
         facts=(
             ("application", f"Laravel {facts.laravel}, PHP {facts.php_version}"),

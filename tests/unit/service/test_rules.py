@@ -10,9 +10,10 @@ import pytest
 
 from bot.model.event import Kind
 from bot.model.step import Step
-from tests.playbooks.story import JUST_OPENED, Story, step_failed
+from tests.playbooks.story import CUT_OVER, INTENT, JUST_OPENED, Moment, Story, moment, step_failed
 from tests.unit.service.night import SAFE, Night
 from tests.unit.service.told_host import (
+    BAD,
     EARLIER,
     LIVE,
     No,
@@ -55,6 +56,24 @@ async def test_what_the_assessment_finds(night: Night, answers: dict[str, Any], 
     night.host.answers |= answers
     await night.run("assess")
     assert await night.called() == [rule]
+
+
+@pytest.mark.parametrize("moments", [(CUT_OVER,), (INTENT,)])
+async def test_after_the_cut_over_no_good_migration_is_blamed(
+    night: Night, moments: tuple[Moment, ...]
+) -> None:
+    """The last migration that is recorded after a restore is a good one: the assessment keeps the one that was found before."""
+    (assessed,) = [one for one in SAFE.moments if one[0] is Kind.ASSESSED][-1:]
+    at = {**assessed[3], "migrated_at": "2025-01-03T09:00:00+00:00"}
+    await told(night, SAFE.and_then(moment(Kind.ASSESSED, **at), *moments))
+    night.host.app["migration_rows"] = night.host.app["migration_rows"][:1]
+    night.host.answers["compare"] = loss_answer("none")
+    await night.run("assess")
+    found = (await night.office.timeline(Kind.ASSESSED))[-1]
+    assert (found.data["bad_migration"], found.data["migrated_at"]) == (BAD, "2025-01-03T09:00:00+00:00")
+    shown = await night.office.store.read(lambda tx: tx.messages("inc-shop-1"))
+    (step,) = [one.message.body for one in shown if one.message.slot == "step-1"]
+    assert (BAD in step, "not the last one recorded now" in step) == (True, True)
 
 
 async def test_a_large_database_that_lost_nothing_calls_nobody(night: Night) -> None:
