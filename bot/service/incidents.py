@@ -295,6 +295,9 @@ async def report(parts: Parts, call: Call) -> Reply:
     )
 
 
+_WRITES_REPORT = frozenset({"close", "file_report"})
+
+
 async def _filed_anew(parts: Parts, call: Call, entries: Sequence[Entry]) -> Reply | None:
     """Begin to write the report of a closed incident once more, where people added something since; else None."""
     if call.person.refusal(Permission.RESPOND, call.site or ""):
@@ -306,7 +309,19 @@ async def _filed_anew(parts: Parts, call: Call, entries: Sequence[Entry]) -> Rep
     operation = filing(
         call.incident_id, call.site or "", call.person.name, cause=call.delivery_id, amended=amended
     )
-    await parts.store.transact(lambda tx: tx.add_operation(operation))
+
+    async def body(tx: Transaction) -> bool:
+        running = await tx.operations(incident_id=call.incident_id, state=OperationState.RUNNING)
+        if any(one.kind in _WRITES_REPORT and one.id != operation.id for one in running):
+            return False
+        await tx.add_operation(operation)
+        return True
+
+    if not await parts.store.transact(body):
+        return Reply(
+            text="The post-mortem is being written at this moment. For what was added since it began, ask again then.",
+            incident_id=call.incident_id,
+        )
     parts.wake()
     return Reply(
         text="The post-mortem is written anew, with what was added since; the earlier one stays.",

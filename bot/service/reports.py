@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import multiprocessing
 import os
+import secrets
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+
+import structlog
 
 from bot.model.errors import FailedError
 from bot.report.fonts import Fonts
@@ -19,6 +20,8 @@ from bot.report.markdown import to_markdown
 from bot.report.report import Report, report_of
 from bot.service.parts import Parts
 from bot.settings import ReportSettings, Settings
+
+log = structlog.get_logger(__name__)
 
 FORMS = ("md", "html", "pdf")
 PDF_LIMIT = timedelta(minutes=2)
@@ -38,10 +41,19 @@ _MORE = (
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenReport:
-    """Where a post-mortem lies: the Markdown's path, and the name that all its files have in common."""
+    """Where a post-mortem lies: the Markdown's path, and the name that all its files have in common.
+
+    `missing` says which form could not be made, and why; empty: none is missing.
+    """
 
     path: Path
     name: str
+    missing: str = ""
+
+    @property
+    def told(self) -> str:
+        """Return where it lies, in words, and what of it is missing."""
+        return f"{self.path}. But {self.missing}" if self.missing else str(self.path)
 
 
 async def report_text(parts: Parts, incident_id: str, site: str) -> str:
@@ -57,15 +69,20 @@ async def report_file(parts: Parts, incident_id: str, site: str, form: str) -> b
 async def write_report(parts: Parts, incident_id: str) -> WrittenReport:
     """Write the post-mortem in all forms to the folder of the settings. What lies there already stays as it is.
 
+    A PDF that cannot be made keeps the other forms from nothing; it is told.
     The files are named by the incident; where there is another report of it, an amended one gets a name of its own.
     *Raises* FailedError where the folder cannot be written.
     """
     row = await parts.store.transact(lambda tx: tx.incident(incident_id))
     report = await _report(parts, incident_id, row.site if row else "")
-    files = {form: await _in_form(parts, report, form) for form in FORMS}
+    files, missing = {form: await _in_form(parts, report, form) for form in FORMS if form != "pdf"}, ""
+    try:
+        files["pdf"] = await _in_form(parts, report, "pdf")
+    except FailedError as error:
+        missing = str(error)
     folder = report_folder(parts.settings)
     try:
-        return await asyncio.to_thread(_write, folder, incident_id, files)
+        return replace(await asyncio.to_thread(_write, folder, incident_id, files), missing=missing)
     except OSError as error:
         raise FailedError(
             f"the post-mortem of {incident_id} could not be written to {folder}: {error.strerror or error}. It is read in "
@@ -115,7 +132,10 @@ async def _pdf(report: Report, fonts: Fonts) -> bytes:
     try:
         async with asyncio.timeout(PDF_LIMIT.total_seconds()):
             return await asyncio.get_running_loop().run_in_executor(pool, _draw, report, fonts)
-    except (TimeoutError, BrokenProcessPool) as error:
+    except (
+        Exception
+    ) as error:  # an outer door: whatever is wrong in that process costs one form, not the report
+        log.exception("a post-mortem could not be drawn as a PDF")
         raise FailedError(
             f"the PDF of the post-mortem could not be made ({type(error).__name__}). The Markdown and the HTML can."
         ) from error
@@ -139,16 +159,16 @@ def _write(folder: Path, incident_id: str, files: dict[str, bytes]) -> WrittenRe
         if _put(path, files["md"]) or path.read_bytes() == files["md"]:
             break
         number += 1
-    for form in FORMS[1:]:
-        _put(folder / f"{name}.{form}", files[form])
+    for form, content in files.items():
+        if form != "md":
+            _put(folder / f"{name}.{form}", content)
     return WrittenReport(path=path, name=name)
 
 
 def _put(path: Path, content: bytes) -> bool:
     """Write a file that only this account may read, whole or not at all; return False where there is one of this name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with contextlib.suppress(FileNotFoundError):
-        part.unlink()  # of a Backout that was killed and had this process number
+    # Its own name each time: two who ask at once never write into each other's.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
         file.flush()

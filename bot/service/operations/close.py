@@ -82,10 +82,10 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 async def _written(work: SiteWork, parts: Parts) -> tuple[str, dict[str, str]]:
     """Write the post-mortem; return what is said of it. A folder that cannot be written keeps no incident open."""
     try:
-        path = (await write_report(parts, work.incident_id)).path
+        written = await write_report(parts, work.incident_id)
     except FailedError as error:
         return f"The post-mortem has no file: {error}", {}
-    return f"The post-mortem is written: {path}", {"path": str(path)}
+    return f"The post-mortem is written: {written.told}", {"path": str(written.path)}
 
 
 async def _published(work: SiteWork, parts: Parts, outcome: str) -> list[Message]:

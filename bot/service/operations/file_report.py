@@ -61,10 +61,10 @@ async def _amended(work: SiteWork, parts: Parts) -> str:
 
     async def write() -> dict[str, str]:
         written = await write_report(parts, work.incident_id)
-        return {"path": str(written.path), "name": written.name}
+        return {"path": str(written.path), "name": written.name, "told": written.told}
 
     async def record(tx: Transaction, done: dict[str, str]) -> None:
-        said = f"The amended post-mortem is written: {done['path']}"
+        said = f"The amended post-mortem is written: {done.get('told') or done['path']}"
         entry = NewEntry(kind=Kind.REPORT_WRITTEN, text=said, data={"path": done["path"]})
         await tx.append(work.incident_id, [entry])
         message = Message(

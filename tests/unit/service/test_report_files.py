@@ -16,6 +16,7 @@ from bot.model.message import REPORT_SLOT
 from bot.service.engine import Engine
 from bot.service.operations.kinds import aborts, handlers
 from bot.service.reports import report_file, write_report
+from bot.settings import ReportSettings
 from tests.fakes.host import FakeHost, FakeHosts
 from tests.playbooks.story import moment
 from tests.unit.service.office import Office
@@ -162,6 +163,31 @@ async def test_a_host_out_of_reach_is_told_and_tried_again(closed: Office) -> No
     link.reachable = True
     await closed.types("anna", "/incident report")
     assert (await _written(closed, 2))[1].data["host"]
+
+
+@pytest.mark.parametrize("kind", ["close", "file_report"])
+async def test_what_is_being_written_is_not_begun_a_second_time(office: Office, kind: str) -> None:
+    """Whoever asks while it is written, in whichever chat, is told so: two never write the same files at once."""
+    await office.tell(ENDED)
+    await office.store.transact(lambda tx: tx.close_incident(SHOP))
+    running = await office.running(kind)
+    for person in ("anna", "boris"):
+        reply = await office.types(person, "/incident report")
+        assert reply.text.startswith("The post-mortem is being written at this moment")
+    assert [one.id for one in await office.operations()] == [running.id]
+
+
+async def test_a_pdf_that_cannot_be_made_costs_no_other_form(closed: Office, tmp_path: Path) -> None:
+    """A font file that is damaged leaves the Markdown and the HTML, and it is told which form is missing."""
+    font = tmp_path / "no-tables.ttf"
+    font.write_bytes(b"\x00\x01\x00\x00" + bytes(8))
+    fonts = ReportSettings(fonts=(font,))
+    closed.parts = replace(closed.parts, settings=closed.parts.settings.model_copy(update={"reports": fonts}))
+    await closed.goes_on(moment(Kind.NOTE, "写真 are gone", "Anna"))
+    written = await write_report(closed.parts, SHOP)
+    files = sorted(file.name for file in _folder(closed).iterdir())
+    assert files == [f"{SHOP}.html", f"{SHOP}.md"]
+    assert written.told.startswith(f"{written.path}. But the PDF of the post-mortem could not be made")
 
 
 async def test_who_may_only_read_has_nothing_written(closed: Office) -> None:
