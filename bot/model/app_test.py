@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 
 def shown_address(address: str) -> str:
     """Return an address or a path as it may be told: without a login, and of what stands behind its `?` the names alone."""
-    parts = urlsplit(address)
-    said = [part.partition("=")[:2] for part in parts.query.split("&") if part]
-    query = "&".join(f"{name}=…" if sign else "…" for name, sign in said)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment=""))
+    place, asks, query = address.partition("#")[0].partition("?")
+    scheme, sign, rest = place.partition("://")
+    if sign:
+        host, slash, path = rest.partition("/")
+        place = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    said = [part.partition("=")[:2] for part in query.split("&") if part]
+    return place + asks + "&".join(f"{name}=…" if equals else "…" for name, equals in said)
 
 
 @dataclass(frozen=True, kw_only=True)
