@@ -28,7 +28,7 @@ def test_the_sites_take_its_packages_and_nothing_else(
     packages.mkdir(parents=True)
     (packages / "autoload.php").write_text(AT_HAND)
     monkeypatch.setenv(VARIABLE, str(packages.parent))
-    site = build(tmp_path / "production", photos=200, run=False)
+    site = build(tmp_path / "production", photos=400, run=False)
     asked = (site.app_path / "vendor" / "autoload.php").read_text()
     assert str(packages.parent).replace("'", "\\'") in asked
     assert "convert_photos_to_multi_photo_posts" in artisan(site, "migrate:status")

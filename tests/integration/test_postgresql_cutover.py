@@ -197,6 +197,34 @@ def test_a_foreign_session_is_named_and_nothing_changes(shop: Shop) -> None:
         end_session(psql)
 
 
+def test_an_autovacuum_worker_keeps_nobody_out(shop: Shop) -> None:
+    """A vacuum of the server's own that takes long is no session of another program; the server ends it at the rename."""
+    shop.login.run(
+        "CREATE TABLE bulky AS SELECT g AS id, repeat('x', 400) AS v FROM generate_series(1, 30000) g;"
+        "ALTER TABLE bulky SET (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,"
+        " autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+    )
+    _, request = broken(shop)
+    worker = f"SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker' AND datname = '{shop.name}'"
+    superuser = shop.server.superuser
+    superuser.run("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+    superuser.run("SELECT pg_reload_conf()")
+    try:
+        shop.login.run(
+            "DELETE FROM bulky WHERE id % 2 = 0; INSERT INTO bulky SELECT 2 * g, repeat('x', 400) FROM generate_series(1, 15000) g"
+        )
+        request = {**request, "expect_target_fingerprint": shop.fingerprint()}
+        deadline = time.monotonic() + 60
+        while superuser.number(worker) == 0:
+            assert time.monotonic() < deadline, "no autovacuum worker came"
+            time.sleep(0.1)
+        done = shop.ask("cutover", **request)
+    finally:
+        superuser.run("ALTER SYSTEM RESET autovacuum_naptime")
+        superuser.run("SELECT pg_reload_conf()")
+    assert done["fingerprint"] == shop.fingerprint() == request["expect_source_fingerprint"]
+
+
 def test_a_write_after_the_plan_is_refused(shop: Shop) -> None:
     """A row written since, in live or in scratch, makes the plan void; live is open as before."""
     scratch, request = broken(shop)

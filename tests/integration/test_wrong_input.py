@@ -195,7 +195,7 @@ def test_an_empty_backup_folder(night: Night, tmp_path: Path) -> None:
     state = night.after(START)
     assert "No backup could be verified" in state["steps"][0]["note"]
     (question,) = [d for d in state["decisions"] if d["state"] == "open" and d["purpose"] == "assessed"]
-    assert [c["key"] for c in question["choices"]] == ["dba", "freeze", "wait"]
+    assert [c["key"] for c in question["choices"]] == ["dba", "search", "freeze", "wait"]
     assert not is_down(night.production)
     plan = night.types("/restore plan")
     assert not plan["ok"]

@@ -56,8 +56,6 @@ def test_a_fault_turns_the_suite_red(tree: Path, mutation: Mutation) -> None:
         "pytest",
         "-q",
         "-x",
-        "-m",
-        "not long",
         "-p",
         "no:cacheprovider",
         *mutation.tests,

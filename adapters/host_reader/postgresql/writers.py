@@ -16,10 +16,12 @@ from adapters.host_reader.sqlite_request import Answer, Request, optional_text
 # is ended by mistake for it. Source: proc(5), pid_max is 2**22 at most.
 SESSION_PID_BASE = 1 << 22
 
-# Never the text of a statement. Of another role's sessions the server hides all but role, pid and database.
+# Never the text of a statement. Of another role's sessions the server hides all but role, pid and database. What has no role
+# is an autovacuum worker: it changes no row, and the server itself ends it when the database is renamed.
+# Source: PostgreSQL, backend_status.c (pgstat_bestart), procarray.c (CountOtherDBBackends).
 _SESSIONS = """
 SELECT pid, usename, application_name, state, client_addr FROM pg_stat_activity
-WHERE datname = {database} AND pid <> pg_backend_pid() AND application_name <> 'backout'
+WHERE datname = {database} AND pid <> pg_backend_pid() AND application_name <> 'backout' AND usename IS NOT NULL
     AND (backend_type IS NULL OR backend_type IN ('client backend', 'walsender')) ORDER BY pid
 """
 
