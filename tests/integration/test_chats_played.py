@@ -102,7 +102,7 @@ OWN = (
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:s|ms|seconds?|minutes?|MB|kB|GB)\b"), "<measured>"),
 )
-MEASURED = re.compile(r"(_s|_ms|_bytes|_at|^at|pid|inode|port|token|secret)$")
+MEASURED = re.compile(r"(^ms$|_s|_ms|_bytes|_at|^at|pid|inode|port|token|secret)$")
 OF_THE_PLATFORM = ("platform", "channel")
 
 

@@ -15,8 +15,10 @@ import sys, time
 from pathlib import Path
 from tests.site.production import load, session
 live = session(load(Path(sys.argv[1])))
-for second in range(600):
-    live.query("update users set updated_at = current_timestamp where id = 1")
+for turn in range(3000):
+    live.query(f"update users set updated_at = '2026-01-01 00:00:{turn % 60:02d}' where id = 1")
+    if turn == 0:
+        print("wrote", flush=True)
     time.sleep(0.2)
 """
 
@@ -31,15 +33,18 @@ def cut_backup(site: Production) -> None:
 
 def wrong_target(site: Production) -> None:
     """Point the application to another database after the plan was approved of one."""
-    here, other = site.engine.second_database(site)
+    here, other = site.engine.turn_database(site)
     env = site.app_path / ".env"
     env.write_text(env.read_text().replace(f"DB_DATABASE={here}", f"DB_DATABASE={other}"))
 
 
 def writer(site: Production) -> None:
-    """Start a program that writes to the database although the application is down."""
+    """Start a program that writes to the database although the application is down, and wait for its first write."""
     command = [sys.executable, "-c", _WRITER, str(site.folder)]
-    _writers.append(subprocess.Popen(command, cwd=REPOSITORY))
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
+    _writers.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"wrote\n"
 
 
 def lost_comment(site: Production) -> None:
@@ -74,4 +79,4 @@ def clean_up(site: Production) -> None:
     while _writers:
         process = _writers.pop()
         process.kill()
-        process.wait()
+        process.communicate()

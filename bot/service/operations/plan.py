@@ -41,10 +41,11 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         if reason is not None:
             await work.tell("refused", no_repair(reason, ground.incident, ctx.args))
             return {"proven": False}
-    rehearsed = await _REHEARSE[strategy](work, ground)
-    await _prove_untouched(work, ground)
+    # Asked first: where only one copy has room, the rehearsal takes the place of the loaded backup.
     asked = checks_of(work, ground.database, ground.facts)
     numbers = await first_numbers(work, ground.database, ground.live.path, ground.baseline, asked)
+    rehearsed = await _REHEARSE[strategy](work, ground)
+    await _prove_untouched(work, ground)
     proposed = await _proposal(work, ground, rehearsed)
     await _tell_plan(work, ground, planned(work, ground, rehearsed, proposed, numbers))
     return {"proven": rehearsed.proof.proven, "plan_hash": proposed.hash}
