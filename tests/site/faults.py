@@ -33,7 +33,7 @@ def cut_backup(site: Production) -> None:
 
 def wrong_target(site: Production) -> None:
     """Point the application to another database after the plan was approved of one."""
-    here, other = site.engine.turn_database(site)
+    here, other = site.engine.second_database(site)
     env = site.app_path / ".env"
     env.write_text(env.read_text().replace(f"DB_DATABASE={here}", f"DB_DATABASE={other}"))
 
