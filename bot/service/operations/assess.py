@@ -13,12 +13,12 @@ from bot.model.codec import to_json
 from bot.model.database import DatabaseFacts, Loss
 from bot.model.decision import Choice
 from bot.model.event import Kind, NewEntry
-from bot.model.incident import Incident
+from bot.model.incident import Cutover, Incident
 from bot.model.message import Tone
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
-from bot.runbook.wording import backup_table, bytes_words, loss_sentence, loss_table
+from bot.runbook.wording import backup_table, bytes_words, capitalised, loss_sentence, loss_table
 from bot.service.backup_search import (
     Found,
     LiveShape,
@@ -95,7 +95,7 @@ async def assess(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     since = [row.migration for row in facts.migration_rows or () if row.migration not in known]
     data |= {"loss": _loss_data(loss), "baseline": baseline, "migrations_since_backup": len(since)}
     users = await users_affected(work, database, facts, live.path) if loss.verdict != "none" else None
-    await work.tell("assessed", _assessed(data, loss, found, facts, users))
+    await work.tell("assessed", _assessed(data, loss, found, facts, users, before))
     return {"verdict": loss.verdict}
 
 
@@ -187,7 +187,12 @@ def _loss_data(loss: Loss) -> dict[str, Any]:
 
 
 def _assessed(
-    data: dict[str, Any], loss: Loss, found: Found, facts: AppFacts, users: NewEntry | None
+    data: dict[str, Any],
+    loss: Loss,
+    found: Found,
+    facts: AppFacts,
+    users: NewEntry | None,
+    before: Incident,
 ) -> Telling:
     sentence = loss_sentence(loss)
     tone = {"none": Tone.GOOD, "missing_rows": Tone.WARNING, "rewritten": Tone.WARNING}.get(
@@ -216,7 +221,7 @@ def _assessed(
             done_entry(Step.ASSESS, _plain(sentence)),
         ],
         messages=[message, _backups_message(found)],
-        questions=[_what_now(loss)],
+        questions=[_what_now(loss, restored=before.cutover is Cutover.DONE)],
         void=(NO_BACKUP, OFFER),
         void_reason="A backup is verified.",
     )
@@ -229,7 +234,7 @@ _CLOSE_QUESTIONS = {
 }
 
 
-def _what_now(loss: Loss) -> Question:
+def _what_now(loss: Loss, *, restored: bool) -> Question:
     freeze = Choice(key="freeze", label="Freeze the application", style="primary", starts="freeze")
     dba = Choice(
         key="dba", label="Call the DBA", starts="escalate", args={"reason": "asked for after the assessment"}
@@ -245,17 +250,22 @@ def _what_now(loss: Loss) -> Question:
             tone=Tone.BAD,
         )
     sure = loss.verdict == "none"
+    found_none = "recovered" if restored else "no loss"
     close = Choice(
         key="close",
-        label="No loss: close the incident" if sure else "Close: a person looked, nothing is missing",
+        label=f"{capitalised(found_none)}: close the incident"
+        if sure
+        else "Close: a person looked, nothing is missing",
         style="primary" if sure else "default",
         starts="close",
-        args={"outcome": "no loss" if sure else "closed after a look"},
+        args={"outcome": found_none if sure else "closed after a look"},
     )
     return Question(
         purpose="assessed",
         question=_CLOSE_QUESTIONS[loss.verdict],
-        body="Nothing was changed on production.",
+        body="Production holds the restored data; nothing was changed by this look."
+        if restored
+        else "Nothing was changed on production.",
         choices=(close, replace(freeze, style="default"), dba, wait),
         step=Step.ASSESS,
         tone=Tone.GOOD if loss.verdict == "none" else Tone.WARNING,

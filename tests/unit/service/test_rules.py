@@ -74,6 +74,10 @@ async def test_after_the_cut_over_no_good_migration_is_blamed(
     shown = await night.office.store.read(lambda tx: tx.messages("inc-shop-1"))
     (step,) = [one.message.body for one in shown if one.message.slot == "step-1"]
     assert (BAD in step, "not the last one recorded now" in step) == (True, True)
+    if moments == (CUT_OVER,):
+        (asked,) = [one for one in await night.office.open_decisions() if one.purpose == "assessed"]
+        assert asked.choices[0].args == {"outcome": "recovered"}
+        assert "holds the restored data" in asked.body
 
 
 async def test_a_large_database_that_lost_nothing_calls_nobody(night: Night) -> None:
