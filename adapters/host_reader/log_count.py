@@ -1,7 +1,7 @@
 """The verb `log_count`: count what an application's logs gained since the last look, through rotation and midnight.
 
-It opens regular files for reading only, reads a bounded number of bytes, and answers with places, counts, class names
-and lines of code. Not one byte of a message leaves the host.
+It opens regular files for reading only, reads a bounded number of bytes, and answers with places, counts, class names,
+lines of code, and the state that a database's error names (five signs). No other byte of a message leaves the host.
 """
 
 from __future__ import annotations

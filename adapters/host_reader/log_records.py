@@ -1,4 +1,4 @@
-"""Fold what an application wrote to its log into counts: records by level, exception class and place; never their text."""
+"""Fold what an application wrote to its log into counts: records by level, exception class, state and place; never their text."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ _OWN_FRAME = re.compile(_FRAME + rb"(?![^\n(]*(?:" + _FOREIGN.pattern + rb"))" +
 
 # Monolog's JsonFormatter: one object a line. A quote within a message is escaped, so that none of these can stand there.
 _JSON_LINE = re.compile(rb'^\{"message":', re.MULTILINE)
+_JSON_MESSAGE = b'{"message":"'
 _JSON_LEVEL = b',"level_name":"'
 _JSON_END = re.compile(
     rb',"level_name":"([A-Z]{1,20})","channel":"[^"]{0,100}","datetime":"(2\d{3}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)'
@@ -44,6 +45,44 @@ _JSON_END = re.compile(
 _JSON_EXCEPTION = re.compile(rb'"exception":\{"class":"((?:[\w]|\\\\){1,300})"')
 # The place where it was thrown, and the frames of its trace.
 _JSON_PLACE = re.compile(rb'"(/[\w./@+-]{1,300}\.php):(\d{1,7})"')
+
+# How the message of a database's error begins: PDO's own words. Of them the state alone is taken, in words that stand here.
+_STATE = re.compile(rb"SQLSTATE\[([0-9A-Z]{5})\]")
+# Source: SQL:2016, PDO's and PostgreSQL's lists of states.
+_STATES = {
+    "42S22": "column not found",
+    "42703": "column not found",
+    "42S02": "table not found",
+    "42P01": "table not found",
+    "42S21": "column is there already",
+    "42701": "column is there already",
+    "42S01": "table is there already",
+    "42P07": "table is there already",
+    "23000": "a constraint is violated",
+    "23502": "a value is missing",
+    "23503": "a foreign key is violated",
+    "23505": "a key is there already",
+    "22001": "a text is too long",
+    "42000": "wrong SQL, or no right",
+    "42601": "wrong SQL",
+    "42501": "no right",
+    "40001": "deadlock",
+    "40P01": "deadlock",
+    "08006": "no connection",
+    "HY000": "general error",
+}
+# SQLite has one state for all: its fixed phrases tell them apart.
+_PHRASES = (
+    (b"no such column", "column not found"),
+    (b"has no column named", "column not found"),
+    (b"no such table", "table not found"),
+    (b"UNIQUE constraint failed", "a key is there already"),
+    (b"NOT NULL constraint failed", "a value is missing"),
+    (b"FOREIGN KEY constraint failed", "a foreign key is violated"),
+    (b"database is locked", "database is locked"),
+    (b"readonly database", "database cannot be written"),
+)
+_PHRASE_BYTES = 120
 
 # An exception's class and place stand in its first lines; what a message adds beyond this is not searched.
 _SEARCHED_BYTES = 1_000_000
@@ -144,7 +183,18 @@ def _count_json_alarm(line: bytes, level: bytes, counts: Counts) -> None:
     places = _JSON_PLACE.findall(line, error.end())
     own = next((one for one in places if not _FOREIGN.search(one[0])), places[0] if places else None)
     place = f" at {own[0].decode('ascii', 'replace')}:{own[1].decode('ascii')}" if own else ""
-    counts.fingerprints[f"{name}{place}"] += 1
+    counts.fingerprints[f"{name}{_state(line, len(_JSON_MESSAGE))}{place}"] += 1
+
+
+def _state(record: bytes, start: int) -> str:
+    """Return the state that a database's error names at the beginning of its message, in words; '' where none is there."""
+    found = _STATE.match(record, start)
+    if found is None:
+        return ""
+    state = found.group(1).decode("ascii")
+    said = record[found.end() : found.end() + _PHRASE_BYTES]
+    words = next((words for phrase, words in _PHRASES if phrase in said), None) or _STATES.get(state)
+    return f" ({state}: {words})" if words else f" ({state})"
 
 
 def _first_head(text: bytes) -> Optional[int]:
@@ -216,7 +266,7 @@ def _count_alarm(text: bytes, head: re.Match[bytes], counts: Counts) -> None:
     name = error.group(1).decode("utf-8", "replace").replace("\\\\", "\\")
     place = _place(record, error.end())
     counts.classes[name] += 1
-    counts.fingerprints[f"{name} at {place}" if place else name] += 1
+    counts.fingerprints[f"{name}{_state(record, 0)}" + (f" at {place}" if place else "")] += 1
 
 
 def _place(record: bytes, start: int) -> str:

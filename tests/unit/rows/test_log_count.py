@@ -49,7 +49,10 @@ RECORD_12 += b" \n"
 PLAIN = b"[2026-11-22 16:53:00] production.INFO: a secret line  \n"
 LOG = RECORD_8 + PLAIN + RECORD_12
 LEVELS = {"ERROR": 1, "INFO": 1, "CRITICAL": 1}
-AT_31 = r"Illuminate\Database\QueryException at /srv/album/app/Http/Controllers/HomeController.php:31"
+AT_31 = (
+    r"Illuminate\Database\QueryException (42S02: table not found)"
+    " at /srv/album/app/Http/Controllers/HomeController.php:31"
+)
 AT_9 = "Error at /srv/album/routes/web.php:9"
 
 
@@ -300,3 +303,42 @@ def test_only_what_is_older_is_counted(tmp_path: Path, log: bytes) -> None:
     assert set(early.counts.levels) == {"ERROR"}
     assert early.last == "2026-11-22 16:51:53"
     assert sum(looked([place], is_end=True, until="2027-01-01 00:00:00").counts.levels.values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "SQLSTATE[42S22]: Column not found: 1054 Unknown column 'a secret' in 'field list'",
+            " (42S22: column not found)",
+        ),
+        (
+            "SQLSTATE[42703]: Undefined column: 7 ERROR:  column a secret does not exist",
+            " (42703: column not found)",
+        ),
+        ("SQLSTATE[HY000]: General error: 1 no such column: a secret", " (HY000: column not found)"),
+        ("SQLSTATE[HY000] [2002] Connection refused a secret", " (HY000: general error)"),
+        ("SQLSTATE[0A000]: a secret", " (0A000)"),
+        ("a secret: SQLSTATE[42S22]", ""),
+        ("SQLSTATE[a secret]: no such table", ""),
+    ],
+)
+@pytest.mark.parametrize("is_json", [False, True])
+def test_an_error_of_the_database_is_told_by_its_state(
+    tmp_path: Path, message: str, told: str, is_json: bool
+) -> None:
+    """Whether a column, a table or a key is meant stands in words of Backout's own beside the class; no word of the message."""
+    if is_json:
+        error = {"class": "PDOException", "message": message, "code": 0, "file": "/srv/a/app/Pay.php:7"}
+        fields = {"message": message, "context": {"exception": error}, "level": 400, "level_name": "ERROR"}
+        fields |= {"channel": "production", "datetime": "2026-11-22T16:53:00+00:00", "extra": {}}
+        record = json.dumps(fields, separators=(",", ":")) + "\n"
+    else:
+        record = (
+            f'[2026-11-22 16:53:00] production.ERROR: {message} {{"exception":"[object] (PDOException(code: 0): {message}'
+            ' at /srv/a/app/Pay.php:7)\n[stacktrace]\n#0 {main}\n"} \n'
+        )
+    path = tmp_path / "laravel.log"
+    path.write_text(record)
+    look = looked([LogPlace(path=str(path), inode=0, offset=0, mark="")], is_end=True)
+    assert look.counts.fingerprints == {f"PDOException{told} at /srv/a/app/Pay.php:7": 1}
