@@ -45,8 +45,8 @@ class ChromiumBrowser:
         try:
             async with (
                 asyncio.timeout(walk.time_limit_s + self._options.start_limit_s),
-                running(self._options) as address,
-                connected(address, listener.heard) as tools,
+                running(self._options) as pipes,
+                connected(pipes, listener.heard) as tools,
             ):
                 return await _Walker(tools, listener, walk).go(secret)
         except TimeoutError:
@@ -62,8 +62,8 @@ class ChromiumBrowser:
     async def prove(self) -> str:
         """Start the browser, load nothing, and return its name and version. *Raises* BrowserError."""
         async with (
-            running(self._options) as address,
-            connected(address, lambda *_: None) as tools,
+            running(self._options) as pipes,
+            connected(pipes, lambda *_: None) as tools,
         ):
             return str((await tools.call("Browser.getVersion"))["product"])
 

@@ -1,4 +1,4 @@
-"""The DevTools protocol over aiohttp: calls with an answer, and events as they come."""
+"""The DevTools protocol over a browser's pipes: calls with an answer, and events as they come."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
-
+from adapters.chromium_browser.process import END_OF_MESSAGE, Pipes
 from bot.model.errors import BrowserError
 
 DIED = "the browser died in the middle of the walk. Nothing of it is left; to try again: /app check"
@@ -25,8 +24,8 @@ class CallRefusedError(Exception):
 class DevTools:
     """One connection to a browser. `heard` gets each event by name; it must not wait."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, heard: Heard) -> None:
-        self._socket = socket
+    def __init__(self, pipes: Pipes, heard: Heard) -> None:
+        self._pipes = pipes
         self._heard = heard
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -41,19 +40,17 @@ class DevTools:
         future = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            await self._send(number, method, parameters)
+            self._send(number, method, parameters)
             answer: dict[str, Any] = await future
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise BrowserError(DIED) from error
         finally:
             self._waiting.pop(number, None)
         return answer
 
-    async def _send(self, number: int, method: str, parameters: dict[str, Any]) -> None:
+    def _send(self, number: int, method: str, parameters: dict[str, Any]) -> None:
         message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
         if self._session is not None:
             message["sessionId"] = self._session
-        await self._socket.send_str(json.dumps(message))
+        self._pipes.writer.write(json.dumps(message).encode() + END_OF_MESSAGE)
 
     async def open_page(self) -> str:
         """Open an empty page, for which each later call is meant, and return the id of its main frame."""
@@ -65,17 +62,14 @@ class DevTools:
     async def listen(self) -> None:
         """Take in what the browser sends, until it sends no more; whoever waits for an answer then learns of the end."""
         try:
-            async for message in self._socket:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    taken = json.loads(message.data)
-                    self._take(taken)
-                    if taken.get("method") == "Page.javascriptDialogOpening":
-                        # Everything in the page waits until its dialog is closed, so nobody could wait for this answer.
-                        await self._send(
-                            next(self._numbers), "Page.handleJavaScriptDialog", {"accept": False}
-                        )
-        except (aiohttp.ClientError, ConnectionError):
-            pass  # the end of the connection, told below
+            while True:
+                taken = json.loads((await self._pipes.reader.readuntil(END_OF_MESSAGE))[:-1])
+                self._take(taken)
+                if taken.get("method") == "Page.javascriptDialogOpening":
+                    # Everything in the page waits until its dialog is closed, so nobody could wait for this answer.
+                    self._send(next(self._numbers), "Page.handleJavaScriptDialog", {"accept": False})
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+            pass  # the end of what it says, told below
         finally:
             self._gone()
 
@@ -100,19 +94,12 @@ class DevTools:
 
 
 @asynccontextmanager
-async def connected(address: str, heard: Heard) -> AsyncIterator[DevTools]:
-    """Yield a connection to the browser at that address. *Raises* BrowserError where it cannot be reached."""
-    async with aiohttp.ClientSession() as session:
-        try:
-            # What a page's events carry has no limit of its own; the browser is on this machine.
-            socket = await session.ws_connect(address, max_msg_size=0)
-        except (aiohttp.ClientError, ConnectionError) as error:
-            raise BrowserError(DIED) from error
-        tools = DevTools(socket, heard)
-        listening = asyncio.create_task(tools.listen(), name="devtools")
-        try:
-            yield tools
-        finally:
-            listening.cancel()
-            await asyncio.wait([listening])
-            await socket.close()
+async def connected(pipes: Pipes, heard: Heard) -> AsyncIterator[DevTools]:
+    """Yield the tools of the browser at those pipes."""
+    tools = DevTools(pipes, heard)
+    listening = asyncio.create_task(tools.listen(), name="devtools")
+    try:
+        yield tools
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,13 +30,24 @@ FLAGS = (
     # The shared memory of a container is mostly too small for it.
     "--disable-dev-shm-usage",
     "--window-size=1280,800",
-    # A port that is free; it listens on loopback alone, and its path holds a random part.
-    "--remote-debugging-port=0",
+    # It hears on its third descriptor and answers on its fourth. On a port any other user of this machine could drive it.
+    "--remote-debugging-pipe",
 )
+END_OF_MESSAGE = b"\0"
+LONGEST_MESSAGE_BYTES = 256_000_000
 POLL_S = 0.05
 END_S = 3
 REMOVE_TRIES = 20
-_PORT_LINES = 2
+_READY = b'{"id":0,"method":"Browser.getVersion"}' + END_OF_MESSAGE
+_HEARS, _ANSWERS = 3, 4
+_ABOVE_THEM = 10
+# Gives the browser its two descriptors under those numbers, and becomes the browser.
+_BECOME = f"""import os, sys
+hears, answers, *command = sys.argv[1:]
+os.dup2(int(hears), {_HEARS})
+os.dup2(int(answers), {_ANSWERS})
+os.execv(command[0], command)
+"""
 _SANDBOX_WORDS = ("no-sandbox", "No usable sandbox", "namespace sandbox failed")
 
 
@@ -51,31 +64,73 @@ class BrowserOptions:
     below: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pipes:
+    """What a browser says, and what is said to it: messages of the DevTools protocol, each with `END_OF_MESSAGE` behind it."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.WriteTransport
+
+
 @asynccontextmanager
-async def running(options: BrowserOptions) -> AsyncIterator[str]:
-    """Yield the address of a fresh browser's DevTools. *Raises* BrowserError where it does not start.
+async def running(options: BrowserOptions) -> AsyncIterator[Pipes]:
+    """Yield the pipes of a fresh browser that has answered. *Raises* BrowserError where it does not start.
 
     *Changes*: a temporary folder and a process group, both gone at the end whatever happens.
     """
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="backout-browser-", dir=options.below))
     process: asyncio.subprocess.Process | None = None
-    try:
-        process = await _started(options, folder)
-        yield await _address(options, process, folder)
-    finally:
-        # Also where the one who waits is cancelled, the browser ends and its folder goes.
-        await asyncio.shield(asyncio.create_task(_end(process, folder), name="end of the browser"))
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            its_ends, pipes = await _pipes(stack)
+            try:
+                process = await _started(options, folder, its_ends)
+            finally:
+                for end in its_ends:
+                    os.close(end)
+            await _ready(options, process, folder, pipes)
+            yield pipes
+        finally:
+            # Also where the one who waits is cancelled, the browser ends and its folder goes.
+            await asyncio.shield(asyncio.create_task(_end(process, folder), name="end of the browser"))
 
 
-async def _started(options: BrowserOptions, folder: Path) -> asyncio.subprocess.Process:
+async def _pipes(stack: contextlib.AsyncExitStack) -> tuple[tuple[int, int], Pipes]:
+    """Return the browser's two ends, and ours, which the stack closes."""
+    loop = asyncio.get_running_loop()
+    hears, to_browser = os.pipe()
+    from_browser, answers = os.pipe()
+    its_ends = _above(hears), _above(answers)
+    reader = asyncio.StreamReader(limit=LONGEST_MESSAGE_BYTES)
+    read, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(from_browser, "rb", buffering=0)
+    )
+    stack.callback(read.close)
+    write, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(to_browser, "wb", buffering=0))
+    stack.callback(write.close)
+    return its_ends, Pipes(reader=reader, writer=write)
+
+
+def _above(descriptor: int) -> int:
+    """Return the same descriptor under a number above those that the browser has it under, so that none is written over."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE_THEM)
+    os.close(descriptor)
+    return moved
+
+
+async def _started(
+    options: BrowserOptions, folder: Path, its_ends: tuple[int, int]
+) -> asyncio.subprocess.Process:
     sandbox = () if options.sandbox else ("--no-sandbox",)
-    if shutil.which(options.program) is None:
+    program = shutil.which(options.program)
+    if program is None:
         raise _not_started(options, "there is no such program that may be run")
     with (folder / "said").open("wb") as said:
         try:
             return await asyncio.create_subprocess_exec(
                 *_ends_with_its_parent(),
-                str(options.program),
+                *(sys.executable, "-I", "-S", "-c", _BECOME, *map(str, its_ends)),
+                program,
                 *FLAGS,
                 *sandbox,
                 f"--user-data-dir={folder / 'profile'}",
@@ -91,6 +146,7 @@ async def _started(options: BrowserOptions, folder: Path) -> asyncio.subprocess.
                     "LANG": "C.UTF-8",
                 },
                 start_new_session=True,
+                pass_fds=its_ends,
             )
         except OSError as error:
             raise _not_started(options, type(error).__name__) from error
@@ -112,23 +168,24 @@ def _ends_with_its_parent() -> tuple[str, ...]:
     return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 
-async def _address(options: BrowserOptions, process: asyncio.subprocess.Process, folder: Path) -> str:
-    """Return the DevTools address that the browser writes into its profile once it listens."""
-    port_file = folder / "profile" / "DevToolsActivePort"
+async def _ready(
+    options: BrowserOptions, process: asyncio.subprocess.Process, folder: Path, pipes: Pipes
+) -> None:
+    """Wait until the browser answers."""
+    pipes.writer.write(_READY)
     try:
         async with asyncio.timeout(options.start_limit_s):
-            while True:
-                if process.returncode is not None:
-                    raise BrowserError(_why_ended(options, process.returncode, folder))
-                lines = port_file.read_text().splitlines() if port_file.exists() else []
-                if len(lines) >= _PORT_LINES:
-                    return f"ws://127.0.0.1:{int(lines[0])}{lines[1]}"
-                await asyncio.sleep(POLL_S)
+            await pipes.reader.readuntil(END_OF_MESSAGE)
+            return
     except TimeoutError:
         raise BrowserError(
             f"the browser {options.program} was not ready within {options.start_limit_s:g} s on the bot's machine. "
             "A slow machine wants a longer start_limit under [browser]."
         ) from None
+    except asyncio.IncompleteReadError:
+        _signal(process.pid, signal.SIGKILL)  # where only its pipe is closed
+        status = await process.wait()
+        raise BrowserError(_why_ended(options, status, folder)) from None
 
 
 def _why_ended(options: BrowserOptions, status: int, folder: Path) -> str:

@@ -10,21 +10,23 @@ from pathlib import Path
 
 import pytest
 
-# Says who it is where a real one writes its address, and goes on.
+from adapters.chromium_browser.process import BrowserOptions, running
+from bot.model.errors import BrowserError
+
+# Answers the first question, and goes on.
 BROWSER = """#!/bin/sh
-for word; do case $word in --user-data-dir=*) folder=${word#*=} ;; esac; done
-mkdir -p "$folder"
-printf '1\\n/%s\\n' $$ >"$folder/DevToolsActivePort"
+printf 'there\\0' >&4
 exec sleep 600
 """
 BOT = """
-import asyncio, sys
+import asyncio, os, sys
 from pathlib import Path
 from adapters.chromium_browser.process import BrowserOptions, running
 
 async def walk():
-    async with running(BrowserOptions(program=Path(sys.argv[1]), below=Path(sys.argv[2]), start_limit_s=60)) as address:
-        print(address.rpartition("/")[2], flush=True)
+    async with running(BrowserOptions(program=Path(sys.argv[1]), below=Path(sys.argv[2]), start_limit_s=60)):
+        (browser,) = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        print(browser, flush=True)
         await asyncio.sleep(600)
 
 asyncio.run(walk())
@@ -65,3 +67,15 @@ async def test_it_ends_when_the_bot_is_killed(program: Path, tmp_path: Path) -> 
         await asyncio.sleep(0.05)
     os.kill(browser, signal.SIGKILL)
     pytest.fail("the browser runs on")
+
+
+async def test_one_that_ends_at_once_is_told(tmp_path: Path) -> None:
+    """A browser that ends before it answers is told with its exit status; nothing of it is left."""
+    program, below = tmp_path / "broken", tmp_path / "below"
+    program.write_text("#!/bin/sh\nexit 7\n")
+    program.chmod(0o700)
+    below.mkdir()
+    with pytest.raises(BrowserError, match="exit status 7"):
+        async with running(BrowserOptions(program=program, below=below)):
+            pass
+    assert list(below.iterdir()) == []
