@@ -57,6 +57,7 @@ class SessionContract:
         assert (rights.may_make_scratch, rights.missing) == (True, ())
 
 
+@pytest.mark.long
 class TestMariadb(SessionContract, DatabaseContract):
     """See the contract."""
 
@@ -80,6 +81,7 @@ class TestMariadb(SessionContract, DatabaseContract):
         mariadb_server.drop(login)
 
 
+@pytest.mark.long
 class TestPostgresql(SessionContract, DatabaseContract):
     """See the contract."""
 
