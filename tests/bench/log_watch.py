@@ -21,7 +21,7 @@ BOUND_MB_S = 100.0
 BLOCK_RECORDS = 2_000
 FRAMES = "".join(
     f"#{number} /srv/album/vendor/laravel/framework/src/Illuminate/Pipeline/Pipeline.php({100 + number}): "
-    "Illuminate\\\\Pipeline\\\\Pipeline->Illuminate\\\\Pipeline\\\\{closure}(Object(Illuminate\\\\Http\\\\Request))\n"
+    "Illuminate\\\\Pipeline\\\\Pipeline->Illuminate\\\\Pipeline\\\\{{closure}}(Object(Illuminate\\\\Http\\\\Request))\n"
     for number in range(58)
 )
 ERROR = (
