@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections import Counter
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 # A record begins with its time at the start of a line and goes on to the next such line; a trace is part of it.
 # Source: Monolog's LineFormatter as Laravel 8 to 12 set it up.
@@ -41,6 +41,10 @@ _JSON_MESSAGE = b'{"message":"'
 _JSON_LEVEL = b',"level_name":"'
 _JSON_END = re.compile(
     rb',"level_name":"([A-Z]{1,20})","channel":"[^"]{0,100}","datetime":"(2\d{3}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)'
+)
+# The same for a whole text, to the end of the line, with one group only.
+_JSON_RECORDS = re.compile(
+    rb',"level_name":"([A-Z]{1,20})","channel":"[^"]{0,100}","datetime":"2\d{3}-\d\d-\d\d[T ]\d\d:\d\d:\d\d.*\n'
 )
 _JSON_EXCEPTION = re.compile(rb'"exception":\{"class":"((?:[\w]|\\\\){1,300})"')
 # The place where it was thrown, and the frames of its trace.
@@ -157,12 +161,19 @@ def _end_before(text: bytes, first: int, done: int, until: str) -> int:
 def _fold_json(text: bytes, counts: Counts, ending: Ending) -> int:
     """Count records of Monolog's JsonFormatter, one a line; as `fold`."""
     done = len(text) if ending is Ending.NOW else text.rfind(b"\n") + 1
-    for line in text[:done].split(b"\n"):
-        found = _JSON_END.search(line, max(0, line.rfind(_JSON_LEVEL)))
+    whole = text[:done]
+    # One pass where each line is a record and names one level, as nearly always; else each line by itself.
+    lines = 0 if counts.until or not whole.endswith(b"\n") else whole.count(b"\n")
+    levels = _JSON_RECORDS.findall(whole) if lines and whole.count(_JSON_LEVEL) == lines else []
+    if lines and len(levels) == lines:
+        _count_json(whole, levels, counts)
+        return done
+    for line in whole.split(b"\n"):
+        found = _json_end(line)
         if found is None:
             counts.foreign_bytes += len(line)
             continue
-        time = found.group(2).decode("ascii").replace("T", " ")
+        time = _json_time(found)
         if counts.until and time >= counts.until:
             continue
         level = found.group(1)
@@ -171,6 +182,35 @@ def _fold_json(text: bytes, counts: Counts, ending: Ending) -> int:
         if level in _ALARM_LEVELS:
             _count_json_alarm(line, level, counts)
     return done
+
+
+def _count_json(whole: bytes, levels: List[bytes], counts: Counts) -> None:
+    """Count lines that are records each; `levels` are theirs."""
+    for level, number in Counter(levels).items():
+        counts.levels[level.decode("ascii")] += number
+    lines = whole.split(b"\n", 1)[0], whole[:-1].rpartition(b"\n")[2]
+    first, last = (_json_end(line) for line in lines)
+    if first is not None and last is not None:
+        counts.first, counts.last = counts.first or _json_time(first), _json_time(last)
+    for level in set(levels).intersection(_ALARM_LEVELS):
+        word = _JSON_LEVEL + level + b'"'
+        at = whole.find(word)
+        while at >= 0:
+            end = whole.find(b"\n", at)
+            line = whole[whole.rfind(b"\n", 0, at) + 1 : end]
+            found = _json_end(line)
+            if found is not None and found.group(1) == level:
+                _count_json_alarm(line, level, counts)
+            at = whole.find(word, end)
+
+
+def _json_end(line: bytes) -> Optional[re.Match[bytes]]:
+    """Return the level and the time at the end of a record; what a context holds stands before it."""
+    return _JSON_END.search(line, max(0, line.rfind(_JSON_LEVEL)))
+
+
+def _json_time(end: re.Match[bytes]) -> str:
+    return end.group(2).decode("ascii").replace("T", " ")
 
 
 def _count_json_alarm(line: bytes, level: bytes, counts: Counts) -> None:

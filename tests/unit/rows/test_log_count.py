@@ -342,3 +342,16 @@ def test_an_error_of_the_database_is_told_by_its_state(
     path.write_text(record)
     look = looked([LogPlace(path=str(path), inode=0, offset=0, mark="")], is_end=True)
     assert look.counts.fingerprints == {f"PDOException{told} at /srv/a/app/Pay.php:7": 1}
+
+
+def test_what_a_context_holds_is_no_level(tmp_path: Path) -> None:
+    """A record whose context looks like the end of another one has its own level; lines of something else are told as such."""
+    inner = ',"level_name":"ERROR","channel":"x","datetime":"2026-11-22T16:50:00+00:00"'
+    plain = '{"message":"m","context":{%s},"level":200,"level_name":"INFO","channel":"p","datetime":"2026-11-22T16:53:00+00:00","extra":{}}\n'
+    path = tmp_path / "laravel.log"
+    path.write_text(plain % "" + plain % f'"a":1{inner}' + plain % "" + "no record\n")
+    look = looked([LogPlace(path=str(path), inode=0, offset=0, mark="")], is_end=True)
+    assert look.counts.levels == {"INFO": 3}
+    assert look.counts.fingerprints == {}
+    path.write_text(plain % "" + plain % f'"a":1{inner}')
+    assert looked([LogPlace(path=str(path), inode=0, offset=0, mark="")]).counts.levels == {"INFO": 2}
