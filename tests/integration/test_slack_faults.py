@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -276,10 +275,9 @@ async def test_a_cut_socket_is_connected_again(scene: SlackScene) -> None:
     await scene.noted(incident, "after the cut")
     for reason in ("warning", "refresh_requested"):
         await scene.slack.send_disconnect(reason)  # type: ignore[arg-type]
-        await asyncio.sleep(1)  # the old socket is there for a moment, and what is sent on it may be lost
         await scene.slack.wait_for_socket(timeout_s=20)
         await scene.anna.command(incident.name, f"/incident note after {reason}")
-    await until(lambda: scene.timeline(incident.id), lambda t: "after refresh_requested" in t)
+        await scene.noted(incident, f"after {reason}")
 
 
 async def test_a_deactivated_person_stops_nothing(scene: SlackScene) -> None:

@@ -134,7 +134,7 @@ class Slack(StandIn):
         return [Delivery.of(one) for one in found]
 
     async def wait_for_socket(self, *, count: int = 1, timeout_s: float = 60.0) -> None:
-        """Return as soon as the bot has so many Socket Mode connections."""
+        """Return as soon as the bot has so many Socket Mode connections that it was not asked to change."""
         await self.ask("wait_for_socket", count=count, timeout_s=timeout_s)
 
     # ---- the way to the bot

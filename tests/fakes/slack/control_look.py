@@ -177,10 +177,10 @@ class Look:
 
     async def wait_for_socket(self, count: int, timeout_s: float) -> Json:
         def enough() -> bool:
-            return self._world.sockets_open >= count
+            return self._world.sockets_to_stay >= count
 
-        await wait(enough, timeout_s, lambda: f"{self._world.sockets_open} connections are open")
-        return {"count": self._world.sockets_open}
+        await wait(enough, timeout_s, lambda: f"{self._world.sockets_to_stay} connections are open to stay")
+        return {"count": self._world.sockets_to_stay}
 
     async def wait_for_modal(self, user: str, containing: str, timeout_s: float) -> Json:
         def look() -> Json | None:

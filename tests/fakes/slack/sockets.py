@@ -22,12 +22,16 @@ GOES_ON_S = 1.0
 
 @dataclass(kw_only=True, eq=False)
 class Connection:
-    """One WebSocket of the bot. `ending`: Slack has said that it will close it; nothing new is sent over it."""
+    """One WebSocket of the bot. `ending`: Slack has said that it will close it; nothing new is sent over it.
+
+    `asked_to_go`: Slack has said that the bot should have another one.
+    """
 
     socket: web.WebSocketResponse
     request: web.Request
     number: int
     ending: bool = False
+    asked_to_go: bool = False
     waiting: set[str] = field(default_factory=set)
 
 
@@ -81,7 +85,7 @@ class Sockets:
         self._turn += 1
         connection = Connection(socket=socket, request=request, number=self._turn)
         self.connections.append(connection)
-        self._world.sockets_open = len(self.connections)
+        self._count()
         try:
             await socket.send_json(self._hello(connection))
             async for message in socket:
@@ -102,10 +106,15 @@ class Sockets:
             },
         }
 
+    def _count(self) -> None:
+        """Tell how many connections there are, and how many of them the bot was not asked to change."""
+        self._world.sockets_open = len(self.connections)
+        self._world.sockets_to_stay = sum(not one.asked_to_go for one in self.connections)
+
     def _end(self, connection: Connection) -> None:
         if connection in self.connections:
             self.connections.remove(connection)
-        self._world.sockets_open = len(self.connections)
+        self._count()
         for envelope_id in list(connection.waiting):
             sent = self._sent[envelope_id]
             if not sent.done.done():
@@ -194,13 +203,14 @@ class Sockets:
         """Say `disconnect` on every connection; but for a warning, close it a moment later."""
         ending = list(self.connections)
         for one in ending:
-            one.ending = reason != "warning"
+            one.asked_to_go, one.ending = True, reason != "warning"
             debug = {"host": f"stand-in-{one.number}"}
             await one.socket.send_json({"type": "disconnect", "reason": reason, "debug_info": debug})
             if reason != "warning":
                 task = asyncio.create_task(self._close_soon(one), name=f"close socket {one.number}")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+        self._count()
         return len(ending)
 
     async def _close_soon(self, connection: Connection) -> None:

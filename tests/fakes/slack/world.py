@@ -178,6 +178,7 @@ class World(Book):
         self.app = App()
         self.tickets: set[str] = set()
         self.sockets_open = 0
+        self.sockets_to_stay = 0
         self.bot = self._add_user(names.BOT_USER_ID, names.BOT_NAME, "", is_bot=True)
 
     # ---- making
