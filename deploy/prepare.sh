@@ -123,9 +123,7 @@ need_venv() {
     say "Installing the libraries of requirements.lock into $venv"
     rm -f "$venv/installed-from"
     is_python_3_11 "$python" || "$base" -m venv --clear "$venv" || stop "$base cannot make a virtual environment in $venv."
-    # Compiled afterwards, by all processors at once; a file of a library that is for another Python stays as it is.
-    install_here --no-compile --require-hashes -r "$repo/requirements.lock"
-    "$python" -m compileall -q -q -j 0 "$venv/lib" >&2 || :
+    install_here --require-hashes -r "$repo/requirements.lock"
     install_here --no-deps --no-build-isolation --editable "$repo"
     printf '%s\n' "$stamp" >"$venv/installed-from"
 }

@@ -47,7 +47,7 @@ if [ "$chosen" != 'not long' ]; then
     demo postgresql --compare --database postgresql
 fi
 # Every process of the tests starts from compiled code, also where Python is told to write none by itself.
-step "$python" -m compileall -q -j 0 bot commands adapters tests
+step "$python" -m compileall -q bot commands adapters tests
 # Four at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
 # How long each test took is in .tests.xml afterwards.
 step "$python" -m pytest -m "$chosen" --numprocesses 4 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml

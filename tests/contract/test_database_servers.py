@@ -57,7 +57,6 @@ class SessionContract:
         assert (rights.may_make_scratch, rights.missing) == (True, ())
 
 
-@pytest.mark.long
 class TestMariadb(SessionContract, DatabaseContract):
     """See the contract."""
 
@@ -81,7 +80,6 @@ class TestMariadb(SessionContract, DatabaseContract):
         mariadb_server.drop(login)
 
 
-@pytest.mark.long
 class TestPostgresql(SessionContract, DatabaseContract):
     """See the contract."""
 

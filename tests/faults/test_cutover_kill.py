@@ -206,7 +206,6 @@ def test_the_link_is_lost_after_the_job_was_sent(stages: Stages) -> None:
     assert json.loads((job / "stdout").read_text())["already"] is False
 
 
-@pytest.mark.long
 def test_the_host_is_silent_when_the_result_is_looked_up(stages: Stages) -> None:
     """The question for the result is asked again when the host was out of reach: a done cut-over is told as done."""
     _, _, _, state = host_fails(stages, "silent:write")
@@ -361,7 +360,6 @@ def test_backout_ends_in_the_deployment(stages: Stages, moment: str) -> None:
         assert disagreements(scene.site, "corrected") == []
 
 
-@pytest.mark.long
 def test_the_proof_of_the_corrected_migration_cannot_be_begun(stages: Stages) -> None:
     """A host that is out of reach after the migration ran is no reason to say that nothing was sent, or changed."""
     deployed_without_a_proof(stages, "unreachable:compare-live")

@@ -65,7 +65,6 @@ def reopened(scene: Scene) -> Player:
     return player
 
 
-@pytest.mark.long
 def test_an_assessment_after_the_cut_over_cannot_close_the_incident_with_the_site_down(
     stages: Stages,
 ) -> None:

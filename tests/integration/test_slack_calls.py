@@ -32,7 +32,6 @@ async def called(scene: SlackScene) -> Opened:
     return incident
 
 
-@pytest.mark.long
 async def test_the_dba_is_called_until_somebody_has_it(scene: SlackScene) -> None:
     """Mentioned in the channel and called directly, again, then the next contact; Acknowledge ends it everywhere."""
     incident = await called(scene)
@@ -76,7 +75,6 @@ async def test_a_call_that_was_taken_is_made_again_when_nothing_follows(scene: S
     await scene.noted(incident, "here I am")
 
 
-@pytest.mark.long
 async def test_the_report_is_a_file_in_both_channels(scene: SlackScene) -> None:
     """A draft at any time; at the end the final one, here and in the report channel, bookmarked, then the archive."""
     incident = await scene.opened()

@@ -143,7 +143,6 @@ def test_a_host_key_that_changed(night: Night, tmp_path: Path) -> None:
     goes_on(night)
 
 
-@pytest.mark.long
 def test_a_wrong_application_path(night: Night) -> None:
     """A path that holds no application is named with the key to mend; after a restart the incident goes on."""
     right = night.bot.settings.read_text()
@@ -204,7 +203,6 @@ def test_an_empty_backup_folder(night: Night, tmp_path: Path) -> None:
     goes_on(night)
 
 
-@pytest.mark.long
 def test_a_backup_folder_that_is_not_there(night: Night) -> None:
     """A folder of the settings that does not exist is told by name, and is not taken for an empty one."""
     night.production.backups_path.rename(night.production.folder / "elsewhere")
@@ -248,7 +246,6 @@ def test_mistakes_and_commands_out_of_order(night: Night) -> None:
     assert not is_down(night.production)
 
 
-@pytest.mark.long
 def test_the_wrong_backup_named(night: Night) -> None:
     """A plan on a file that is not a verified backup is refused with the way to see which are, changing nothing."""
     night.after(START)
