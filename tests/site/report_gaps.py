@@ -9,10 +9,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-# How the report says that it does not know; a file's name may hold the word. "–" in the table of checks is no gap: the
+# How the report says that it does not know; a list of keys has the word in its name. "–" in the table of checks is no gap: the
 # column cannot be had there.
 UNKNOWN = re.compile(
-    r"not recorded|not measured|not known|nothing known|asked, not answered|(?<!-)\bunknown\b|(?<!\S)\?(?!\S)"
+    r"not recorded|not measured|not known|nothing known|asked, not answered|\bunknown\b(?!\.jsonl)|(?<!\S)\?(?!\S)"
 )
 
 
