@@ -28,6 +28,7 @@ TOGETHER = {
         f"tests/hazards/test_{name}.py": WATCHED
         for name in ("backups", "host", "maintenance", "migrations", "restore", "safety", "verify")
     },
+    "tests/integration/test_incident_played.py": WATCHED,
 }
 """Files that use one played incident of minutes: one process plays it, for all of them. Any other file is by itself."""
 LONGEST_FIRST = (
@@ -40,7 +41,6 @@ LONGEST_FIRST = (
     WATCHED,
     "tests/integration/test_browser_incident.py",
     "tests/contract/test_database_servers.py",
-    "tests/integration/test_incident_played.py",
     "tests/zoo/test_engines.py",
     "tests/integration/test_mysql_cutover.py",
     *(

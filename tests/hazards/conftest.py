@@ -6,21 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.hazards.watched import Watched, play_watched
+from tests.hazards.watched import watched
 from tests.site.clone import clone_production
 from tests.site.fixtures import production, production_template
 from tests.site.production import Production
 
-__all__ = ["production", "production_template"]
+__all__ = ["production", "production_template", "watched"]
 
 
 @pytest.fixture
 def stopped(production_template: Production, tmp_path: Path) -> Production:
     """Return a production of the test's own whose two programs do not run: enough for commands typed on the host."""
     return clone_production(production_template.folder, tmp_path / "stopped", run=False)
-
-
-@pytest.fixture(scope="session")
-def watched(production_template: Production, tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """Return what was seen of one incident, played once through the JSON API to its end."""
-    return play_watched(production_template, tmp_path_factory.mktemp("watched"))

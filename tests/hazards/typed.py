@@ -137,14 +137,19 @@ def eventually(seen: Callable[[], Any], limit_s: float = 10.0) -> Any:
 
 def command_lines(site: Production) -> list[str]:
     """Return the command line, as `ps` shows it, of every process that works for this production."""
-    place, lines = os.fsencode(site.folder), []
-    for process in Path("/proc").iterdir():
-        if process.name.isdecimal() and int(process.name) != os.getpid():
+    place, own, lines = os.fsencode(site.folder), str(os.getpid()), []
+    for process in os.listdir("/proc"):  # noqa: PTH208 - it is asked many times a second
+        if process.isdecimal() and process != own:
             try:
-                words = (process / "cmdline").read_bytes()
-                belongs = place in words or place in (process / "environ").read_bytes()
+                words = contents(f"/proc/{process}/cmdline")
+                belongs = place in words or place in contents(f"/proc/{process}/environ")
             except OSError:  # it has ended meanwhile
                 continue
             if belongs:
                 lines.append(words.replace(b"\0", b" ").decode("utf-8", "replace"))
     return lines
+
+
+def contents(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 from contextlib import suppress
@@ -9,16 +10,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.hazards.typed import column, command_lines
-from tests.site.bot_settings import RESPONDER, write_settings
+from tests.site.bot_settings import write_settings
 from tests.site.clone import clone_production
-from tests.site.play import Player, play
+from tests.site.fixtures import production_template
+from tests.site.play import play
 from tests.site.production import Production, stop
 from tests.site.running_bot import RunningBot
+from tests.site.scenario import Scene, disagreements, make_scene
 from tests.site.servers import free_port
+
+__all__ = ["production_template"]
 
 PASSWORD = "korn-blume-1987"
 """The password that stands in the deploy script, on a line with the word backup."""
+
+TESTED = """
+[browser]
+sandbox = false
+start_limit = 60
+
+[[sites.album.probes]]
+address = "/"
+contains = ["Upload"]
+lacks = ["Under construction"]
+
+[sites.album.browser]
+time_limit = 120
+steps = [{ click = "li a" }, { expect = "Comment" }]
+"""
+"""How the application is tested before it is reopened: an address, and a walk in a browser."""
 
 
 @dataclass(kw_only=True)
@@ -26,8 +49,10 @@ class Watched:
     """What was seen. `said` is every text the bot gave to anyone or keeps; `shown_by_ps` every command line at work for the site."""
 
     site: Production
+    scene: Scene
     entries: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
+    disagreements: list[str] | None = None
     said: dict[str, str] = field(default_factory=dict)
     shown_by_ps: set[str] = field(default_factory=set)
     bypass_secrets: set[str] = field(default_factory=set)
@@ -63,24 +88,30 @@ class ProcessList:
                 self._seen.bypass_secrets.update({secret} - {None})
 
 
-def play_watched(template: Production, folder: Path) -> Watched:
+@pytest.fixture(scope="session")
+def watched(production_template: Production, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    """Return what was seen of one incident, played once through the JSON API to its end, for whichever modules use it."""
+    return play_watched(production_template.folder, tmp_path_factory.getbasetemp() / "watched")
+
+
+@functools.cache
+def play_watched(template: Path, folder: Path) -> Watched:
     """Play one incident from its start to its close on a copy of a production, and return what was seen of it."""
-    site = clone_production(template.folder, folder / "production")
-    seen = Watched(site=site)
+    site = clone_production(template, folder / "production")
+    seen = Watched(site=site, scene=make_scene(site, folder / "bot", TESTED))
     log = site.app_path / "storage/logs/laravel.log"
     seen.log_before = log.read_text(encoding="utf-8")
     seen.jobs_before = column(site.database_path, "select id from jobs order by id")
-    bot = running_bot(site, folder / "bot")
-    api = bot.as_person(bot.token(RESPONDER))
+    bot, api = seen.scene.bot, seen.scene.api()
     bot.start()
     processes = ProcessList(seen)
     try:
-        player = Player(api, lambda _: None)
-        play(player, commits=site.corrected_commits, before=lambda _: None)
-        seen.state = player.state()
+        player = seen.scene.player()
+        seen.state = play(player, commits=site.corrected_commits, before=lambda _: None)
         seen.entries = api.get(f"/api/incidents/{player.incident}/timeline?after=0")
         seen.said = {path: as_text(api.get(path)) for path in everything_of(player.incident)}
         seen.said |= {name: as_text(api.command(name, player.incident)) for name in ("/app status", "/help")}
+        seen.disagreements = disagreements(site, "corrected", online=True)
     finally:
         processes.close()
         bot.stop()

@@ -11,45 +11,26 @@ from typing import Any
 
 import pytest
 
+from tests.hazards.watched import Watched, production_template, watched
 from tests.site import faults
 from tests.site import production as productions
-from tests.site.fixtures import SMALL, production, production_template
-from tests.site.play import play
+from tests.site.fixtures import SMALL
 from tests.site.production import Production
 from tests.site.report_gaps import gaps
-from tests.site.scenario import Scene, content_of, disagreements, fresh_scene
+from tests.site.scenario import Scene, content_of, fresh_scene
 
-__all__ = ["production", "production_template"]
+__all__ = ["production_template", "watched"]
 
 Change = Callable[[sqlite3.Connection], object]
 
 
-TESTED = """
-[browser]
-sandbox = false
-start_limit = 60
-
-[[sites.album.probes]]
-address = "/"
-contains = ["Upload"]
-lacks = ["Under construction"]
-
-[sites.album.browser]
-time_limit = 120
-steps = [{ click = "li a" }, { expect = "Comment" }]
-"""
-
-
-def test_the_played_incident_recovers(production: Production, tmp_path: Path) -> None:
+def test_the_played_incident_recovers(watched: Watched, tmp_path: Path) -> None:
     """The incident is played to its end, an independent oracle agrees, and the timeline tells of every command."""
-    with fresh_scene(production, tmp_path / "bot", TESTED) as scene:
-        player = scene.player()
-        state = play(player, commits=production.corrected_commits, before=lambda _: None)
-        entries = scene.entries()
-        assert_checks_are_told(scene, entries)
-        assert_application_was_tested(entries)
+    state, scene, entries = watched.state, watched.scene, watched.entries
     assert (state["outcome"], state["cutover"]) == ("recovered", "done")
-    assert disagreements(production, "corrected", online=True) == []
+    assert watched.disagreements == []
+    assert_checks_are_told(state, entries)
+    assert_application_was_tested(entries)
     assert_every_command_is_told(scene, entries)
     assert_report_is_whole(scene)
     assert_verified(scene)
@@ -74,7 +55,7 @@ def assert_every_command_is_told(scene: Scene, entries: list[dict[str, Any]]) ->
     assert len(keys) == len(set(keys)) == len(scene.jobs("*"))
 
 
-def assert_checks_are_told(scene: Scene, entries: list[dict[str, Any]]) -> None:
+def assert_checks_are_told(state: dict[str, Any], entries: list[dict[str, Any]]) -> None:
     """The site's checks stand there as it was found, as in the backup and now; so does the number of users."""
     (checked,) = [e["data"]["checks"] for e in entries if e["kind"] == "data.checked"]
     found = {one["name"]: one for one in checked}
@@ -82,7 +63,7 @@ def assert_checks_are_told(scene: Scene, entries: list[dict[str, Any]]) -> None:
     assert kept["before"] < kept["backup"] <= kept["value"]
     assert all(one["passed"] for one in checked)
     assert found["every photo hangs on a post"]["backup"] is None
-    message = next(m for m in scene.state()["messages"] if m["title"] == "The site's own checks")
+    message = next(m for m in state["messages"] if m["title"] == "The site's own checks")
     assert message["table"]["columns"][:4] == ["check", "found broken", "backup", "now"]
     assert [e["text"] for e in entries if e["text"].startswith("Users affected: ")] != []
     rehearsed = [e["data"] for e in entries if e["kind"] == "corrected.rehearsed"][-1]
