@@ -36,18 +36,33 @@ demo() { # NAME OPTION…: runs a demo, and shows the end of what it said.
     [ -z "${failed:-}" ] || exit "$failed"
 }
 
+# The types take one processor some time: the other checks are made beside them, and are told first.
+mkdir -p .checks
+"$python" -m mypy >.checks/mypy 2>&1 &
+types=$!
+trap 'kill "$types" 2>/dev/null || :' EXIT
 step "$python" -m ruff check .
 step "$python" -m ruff format --check .
-step "$python" -m mypy
 find deploy adapters tests .ci \( -name '*.sh' -o -path .ci/run \) -type f -exec shellcheck -x {} +
+# Every process of the tests starts from compiled code, also where Python is told to write none by itself; so do the
+# tests: all processes of pytest at once would each compile every file of them.
+unset PYTHONDONTWRITEBYTECODE
+step "$python" -m compileall -q bot commands adapters tests
+"$python" -m pytest --collect-only -q -m "$chosen" >.checks/collected 2>&1 || {
+    cat .checks/collected
+    exit 1
+}
+wait "$types" || failed=$?
+trap - EXIT
+printf '== %s -m mypy\n' "$python"
+cat .checks/mypy
+[ -z "${failed:-}" ] || exit "$failed"
 if [ "$chosen" != 'not long' ]; then
     demo play --play
     demo compare --compare
     demo mariadb --compare --database mariadb
     demo postgresql --compare --database postgresql
 fi
-# Every process of the tests starts from compiled code, also where Python is told to write none by itself.
-step "$python" -m compileall -q bot commands adapters tests
 # Four at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
 # How long each test took is in .tests.xml afterwards.
 step "$python" -m pytest -m "$chosen" --numprocesses 4 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml

@@ -1,4 +1,8 @@
-"""The verbs of the row reader for MySQL and MariaDB: a request in, an answer out, or a Refusal."""
+"""The verbs of the row reader for MySQL and MariaDB: a request in, an answer out, or a Refusal.
+
+What only some verbs need is imported where it is used: each call is a process of its own, and most of them are asked
+while the site is down.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,11 @@ from pathlib import Path
 from typing import Iterator
 
 from adapters.host_reader.answers import Refusal
-from adapters.host_reader.images import numbers
-from adapters.host_reader.images import verbs as images
-from adapters.host_reader.mysql.check import checks_of
 from adapters.host_reader.mysql.client import Session
-from adapters.host_reader.mysql.copy import copy_place, load_backup
-from adapters.host_reader.mysql.cutover import cut_over
-from adapters.host_reader.mysql.facts import facts_of, sample_of
 from adapters.host_reader.mysql.lent import parts_of
 from adapters.host_reader.mysql.orphans import TimeLimitedAsker, orphan_answer
 from adapters.host_reader.mysql.rights import read_rights
 from adapters.host_reader.mysql.server import MysqlServer, open_server
-from adapters.host_reader.mysql.writers import end_sessions, writers_of
 from adapters.host_reader.server.notes import is_file, verified_note
 from adapters.host_reader.sqlite_request import Answer, Request, number, text
 
@@ -36,12 +33,16 @@ def opened(request: Request) -> Iterator[MysqlServer]:
 
 def facts(request: Request) -> Answer:
     """Return identity, schema, row and NULL counts and the `migrations` rows of a database; reads only."""
+    from adapters.host_reader.mysql.facts import facts_of
+
     with opened(request) as server:
         return facts_of(server, text(request, "database"), request)
 
 
 def sample(request: Request) -> Answer:
     """Return a token that changes with every committed write to the database; reads only."""
+    from adapters.host_reader.mysql.facts import sample_of
+
     with opened(request) as server:
         return sample_of(server, text(request, "database"))
 
@@ -70,12 +71,16 @@ def exists(request: Request) -> Answer:
 
 def writers(request: Request) -> Answer:
     """Return the sessions on the database and the processes that work for the application; reads only."""
+    from adapters.host_reader.mysql.writers import writers_of
+
     with opened(request) as server:
         return writers_of(server, text(request, "database"), request)
 
 
 def sessions_end(request: Request) -> Answer:
     """End the sessions on `database` whose numbers are in `sessions`, by a person's decision (HAZARDS R11)."""
+    from adapters.host_reader.mysql.writers import end_sessions
+
     ids = request.get("sessions")
     if not isinstance(ids, list) or not all(isinstance(each, int) for each in ids):
         raise Refusal(
@@ -97,6 +102,8 @@ def orphans(request: Request) -> Answer:
 
 def check(request: Request) -> Answer:
     """Run the site's own checks; reads only, and nothing but reading is allowed."""
+    from adapters.host_reader.mysql.check import checks_of
+
     database = text(request, "database")
     with opened(request) as server:
         asker = TimeLimitedAsker(lambda: _read_only_session(server, database), server.is_mariadb)
@@ -105,18 +112,24 @@ def check(request: Request) -> Answer:
 
 def copy(request: Request) -> Answer:
     """Make a proven copy of a place. *Changes*: `target` and its note, or nothing."""
+    from adapters.host_reader.mysql.copy import copy_place
+
     with opened(request) as server:
         return copy_place(server, request)
 
 
 def load(request: Request) -> Answer:
     """Load a backup into a new scratch database. *Changes*: `target` and its note, or nothing."""
+    from adapters.host_reader.mysql.copy import load_backup
+
     with opened(request) as server:
         return load_backup(server, request)
 
 
 def cutover(request: Request) -> Answer:
     """Put the source's tables in the place of live's; the same call is the undo. *Changes*: production's data."""
+    from adapters.host_reader.mysql.cutover import cut_over
+
     with opened(request) as server:
         return cut_over(server, request)
 
@@ -137,31 +150,43 @@ def drop(request: Request) -> Answer:
 
 def compare(request: Request) -> Answer:
     """Return the loss table between two places; reads only (but for the key lists)."""
+    from adapters.host_reader.images import verbs as images
+
     return images.compare(_with_images(request), opened)
 
 
 def prove(request: Request) -> Answer:
     """Account for every row and value of a scratch database; reads only."""
+    from adapters.host_reader.images import verbs as images
+
     return images.prove(_with_images(request), opened)
 
 
 def repair(request: Request) -> Answer:
     """Put back in scratch what is missing. *Changes*: scratch only."""
+    from adapters.host_reader.images import verbs as images
+
     return images.repair(_with_images(request), opened)
 
 
 def swap_prepare(request: Request) -> Answer:
     """Carry runtime tables over and raise counters for a swap. *Changes*: scratch only."""
+    from adapters.host_reader.images import verbs as images
+
     return images.swap_prepare(_with_images(request), opened)
 
 
 def salvage(request: Request) -> Answer:
     """Put what was written since into a loaded backup. *Changes*: scratch only."""
+    from adapters.host_reader.images import verbs as images
+
     return images.salvage(_with_images(request), opened)
 
 
 def raise_numbers(request: Request) -> Answer:
     """Raise each table's next number above all that the safety backup's database gave. *Changes*: counters, also live's."""
+    from adapters.host_reader.images import numbers
+
     return numbers.raise_numbers(request, opened)
 
 
