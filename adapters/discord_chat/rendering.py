@@ -123,7 +123,7 @@ def fields(facts: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     """Return labelled facts, short ones beside one another."""
     return [
         {
-            "name": cut(escape(label), NAME_LIMIT) or "–",
+            "name": cut(escape(label), NAME_LIMIT).strip() or "–",
             "value": cut_marked(markdown(value), VALUE_LIMIT).strip() or "–",
             "inline": len(value) <= 40,
         }

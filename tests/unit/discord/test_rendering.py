@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from adapters.discord_chat.answers import SUBMITTED, TEMPLATE, Button, button_of, rows_of
@@ -65,6 +65,7 @@ def test_those_who_are_called_are_notified_and_nobody_else() -> None:
     st.lists(st.tuples(st.text(max_size=300), st.text(max_size=1500)), max_size=40),
     st.integers(min_value=0, max_value=60),
 )
+@example("", "", [(" ", "")], 0)
 def test_every_message_is_within_the_limits(
     body: str, title: str, facts: list[tuple[str, str]], rows: int
 ) -> None:
