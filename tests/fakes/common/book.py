@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -33,15 +34,21 @@ class Violation:
 
 
 class Book:
-    """What the worlds of all platforms have in common. `down` is how it is down, empty where it is not."""
+    """What the worlds of all platforms have in common. `down` is how it is down, empty where it is not.
+
+    `handling` are the calls of the bot that are not answered yet.
+    """
 
     def __init__(self) -> None:
         self.address = ""
         self.clock = Clock()
+        self.handling: set[asyncio.Task[Any]] = set()
         self.begin()
 
     def begin(self) -> None:
-        """Begin a new book."""
+        """Begin a new book: nobody gets an answer any more to what came before."""
+        for task in self.handling:
+            task.cancel()
         self.clock.moved_s = 0.0
         self.violations: list[Violation] = []
         self.token_state = "good"

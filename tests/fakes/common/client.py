@@ -34,10 +34,12 @@ class StandIn:
     @classmethod
     @asynccontextmanager
     async def started(cls) -> AsyncIterator[Self]:
-        """Start one on a free port; end it, by its id, when the block is left."""
+        """Hold one that is new, as after a start; what is still going on in it when the block is left comes to nothing."""
         with running(cls.platform) as address:
             async with cls.at(address) as made:
+                await made.reset()
                 yield made
+                await made.reset()
 
     async def reset(self) -> None:
         """Make everything new, as after a start: for a process that serves many tests."""

@@ -40,6 +40,10 @@ def own_faults(book: Book) -> Middleware:
 
     @web.middleware
     async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+        task = asyncio.current_task()
+        if task is not None and not request.path.startswith("/control/"):
+            book.handling.add(task)
+            task.add_done_callback(book.handling.discard)
         try:
             return await handler(request)
         except (web.HTTPException, ConnectionError):
