@@ -30,6 +30,7 @@ _SQLITE_VERBS = [
     "swap_prepare",
     "salvage",
     "drop",
+    "set_aside",
 ]
 
 # What a server has beside: databases that are looked for, rights, other sessions.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from adapters.host_reader.sqlite_prove import sqlite_prove
     from adapters.host_reader.sqlite_repair import sqlite_repair
     from adapters.host_reader.sqlite_salvage import sqlite_salvage
+    from adapters.host_reader.sqlite_set_aside import sqlite_set_aside
     from adapters.host_reader.sqlite_swap import sqlite_swap_prepare
     from adapters.host_reader.sqlite_writers import sqlite_writers
 
@@ -39,6 +40,7 @@ __all__ = [
     "sqlite_repair",
     "sqlite_salvage",
     "sqlite_sample",
+    "sqlite_set_aside",
     "sqlite_swap_prepare",
     "sqlite_writers",
 ]

@@ -18,6 +18,7 @@ from bot.model.database import (
     Loss,
     Proof,
     Rights,
+    SetAside,
     TableLoss,
     Writer,
 )
@@ -220,3 +221,9 @@ def read_orphans(answer: Json) -> dict[str, int]:
 def read_checks(answer: Json) -> tuple[CheckResult, ...]:
     """Return the results of the site's own checks."""
     return tuple(from_json(CheckResult, c) for c in answer["checks"])
+
+
+def read_set_aside(answer: Json) -> tuple[SetAside, ...]:
+    """Return what was taken out of each table, and where it is kept."""
+    first, *others = answer["tables"]
+    return tuple(from_json(SetAside, one) for one in (first, *others))

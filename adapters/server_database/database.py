@@ -17,6 +17,7 @@ from adapters.reader_answers.reading import (
     read_orphans,
     read_proof,
     read_rights,
+    read_set_aside,
     read_writers,
     reader_work,
 )
@@ -30,6 +31,7 @@ from bot.model.database import (
     Loss,
     Proof,
     Rights,
+    SetAside,
     Writer,
 )
 from bot.model.errors import FailedError
@@ -321,6 +323,19 @@ class ServerDatabase:
         request = {**self._of(database), "checks": [dict(c) for c in checks], "time_limit_s": time_limit_s}
         return reader_work(
             self._verb("check"), request, f"run {len(checks)} data checks on {database}", read_checks
+        )
+
+    def set_aside(
+        self, live: str, tables: Sequence[Mapping[str, str]], folder: str, tag: str
+    ) -> Work[tuple[SetAside, ...]]:
+        """Take rows of Laravel's own tables out of live, kept in files first. *Changes*: those rows, or nothing."""
+        request = {**self._of(live), "tables": [dict(one) for one in tables], "folder": folder, "tag": tag}
+        named = ", ".join(one["table"] for one in tables)
+        return reader_work(
+            self._verb("set_aside"),
+            request,
+            f"keep rows of {named} in {folder}, and take them out",
+            read_set_aside,
         )
 
     def _verb(self, name: str) -> str:

@@ -20,6 +20,11 @@ _MADE: Final = {
 _ENDS: Final = {"cache": "expiration", "cache_locks": "expiration"}
 # A date and time in the application's own zone; all others are seconds since 1970.
 _DATES: Final = frozenset({"failed_at"})
+SCHEDULE_KEY: Final = "framework/schedule-"
+"""In the key of a lock by which a scheduled command does not run twice. Older versions keep it among the cached values.
+
+Source: laravel/framework, Illuminate\\Console\\Scheduling\\Event::mutexName and CacheEventMutex::create.
+"""
 _SECONDS_OF: Final = {
     "sqlite": "CAST(strftime('%s', {}) AS INTEGER)",
     "mysql": "TIMESTAMPDIFF(SECOND, '1970-01-01 00:00:00', {})",
@@ -29,18 +34,22 @@ _SECONDS_OF: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeRows:
-    """The rows of one such table. `oldest` and `newest` are when they were made, or used last; None: not known.
+    """The rows of one such table; `in_use` as of its RuntimeTable. `oldest` and `newest` are when they were made, or used last; None: not known.
 
-    `reserved` jobs were being worked on. `ends` is when the last lock or cached value runs out.
+    `reserved` jobs were being worked on. `ends` is when the last lock or cached value runs out. `schedule` cached values are
+    locks of the scheduler's; the last of those runs out at `schedule_ends`.
     """
 
     role: str
     table: str
     rows: int
+    in_use: bool = True
     oldest: datetime | None = None
     newest: datetime | None = None
     reserved: int = 0
     ends: datetime | None = None
+    schedule: int = 0
+    schedule_ends: datetime | None = None
 
 
 def runtime_questions(tables: Sequence[RuntimeTable], engine: str) -> list[dict[str, object]]:
@@ -50,12 +59,12 @@ def runtime_questions(tables: Sequence[RuntimeTable], engine: str) -> list[dict[
     asked = [
         (f"{one.table}.{name}", sql)
         for one in tables
-        for name, sql in _questions(one.role, _quoted(one.table, mark), dialect)
+        for name, sql in _questions(one.role, _quoted(one.table, mark), dialect, _quoted("key", mark))
     ]
     return [{"name": name, "sql": sql, "expect": 0} for name, sql in asked]
 
 
-def _questions(role: str, table: str, dialect: str) -> list[tuple[str, str]]:
+def _questions(role: str, table: str, dialect: str, key: str) -> list[tuple[str, str]]:
     asked = []
     if made := _MADE.get(role):
         seconds = _SECONDS_OF[dialect] if made in _DATES else "{}"
@@ -65,6 +74,10 @@ def _questions(role: str, table: str, dialect: str) -> list[tuple[str, str]]:
         ]
     if ends := _ENDS.get(role):
         asked.append(("ends", f"SELECT MAX({ends}) FROM {table}"))  # noqa: S608 - as above
+    if role == "cache":
+        locks = f"FROM {table} WHERE {key} LIKE '%{SCHEDULE_KEY}%'"
+        asked.append(("schedule", f"SELECT COUNT(*) {locks}"))
+        asked.append(("schedule_ends", f"SELECT MAX(expiration) {locks}"))
     if role == "jobs":
         asked.append(("reserved", f"SELECT COUNT(*) FROM {table} WHERE reserved_at IS NOT NULL"))  # noqa: S608 - as above
     return asked
@@ -85,15 +98,21 @@ def runtime_rows(
     def at(one: RuntimeTable, name: str) -> datetime | None:
         return _time(numbers.get(f"{one.table}.{name}"), timezone if _MADE.get(one.role) in _DATES else "UTC")
 
+    def at_end(one: RuntimeTable, name: str) -> datetime | None:
+        return _time(numbers.get(f"{one.table}.{name}"), "UTC")
+
     return tuple(
         RuntimeRows(
             role=one.role,
             table=one.table,
             rows=counts[one.table],
+            in_use=one.in_use,
             oldest=at(one, "oldest"),
             newest=at(one, "newest"),
             reserved=numbers.get(f"{one.table}.reserved") or 0,
-            ends=_time(numbers.get(f"{one.table}.ends"), "UTC"),
+            ends=at_end(one, "ends"),
+            schedule=numbers.get(f"{one.table}.schedule") or 0,
+            schedule_ends=at_end(one, "schedule_ends"),
         )
         for one in tables
         if one.table in counts

@@ -188,6 +188,17 @@ class Proof:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetAside:
+    """Rows that were taken out of a table of the live database, and the file on the host that puts them back."""
+
+    table: str
+    rows: int
+    file: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CutoverMade:
     """Production's data are now the source's. `already`: they were so before this run (a resumed job).
 

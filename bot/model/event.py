@@ -50,6 +50,9 @@ class Kind(enum.StrEnum):
     CORRECTED_DONE = "corrected.done"
     DATA_CHECKED = "data.checked"
     APP_TESTED = "app.tested"
+    ROWS_SET_ASIDE = (
+        "rows.set_aside"  # a person had jobs, sessions or locks taken out of production; they are kept
+    )
     REOPENED = "reopened"
     WATCH = "watch"
     WATCH_ENDED = "watch.ended"

@@ -266,8 +266,19 @@ def _answered(state: Incident, entry: Entry) -> Incident:
     if purpose.startswith("missing:") and answer in ("restore", "leave"):
         return replace(state, table_decisions={**state.table_decisions, purpose.split(":", 1)[1]: answer})
     if purpose.startswith("manual:"):
-        return replace(state, manual={**state.manual, purpose.split(":", 1)[1]: answer == "ok"})
+        item = purpose.split(":", 1)[1]
+        others = {name: good for name, good in state.manual.items() if name != item}
+        # Any other answer has something done first, and is no word on the item itself.
+        said = {item: answer == "ok"} if answer in ("ok", "bad") else {}
+        return replace(state, manual={**others, **said})
     return state
+
+
+def _rows_set_aside(state: Incident, entry: Entry) -> Incident:
+    """Once nothing is left that a person has to decide about, the item is as good as ticked."""
+    settled = {str(entry.data["item"]): True} if entry.data.get("settled") else {}
+    checked = {**(state.data_check or {}), "waiting": entry.data.get("waiting", ())}
+    return replace(state, data_check=checked, manual={**state.manual, **settled})
 
 
 def _latest(name: str) -> Rule:
@@ -332,6 +343,7 @@ _RULES: dict[Kind, Rule] = {
     Kind.CORRECTED_DONE: _latest("corrected"),
     Kind.DATA_CHECKED: _latest("data_check"),
     Kind.APP_TESTED: _latest("app_test"),
+    Kind.ROWS_SET_ASIDE: _rows_set_aside,
     Kind.REOPENED: _reopened,
     Kind.WATCH: _latest("watch"),
     Kind.WATCH_ENDED: _latest("watch_ended"),

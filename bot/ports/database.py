@@ -19,6 +19,7 @@ from bot.model.database import (
     Loss,
     Proof,
     Rights,
+    SetAside,
     Writer,
 )
 
@@ -198,3 +199,12 @@ class Database(Protocol):
         self, database: str, checks: Sequence[Mapping[str, Any]], time_limit_s: float
     ) -> Work[tuple[CheckResult, ...]]:
         """The site's own checks; reads only, anything else is refused by the engine."""
+
+    def set_aside(
+        self, live: str, tables: Sequence[Mapping[str, str]], folder: str, tag: str
+    ) -> Work[tuple[SetAside, ...]]:
+        """Take rows of Laravel's own tables out of the live database; each is kept in a private file in `folder` first.
+
+        Each of `tables` has `table`, and `key_holds` where only the rows are meant whose `key` holds that text. All of it
+        is one transaction, in which nobody else writes these tables. *Changes*: those rows, or nothing.
+        """

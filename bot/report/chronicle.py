@@ -32,6 +32,7 @@ LABELS = {
     Kind.CORRECTED_DONE: "Corrected migration deployed",
     Kind.DATA_CHECKED: "Data verified",
     Kind.APP_TESTED: "Application tested",
+    Kind.ROWS_SET_ASIDE: "Rows set aside",
     Kind.REOPENED: "Application back online",
     Kind.WATCH_ENDED: "Log watch ended",
     Kind.DECISION_ANSWERED: "Decision",

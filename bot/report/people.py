@@ -88,8 +88,11 @@ def ticks_of(log: Log) -> tuple[Tick, ...]:
     found: dict[str, Tick] = {item: Tick(item=item) for item in read(tested).texts("manual_items")}
     changed = log.last(*_NOTHING_COUNTS_ANY_MORE)
     since = log.after(changed) if changed else log
-    for entry in since.of(Kind.APP_TESTED, Kind.DECISION_ANSWERED):
+    for entry in since.of(Kind.APP_TESTED, Kind.DECISION_ANSWERED, Kind.ROWS_SET_ASIDE):
         data = read(entry)
+        if entry.kind is Kind.ROWS_SET_ASIDE and data.flag("settled"):
+            item = data.text("item") or "an item without a recorded name"
+            found[item] = Tick(item=item, is_good=True, person=person_of(entry), at=entry.at)
         for part in data.parts("manual"):
             item = part.text("item") or "an item without a recorded name"
             person = part.text("person") or entry.actor

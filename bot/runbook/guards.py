@@ -145,6 +145,13 @@ def refuse_caches(incident: Incident) -> str | None:
     return _closed(incident) or _not_checked(incident)
 
 
+def refuse_set_aside(incident: Incident) -> str | None:
+    """Before step 10, taking jobs, sessions or locks out of production: only while it stands still and its data are good."""
+    if reason := _closed(incident) or _not_restored(incident):
+        return reason
+    return _not_frozen(incident, "Taking rows out of production") or _not_checked(incident)
+
+
 def refuse_reopen(incident: Incident) -> str | None:
     """Step 10: data good, application tested and good, every item of the manual list ticked."""
     if reason := refuse_reopen_anyway(incident):

@@ -72,6 +72,7 @@ _WORK_WORDS = {
     "deploy": "deploying the corrected migration",
     "check": "checking data and application",
     "caches": "clearing caches",
+    "set_aside": "setting rows of production aside",
     "reopen": "opening the application",
     "reopen_anyway": "opening the application",
     "watch": "reading the log",

@@ -15,6 +15,7 @@ CHANGES_SITE = frozenset(
         "deploy",
         "check",
         "caches",
+        "set_aside",
         "reopen",
         "reopen_anyway",
     }
@@ -48,6 +49,7 @@ _GUARDS: dict[str, Guard] = {
     "deploy": guards.refuse_deploy,
     "check": guards.refuse_check,
     "caches": guards.refuse_caches,
+    "set_aside": guards.refuse_set_aside,
     "reopen": guards.refuse_reopen,
     "reopen_anyway": guards.refuse_reopen_anyway,
     "close": guards.refuse_close,

@@ -1,8 +1,9 @@
-"""What runs or holds by itself once the application is open: waiting jobs, sessions, locks; told before that is decided."""
+"""What runs or holds by itself once the application is open: jobs, sessions, locks; decided about before it opens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from bot.runbook.wording import duration_words
 
 JOBS_ITEM = "the jobs that wait in the queue may run when the application opens"
 """The item of the manual list that is asked about where jobs wait; in the words of the report."""
+LEFT_ITEM = "failed jobs, sessions and locks may stay as they are when the application opens"
+"""The item where no job waits, but something else of this kind is there."""
 
 _WHAT = {
     "jobs": "jobs that wait",
@@ -22,7 +25,20 @@ _WHAT = {
 }
 
 Told = Mapping[str, Any]
-"""Rows of one table as the timeline keeps them: `role`, `table`, `rows`, `oldest`, `newest`, `reserved`, `ends`."""
+"""Rows of one table as the timeline keeps them, with the fields of `RuntimeRows`; an older version wrote not all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """One kind of rows that a person decides about.
+
+    `counted` is how many there are, `meaning` what follows if they stay, `label` the button that has them taken out.
+    """
+
+    kind: str
+    counted: str
+    meaning: str
+    label: str
 
 
 def waiting_table(told: Sequence[Told], now: datetime) -> Table:
@@ -39,8 +55,7 @@ def age_words(one: Told, now: datetime) -> str:
     if not one["rows"]:
         return "–"
     if one.get("ends"):
-        left = (datetime.fromisoformat(one["ends"]) - now).total_seconds()
-        return f"the last runs out in {duration_words(left)}" if left > 0 else "all have run out"
+        return _end_words(str(one["ends"]), now)
     if not (one.get("oldest") and one.get("newest")):
         return "not known"
     oldest, newest = (_since(one[name], now) for name in ("oldest", "newest"))
@@ -52,18 +67,136 @@ def age_words(one: Told, now: datetime) -> str:
     return f"oldest {oldest}, newest {newest}{busy}"
 
 
+def _end_words(at: str, now: datetime) -> str:
+    left = _left_s(at, now)
+    return f"the last runs out in {duration_words(left)}" if left > 0 else "all have run out"
+
+
+def _left_s(at: str, now: datetime) -> float:
+    return (datetime.fromisoformat(at) - now).total_seconds()
+
+
 def _since(at: str, now: datetime) -> str:
-    return duration_words(max(0.0, (now - datetime.fromisoformat(at)).total_seconds()))
+    return duration_words(max(0.0, -_left_s(at, now)))
 
 
-def waiting_jobs(told: Sequence[Told], now: datetime) -> str | None:
-    """Return what is to be known before jobs run again, None where none waits."""
-    waiting = [one for one in told if one["role"] == "jobs" and one["rows"]]
-    if not waiting:
-        return None
-    counted = "; ".join(f"{one['rows']:,} in {one['table']} ({age_words(one, now)})" for one in waiting)
-    return (
-        f"{counted}. They are the queue as it was when the site was frozen; none comes from the backup. Workers run them as soon as "
-        "the application is open: mails, charges, and work on rows that may be others by now. To look first, or to take some "
-        "out, use your queue's own tools while it is closed."
+def left_over(told: Sequence[Told], now: datetime) -> tuple[Left, ...]:
+    """Return each kind of which there is something to decide about before the application opens; empty: none."""
+    kinds = (_jobs, _failed_jobs, _sessions, _locks)
+    return tuple(found for kind in kinds if (found := kind(told, now)) is not None)
+
+
+def _of(told: Sequence[Told], role: str) -> list[Told]:
+    return [one for one in told if one["role"] == role and one["rows"] and one.get("in_use", True)]
+
+
+def _jobs(told: Sequence[Told], now: datetime) -> Left | None:
+    return _left(
+        told,
+        "jobs",
+        now,
+        counted=lambda rows: "1 job waits" if rows == 1 else f"{rows:,} jobs wait",
+        meaning="Workers run them as soon as the application is open: mails, charges, and work on rows that may be others by "
+        "now. To look first, or to take out single ones, use your queue's own tools while it is closed",
+        label="Take the waiting jobs out",
     )
+
+
+def _failed_jobs(told: Sequence[Told], now: datetime) -> Left | None:
+    return _left(
+        told,
+        "failed_jobs",
+        now,
+        counted=lambda rows: "1 failed job" if rows == 1 else f"{rows:,} failed jobs",
+        meaning="They run only when somebody retries them (`queue:retry`). One that failed because of the damage may then do a "
+        "second time what people did by hand meanwhile",
+        label="Set the failed jobs aside",
+    )
+
+
+def _sessions(told: Sequence[Told], now: datetime) -> Left | None:
+    return _left(
+        told,
+        "sessions",
+        now,
+        counted=lambda rows: "1 session" if rows == 1 else f"{rows:,} sessions",
+        meaning="People stay logged in as they were. No user's number is given a second time, so nobody becomes somebody else; "
+        "but what a session remembers (a cart, a draft) may name rows that are gone",
+        label="Log everybody out",
+    )
+
+
+def _left(
+    told: Sequence[Told],
+    role: str,
+    now: datetime,
+    *,
+    counted: Callable[[int], str],
+    meaning: str,
+    label: str,
+) -> Left | None:
+    found = _of(told, role)
+    if not found:
+        return None
+    ages = "; ".join(f"{one['rows']:,} in {one['table']} ({age_words(one, now)})" for one in found)
+    rows = sum(int(one["rows"]) for one in found)
+    return Left(kind=role, counted=counted(rows), meaning=f"{ages}. {meaning}.", label=label)
+
+
+def _locks(told: Sequence[Told], now: datetime) -> Left | None:
+    """Return the locks that still hold; one that has run out keeps nothing from running."""
+    held = [
+        (f"{one[count]:,} in {one['table']} ({_end_words(str(one[ends]), now)})", int(one[count]))
+        for role, count, ends in (("cache_locks", "rows", "ends"), ("cache", "schedule", "schedule_ends"))
+        for one in told
+        if one["role"] == role and one.get(count) and one.get(ends) and _left_s(str(one[ends]), now) > 0
+    ]
+    rows = sum(number for _, number in held)
+    if not rows:
+        return None
+    return Left(
+        kind="locks",
+        counted="1 lock" if rows == 1 else f"{rows:,} locks",
+        meaning=f"{'; '.join(words for words, _ in held)}. While a lock holds, its scheduled command or job "
+        "(`withoutOverlapping`, `ShouldBeUnique`) does not run. With the application stopped its holder has most likely ended; "
+        "if not, the same work runs twice. A unique job that waits keeps its own until it has run.",
+        label="Release the locks",
+    )
+
+
+def question_words(left: Sequence[Left]) -> str:
+    """Return the question about all of it, in one sentence."""
+    rest = [one.counted for one in left if one.kind != "jobs"]
+    jobs = next((one.counted for one in left if one.kind == "jobs"), None)
+    if jobs is None:
+        return f"{_listed(rest)}: may they stay as they are when the application opens?"
+    if not rest:
+        return f"{jobs} in the queue. May they run when the application opens?"
+    return f"{jobs} in the queue; and {_listed(rest)}. May the jobs run, and the rest stay, when the application opens?"
+
+
+def left_words(left: Sequence[Left]) -> str:
+    """Return what is to be known before that is answered: each kind on a line of its own."""
+    lines = [f"- **{one.counted}**: {one.meaning}" for one in left]
+    ending = (
+        "All of it is as it was when the site was frozen; none comes from the backup. What you have taken out is kept in a private "
+        "file on the host, from which it can be put back."
+    )
+    return "\n".join([*lines, ending])
+
+
+def stay_label(left: Sequence[Left]) -> str:
+    """Return the label of the button by which everything stays as it is."""
+    if all(one.kind != "jobs" for one in left):
+        return "All may stay"
+    return "Jobs may run, the rest stays" if len(left) > 1 else "They may run"
+
+
+def put_back_words(engine: str, live: str) -> str:
+    """Return how the rows in a kept file are put back by hand, on the host."""
+    client = {"sqlite": f"sqlite3 {live} < FILE", "pgsql": f"psql -X -d {live} -f FILE"}
+    return client.get(engine, f"{engine} {live} < FILE")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

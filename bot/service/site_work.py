@@ -88,6 +88,11 @@ class Folders:
         """Return the folder of key lists."""
         return f"{self.base}/lists"
 
+    @property
+    def kept(self) -> str:
+        """Return the folder of rows that a person had taken out of production."""
+        return f"{self.base}/kept"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Telling:
@@ -338,7 +343,14 @@ class SiteWork:
 
         async def make() -> str:
             below = Folders(base=".")
-            names = [below.change_jobs, below.scratch_jobs, below.scratch, below.safety, below.lists]
+            names = [
+                below.change_jobs,
+                below.scratch_jobs,
+                below.scratch,
+                below.safety,
+                below.lists,
+                below.kept,
+            ]
             done = await self.look_ok(
                 Command(argv=["sh", "-c", _MAKE_FOLDERS, "sh", self.site_name, *names]),
                 "make Backout's folders",

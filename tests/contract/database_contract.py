@@ -6,6 +6,7 @@ A test module of an engine gives the fixture `scene`: a live database with two t
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 import pytest
 
+from bot.model.database import SetAside
 from bot.model.errors import FailedError, ReaderRefusalError
 from bot.model.site_check import Preset, SiteCheck
 from bot.ports.database import Database, Work
@@ -35,13 +37,21 @@ SHAPE = (
     "insert into books values (1, 1, 'one', 10), (2, 1, null, 20), (3, 2, 'three', 30)",
     "insert into migrations values (1, '2026_01_01_000000_first', 1)",
 )
+LARAVELS_OWN = (
+    "create table failed_jobs (id integer not null primary key, payload text, failed_at varchar(30) not null)",
+    "insert into failed_jobs values (1, 'it''s \"; drop table books; --', '2026-01-02 02:00:00')",
+    "insert into failed_jobs values (2, null, '2026-01-02 02:00:00')",
+    "insert into failed_jobs values (3, 'a line\nand a\ttab, \u00e9\U0001f600', '2026-01-02 02:00:00')",
+    "create table cache (KEY varchar(99) not null primary key, value varchar(99), expiration integer)",
+    "insert into cache values ('x_framework/schedule-6f1e', 'b:1;', 1), ('x_framework:down', 'b:1;', 2)",
+)
 
 
 @dataclass
 class Scene:
     """One engine's live database on a host. `run` executes SQL on the live database as the application does.
 
-    `client` is a server's own client, which stays open as long as its input does.
+    `put_back` has the engine's own client read a file. `client` is a server's, which stays open as long as its input does.
     """
 
     database: Database
@@ -49,6 +59,7 @@ class Scene:
     host: FakeHost
     run: Callable[[str], None]
     secret: str
+    put_back: Callable[[str], None]
     client: Sequence[str] = ()
     client_env: Mapping[str, str] = field(default_factory=dict)
 
@@ -223,6 +234,32 @@ class DatabaseContract:
         }
         assert number_of(asked[0], found[OTHER]) == 2
 
+    async def test_rows_set_aside_are_kept_and_can_be_put_back(self, scene: Scene) -> None:
+        """Just the rows that are meant go, in one transaction; the private file puts them back as they were."""
+        mark = "`" if scene.database.engine in ("mysql", "mariadb") else '"'
+        for statement in LARAVELS_OWN:
+            scene.run(statement.replace("KEY", f"{mark}key{mark}"))
+        whole = await scene.ask(scene.database.fingerprint(scene.live))
+        wanted = [{"table": "failed_jobs"}, {"table": "cache", "key_holds": "framework/schedule-"}]
+        folder = str(scene.folder / "kept")
+        kept = await scene.job("aside", scene.database.set_aside(scene.live, wanted, folder, TAG))
+        assert [(one.table, one.rows) for one in kept] == [("failed_jobs", 3), ("cache", 1)]
+        assert all(is_private_and_as_told(one) for one in kept)
+        rows = (await scene.ask(scene.database.facts(scene.live))).rows
+        assert (rows["failed_jobs"], rows["cache"], rows["books"]) == (0, 1, 3)
+        for one in kept:
+            scene.put_back(one.file)
+        assert await scene.ask(scene.database.fingerprint(scene.live)) == whole
+
+    async def test_nothing_is_set_aside_where_other_rows_hang_on_it(self, scene: Scene) -> None:
+        """A table to which others refer is refused by name, and so is one that is not there; all stays as it was."""
+        whole = await scene.ask(scene.database.fingerprint(scene.live))
+        for table, why in (("authors", "Rows of books hang on authors"), ("nothing", "no table nothing")):
+            work = scene.database.set_aside(scene.live, [{"table": table}], str(scene.folder / "kept"), TAG)
+            with pytest.raises(ReaderRefusalError, match=why):
+                await scene.ask(work)
+        assert await scene.ask(scene.database.fingerprint(scene.live)) == whole
+
     async def test_no_secret_is_left_on_the_host_or_told(self, scene: Scene) -> None:
         """After a read and a job the password stands in no answer and in no file of the host but the application's own."""
         facts = scene.database.facts(scene.live)
@@ -236,6 +273,14 @@ class DatabaseContract:
         assert left
         assert [path.name for path in left if scene.secret.encode() in path.read_bytes()] == []
         assert [path.name for path in left if path.stat().st_mode & 0o077] == []
+
+
+def is_private_and_as_told(one: SetAside) -> bool:
+    """Return whether a kept file is its owner's alone, and has the hash that was told."""
+    file = Path(one.file)
+    return (
+        file.stat().st_mode & 0o777 == 0o600 and hashlib.sha256(file.read_bytes()).hexdigest() == one.sha256
+    )
 
 
 async def exists(scene: Scene, place: str) -> bool:

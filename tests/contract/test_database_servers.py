@@ -73,6 +73,7 @@ class TestMariadb(SessionContract, DatabaseContract):
             host=host,
             run=lambda sql: void(login.run(sql + ";")),
             secret=login.password,
+            put_back=lambda file: void(login.run(Path(file).read_text(encoding="utf-8"))),
             client=login.client(),
             client_env=login.environment(),
         )
@@ -96,6 +97,7 @@ class TestPostgresql(SessionContract, DatabaseContract):
             host=host,
             run=lambda sql: void(login.run(sql + ";")),
             secret=login.password,
+            put_back=lambda file: void(login.run(Path(file).read_text(encoding="utf-8"))),
             client=login.client(),
             client_env=login.environment(),
         )

@@ -24,9 +24,20 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         with closing(sqlite3.connect(live)) as connection, connection:
             connection.execute(sql)
 
+    def put_back(file: str) -> None:
+        with closing(sqlite3.connect(live)) as connection:
+            connection.executescript(Path(file).read_text(encoding="utf-8"))
+
     for statement in SHAPE:
         run(statement)
-    yield Scene(database=SqliteDatabase(), live=str(live), host=host, run=run, secret="there is none")
+    yield Scene(
+        database=SqliteDatabase(),
+        live=str(live),
+        host=host,
+        run=run,
+        secret="there is none",
+        put_back=put_back,
+    )
     await host.close()
 
 

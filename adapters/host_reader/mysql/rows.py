@@ -82,10 +82,13 @@ def select_rows(database: str, table: ServerTable) -> str:
     return f"SELECT {', '.join(fields)} FROM {at(database, table.name)}"
 
 
-def stream_rows(session: Session, database: str, table: ServerTable) -> Iterator[Row]:
-    """Give all rows of a table as values in the table's order of columns; constant memory; reads only."""
+def stream_rows(session: Session, database: str, table: ServerTable, rest: str = "") -> Iterator[Row]:
+    """Give all rows of a table as values in the table's order of columns; constant memory; reads only.
+
+    `rest` is what stands behind the SELECT: a WHERE, a FOR UPDATE.
+    """
     readers = [_reader(column) for column in table.columns]
-    lines = session.stream(select_rows(database, table), f"reading {database}.{table.name}")
+    lines = session.stream(f"{select_rows(database, table)}{rest}", f"reading {database}.{table.name}")
     if any(flagged for _, flagged in readers):
         for line in lines:
             yield _flagged_row(line.split(b"\t"), readers)

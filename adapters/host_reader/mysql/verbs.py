@@ -134,6 +134,14 @@ def cutover(request: Request) -> Answer:
         return cut_over(server, request)
 
 
+def set_aside(request: Request) -> Answer:
+    """Keep rows of Laravel's own tables in files, and take them out of live. *Changes*: those rows, or nothing."""
+    from adapters.host_reader.mysql.set_aside import set_rows_aside
+
+    with opened(request) as server:
+        return set_rows_aside(server, text(request, "database"), request)
+
+
 def rights(request: Request) -> Answer:
     """Return whether the user may make databases of Backout's own and move live's tables; reads only."""
     with opened(request) as server:

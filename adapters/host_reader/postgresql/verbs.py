@@ -179,6 +179,14 @@ def check(request: Request) -> Answer:
         return checks_of(server, text(request, "database"), request)
 
 
+def set_aside(request: Request) -> Answer:
+    """Keep rows of Laravel's own tables in files, and take them out of live. *Changes*: those rows, or nothing."""
+    from adapters.host_reader.postgresql.set_aside import set_aside as set_rows_aside
+
+    with opened(request) as server:
+        return set_rows_aside(server, text(request, "database"), request)
+
+
 def compare(request: Request) -> Answer:
     """Return the loss table between two places; reads only."""
     from adapters.host_reader.images import verbs as on_images

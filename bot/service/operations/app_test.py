@@ -44,7 +44,7 @@ from bot.service.operations.error_remedies import (
     look_for_causes,
     opcache_seen,
 )
-from bot.service.operations.waiting import ask_for_jobs
+from bot.service.operations.waiting import ask_what_is_left
 from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, step_message
 
 MANUAL = "manual:"
@@ -191,7 +191,7 @@ def _tested(
 ) -> Telling:
     reasons = seen.reasons()
     asked = [_manual(item) for item in dict.fromkeys(work.settings.checklist)]
-    asked += [jobs] if (jobs := ask_for_jobs(incident, work.parts.clock.now())) else []
+    asked += [jobs] if (jobs := ask_what_is_left(incident, work.parts.clock.now())) else []
     items = [one.purpose.removeprefix(MANUAL) for one in asked]
     data = {
         "passed": not reasons,

@@ -46,6 +46,7 @@ from bot.service.operations import (
     ring,
     undo,
     verify,
+    waiting,
     wider_search,
 )
 from bot.service.operations.ways_on import ask_way_on
@@ -96,6 +97,7 @@ _ALL = (
     OperationKind(name="skip_deploy", run=deploy.skip_deploy),
     OperationKind(name="check", run=verify.check),
     OperationKind(name="caches", run=verify.clear_caches),
+    OperationKind(name="set_aside", run=waiting.set_aside),
     OperationKind(name="reopen", run=reopen.reopen),
     OperationKind(name="reopen_anyway", run=reopen.reopen),
     OperationKind(name="watch", run=reopen.watch),

@@ -1,23 +1,37 @@
-"""Jobs, sessions, caches and locks of the live database: how many, how old, and the question before jobs run again."""
+"""Jobs, sessions, caches and locks of the live database: how many, how old, and what becomes of them before it opens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.laravel.facts import AppFacts
-from bot.laravel.runtime_rows import runtime_questions, runtime_rows
+from bot.laravel.runtime_rows import SCHEDULE_KEY, runtime_questions, runtime_rows
 from bot.model.codec import to_json
+from bot.model.database import SetAside
 from bot.model.decision import Choice
-from bot.model.errors import ReaderRefusalError
+from bot.model.errors import FailedError, ReaderRefusalError
+from bot.model.event import Kind, NewEntry
 from bot.model.incident import Incident
 from bot.model.message import Message, Tone
 from bot.model.step import Step
 from bot.ports.database import Database
-from bot.runbook.waiting_work import JOBS_ITEM, waiting_jobs, waiting_table
+from bot.runbook.waiting_work import (
+    JOBS_ITEM,
+    LEFT_ITEM,
+    Left,
+    left_over,
+    left_words,
+    put_back_words,
+    question_words,
+    stay_label,
+    waiting_table,
+)
 from bot.service.desk import Question
-from bot.service.site_work import SiteWork
+from bot.service.engine import OperationContext
+from bot.service.parts import Parts
+from bot.service.site_work import SiteWork, Telling
 
 AGE_LIMIT_S = 10.0
 """A table whose age takes longer to find out than this is told without it."""
@@ -49,8 +63,8 @@ def waiting_shown(told: list[dict[str, Any]], now: datetime) -> list[Message]:
     if not told:
         return []
     body = "The current rows are kept, as they were when the site was frozen; nothing of these comes from the backup."
-    if waiting_jobs(told, now):
-        body += " Before the site opens it is asked whether the waiting jobs may run."
+    if left_over(told, now):
+        body += " Before the site opens it is asked what becomes of them."
     return [
         Message(
             slot="waiting",
@@ -63,20 +77,114 @@ def waiting_shown(told: list[dict[str, Any]], now: datetime) -> list[Message]:
     ]
 
 
-def ask_for_jobs(incident: Incident, now: datetime) -> Question | None:
-    """Return the question whether the waiting jobs may run, None where none waits. What nobody answers stands against opening."""
-    told = (incident.data_check or {}).get("waiting") or ()
-    jobs = waiting_jobs(told, now)
-    if jobs is None:
+def ask_what_is_left(incident: Incident, now: datetime) -> Question | None:
+    """Return the one question about jobs, sessions and locks, None where there is nothing to decide.
+
+    What nobody answers stands against opening.
+    """
+    left = left_over((incident.data_check or {}).get("waiting") or (), now)
+    if not left:
         return None
+    return _question(left, JOBS_ITEM if any(one.kind == "jobs" for one in left) else LEFT_ITEM)
+
+
+def _question(left: Sequence[Left], item: str) -> Question:
+    others = (
+        Choice(
+            key=f"aside_{one.kind}",
+            label=one.label,
+            starts="set_aside",
+            args={"what": one.kind, "item": item},
+        )
+        for one in left
+    )
     return Question(
-        purpose=f"manual:{JOBS_ITEM}",
-        question="Jobs wait in the queue. May they run when the application opens?",
-        body=jobs,
+        purpose=f"manual:{item}",
+        question=question_words(left),
+        body=left_words(left),
         choices=(
-            Choice(key="ok", label="They may run", style="primary"),
+            Choice(key="ok", label=stay_label(left), style="primary"),
+            *others,
             Choice(key="bad", label="Not yet", style="danger", rejects=True),
         ),
         step=Step.TEST_APP,
         tone=Tone.NEUTRAL,
+    )
+
+
+async def set_aside(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
+    """Take one kind of these rows out of production, kept in files first. *Changes*: those rows of Laravel's own tables."""
+    work = SiteWork(ctx, parts)
+    await ctx.take_site()
+    facts, folders = await work.facts_and_folders()
+    if facts.maintenance.is_down is not True:
+        raise FailedError(
+            f"{work.site_name} is not in maintenance mode, so its rows are left alone. Nothing was changed. First: /app freeze"
+        )
+    what, item = str(ctx.args["what"]), str(ctx.args["item"])
+    database, live = work.database(facts), facts.database.database
+    tables = _tables(what, ((await work.incident()).data_check or {}).get("waiting") or ())
+    if not tables:
+        raise FailedError(
+            f"there is nothing of that kind in {work.site_name} any more. Nothing was changed. See: /app check"
+        )
+    kept = await work.work(
+        "set-aside", database.set_aside(live, tables, folders.kept, work.tag), root=folders.change_jobs
+    )
+    rows = (await work.ask(database.facts(live))).rows
+    told = await waiting_rows(work, database, facts, live, rows)
+    left = left_over(told, parts.clock.now())
+    how = put_back_words(database.engine, live)
+    await work.tell("set-aside", _set_aside(kept, what, item, told, left, work.person, how))
+    return {"rows": sum(one.rows for one in kept)}
+
+
+def _tables(kind: str, told: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Return the tables whose rows are meant by a kind, as the database is asked to set them aside."""
+    roles = {"locks": "cache_locks"}
+    found = [
+        {"table": str(one["table"])}
+        for one in told
+        if one["role"] == roles.get(kind, kind) and one["rows"] and one.get("in_use", True)
+    ]
+    if kind == "locks":
+        found += [
+            {"table": str(one["table"]), "key_holds": SCHEDULE_KEY}
+            for one in told
+            if one["role"] == "cache" and one.get("schedule")
+        ]
+    return found
+
+
+def _set_aside(
+    kept: tuple[SetAside, ...],
+    what: str,
+    item: str,
+    told: list[dict[str, Any]],
+    left: Sequence[Left],
+    person: str,
+    how: str,
+) -> Telling:
+    files = "; ".join(f"{one.rows:,} of {one.table} in {one.file}" for one in kept)
+    text = f"Taken out of production, and kept on the host: {files}."
+    data = {
+        "what": what,
+        "item": item,
+        "settled": not left,
+        "kept": [to_json(one) for one in kept],
+        "waiting": told,
+    }
+    message = Message(
+        slot=f"aside-{what}",
+        title="Rows set aside",
+        tone=Tone.GOOD,
+        step=int(Step.TEST_APP),
+        body=f"{text} They hold what your users wrote: remove the file once nobody needs it.",
+        facts=(("to put them back, on the host", how),),
+        next_steps=() if left else ("/app reopen",),
+    )
+    return Telling(
+        entries=[NewEntry(kind=Kind.ROWS_SET_ASIDE, actor=person, text=text, data=data)],
+        messages=[message],
+        questions=[_question(left, item)] if left else [],
     )

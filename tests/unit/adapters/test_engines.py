@@ -87,6 +87,7 @@ def works(database: Database) -> list[Work[Any]]:
         database.cut_over(**change, end_sessions=True),
         database.orphans("shop", 5),
         database.checks("shop", [], 5),
+        database.set_aside("shop", [{"table": "jobs"}], "/kept", TAG),
         *([rights] if rights else []),
     ]
 

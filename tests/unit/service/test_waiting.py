@@ -1,4 +1,4 @@
-"""Jobs, sessions and locks are told with their ages before reopening, and waiting jobs run only after a person's yes."""
+"""Jobs, sessions and locks are told with their ages before reopening, and a person decides what becomes of them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from bot.model.event import Kind
 from bot.model.incident import Incident
 from bot.ports.database import Work as Asked
 from bot.runbook.guards import reopen_objections
-from bot.runbook.waiting_work import JOBS_ITEM, waiting_table
-from bot.service.operations.waiting import ask_for_jobs, waiting_rows, waiting_shown
+from bot.runbook.waiting_work import JOBS_ITEM, LEFT_ITEM, left_over, waiting_table
+from bot.service.operations.waiting import ask_what_is_left, waiting_rows, waiting_shown
 from bot.service.site_work import SiteWork
 from tests.playbooks.story import DATA_GOOD, DEPLOYED_STORY, moment
 from tests.unit.laravel.test_answer_and_facts import recorded_facts
@@ -31,7 +31,7 @@ TABLES = [
     for role in ("jobs", "job_batches", "failed_jobs", "sessions", "cache", "cache_locks")
 ]
 FACTS = recorded_facts(runtime_tables=TABLES, timezone="Europe/Berlin")
-ROWS = {"jobs": 2, "job_batches": 0, "failed_jobs": 1, "sessions": 1, "cache": 1, "cache_locks": 1}
+ROWS = {"jobs": 2, "job_batches": 0, "failed_jobs": 1, "sessions": 1, "cache": 2, "cache_locks": 1}
 
 
 class Work:
@@ -60,6 +60,9 @@ def live(tmp_path: Path) -> str:
         jobs = [(1, None, second - 3 * 86400), (2, second - 60, second - 120)]
         database.executemany("insert into jobs values (?, ?, ?)", jobs)
         database.execute("insert into failed_jobs values (1, '2026-01-02 02:00:00')")  # 01:00 UTC in winter
+        database.execute(
+            "insert into cache values ('app_cache_framework/schedule-6f1e', ?)", (second + 3600,)
+        )
         database.execute("insert into sessions values ('s', ?)", (second - 600,))
         database.execute("insert into cache values ('c', ?)", (second - 5,))
         database.execute("insert into cache_locks values ('l', ?)", (second + 1800,))
@@ -83,7 +86,7 @@ async def test_each_kind_is_told_with_its_age(live: str) -> None:
         "batches of jobs": ("0", "–"),
         "failed jobs": ("1", "oldest 2 h 0 min, newest 2 h 0 min"),
         "sessions": ("1", "oldest 10 min 0 s, newest 10 min 0 s"),
-        "cached values": ("1", "all have run out"),
+        "cached values": ("2", "the last runs out in 1 h 0 min"),
         "locks, the scheduler's too": ("1", "the last runs out in 30 min 0 s"),
     }
 
@@ -101,7 +104,7 @@ async def test_an_age_that_cannot_be_told_keeps_nobody_from_going_on(live: str) 
 def test_the_questions_are_such_that_every_engine_answers(engine: str) -> None:
     """Each is one reading question, with its table quoted."""
     asked = runtime_questions(FACTS.runtime_tables, engine)
-    assert len(asked) == 11
+    assert len(asked) == 13
     assert all(why_not_a_question(str(one["sql"])) is None for one in asked)
     mark = "`" if engine in ("mysql", "mariadb") else '"'
     assert all(f"FROM {mark}" in str(one["sql"]) for one in asked)
@@ -110,9 +113,21 @@ def test_the_questions_are_such_that_every_engine_answers(engine: str) -> None:
 async def test_waiting_jobs_are_asked_about_and_stand_against_opening(live: str) -> None:
     """With jobs in the queue a person is asked before reopening; a no, or no answer, is an objection that is named."""
     waiting = await told(live)
-    asked = ask_for_jobs(Incident(data_check={"waiting": waiting}), NOW)
+    asked = ask_what_is_left(Incident(data_check={"waiting": waiting}), NOW)
     assert asked is not None
     assert "2 in jobs (oldest 3 days" in asked.body
+    assert asked.question == (
+        "2 jobs wait in the queue; and 1 failed job, 1 session and 2 locks. May the jobs run, and the rest stay, when the "
+        "application opens?"
+    )
+    assert [choice.key for choice in asked.choices] == [
+        "ok",
+        "aside_jobs",
+        "aside_failed_jobs",
+        "aside_sessions",
+        "aside_locks",
+        "bad",
+    ]
     tested = moment(Kind.APP_TESTED, passed=True, manual_items=[JOBS_ITEM])
     story = DEPLOYED_STORY.and_then(DATA_GOOD, tested)
     assert reopen_objections(story.state()) == (f"nobody has confirmed: {JOBS_ITEM}",)
@@ -123,8 +138,34 @@ async def test_waiting_jobs_are_asked_about_and_stand_against_opening(live: str)
     assert reopen_objections(story.and_then(said["ok"]).state()) == ()
 
 
+async def test_without_waiting_jobs_the_rest_is_asked_about(live: str) -> None:
+    """Failed jobs, sessions and locks share one question, whose first answer leaves all as it is."""
+    waiting = [one for one in await told(live) if one["role"] != "jobs"]
+    asked = ask_what_is_left(Incident(data_check={"waiting": waiting}), NOW)
+    assert asked is not None
+    assert asked.purpose == f"manual:{LEFT_ITEM}"
+    assert asked.question.startswith("1 failed job, 1 session and 2 locks: may they stay as they are")
+    assert (asked.choices[0].key, asked.choices[0].label, asked.choices[0].starts) == (
+        "ok",
+        "All may stay",
+        None,
+    )
+    assert [(choice.starts, choice.args["what"]) for choice in asked.choices[1:-1]] == [
+        ("set_aside", "failed_jobs"),
+        ("set_aside", "sessions"),
+        ("set_aside", "locks"),
+    ]
+    assert "1 in cache_locks (the last runs out in 30 min 0 s); 1 in cache (the last runs out" in asked.body
+
+
+async def test_what_holds_nothing_is_not_asked_about(live: str) -> None:
+    """Locks that have run out, and sessions of a table that the application does not use, need no decision."""
+    (sessions, locks) = [one for one in await told(live) if one["role"] in ("sessions", "cache_locks")]
+    assert left_over([{**sessions, "in_use": False}, locks], NOW + timedelta(hours=2)) == ()
+
+
 def test_an_empty_queue_asks_nothing() -> None:
-    """Without a waiting job there is no question, also in an incident from before ages were told."""
+    """Where the count is zero there is no question, also in an incident from before ages were told."""
     empty = {"role": "jobs", "table": "jobs", "rows": 0}
-    assert ask_for_jobs(Incident(data_check={"waiting": [empty]}), NOW) is None
-    assert ask_for_jobs(Incident(data_check={}), NOW) is None
+    assert ask_what_is_left(Incident(data_check={"waiting": [empty]}), NOW) is None
+    assert ask_what_is_left(Incident(data_check={}), NOW) is None
