@@ -95,7 +95,7 @@ def _jobs(told: Sequence[Told], now: datetime) -> Left | None:
         told,
         "jobs",
         now,
-        counted=lambda rows: "1 job waits" if rows == 1 else f"{rows:,} jobs wait",
+        counted=lambda rows: "1 waiting job" if rows == 1 else f"{rows:,} waiting jobs",
         meaning="Workers run them as soon as the application is open: mails, charges, and work on rows that may be others by "
         "now. To look first, or to take out single ones, use your queue's own tools while it is closed",
         label="Take the waiting jobs out",
@@ -165,14 +165,12 @@ def _locks(told: Sequence[Told], now: datetime) -> Left | None:
 
 
 def question_words(left: Sequence[Left]) -> str:
-    """Return the question about all of it, in one sentence."""
-    rest = [one.counted for one in left if one.kind != "jobs"]
+    """Return the question about all of it, short enough for a heading on every platform."""
+    rest = _listed([one.counted for one in left if one.kind != "jobs"])
     jobs = next((one.counted for one in left if one.kind == "jobs"), None)
     if jobs is None:
-        return f"{_listed(rest)}: may they stay as they are when the application opens?"
-    if not rest:
-        return f"{jobs} in the queue. May they run when the application opens?"
-    return f"{jobs} in the queue; and {_listed(rest)}. May the jobs run, and the rest stay, when the application opens?"
+        return f"When it opens: may {rest} stay as they are?"
+    return f"When it opens: may {jobs} run{f', and {rest} stay' if rest else ''}?"
 
 
 def left_words(left: Sequence[Left]) -> str:
@@ -199,4 +197,4 @@ def put_back_words(engine: str, live: str) -> str:
 
 
 def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

@@ -93,6 +93,7 @@ def _question(left: Sequence[Left], item: str) -> Question:
         Choice(
             key=f"aside_{one.kind}",
             label=one.label,
+            style="danger",
             starts="set_aside",
             args={"what": one.kind, "item": item},
         )
@@ -105,7 +106,7 @@ def _question(left: Sequence[Left], item: str) -> Question:
         choices=(
             Choice(key="ok", label=stay_label(left), style="primary"),
             *others,
-            Choice(key="bad", label="Not yet", style="danger", rejects=True),
+            Choice(key="bad", label="Not yet", rejects=True),
         ),
         step=Step.TEST_APP,
         tone=Tone.NEUTRAL,

@@ -68,7 +68,7 @@ async def test_what_was_set_aside_is_told_and_the_rest_is_asked_again(asked: Nig
     assert f"1 of failed_jobs in {KEPT['file']}" in entry.text
     assert reopen_objections(await asked.office.state()) == (f"nobody has confirmed: {LEFT_ITEM}",)
     again = await asked.asked(PURPOSE)
-    assert again.question.startswith("2 sessions: may they stay")
+    assert again.question == "When it opens: may 2 sessions stay as they are?"
     assert [choice.key for choice in again.choices] == ["ok", "aside_sessions", "bad"]
     assert (await asked.press(PURPOSE, "ok")) is None
     assert reopen_objections(await asked.office.state()) == ()

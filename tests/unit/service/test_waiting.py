@@ -116,9 +116,9 @@ async def test_waiting_jobs_are_asked_about_and_stand_against_opening(live: str)
     asked = ask_what_is_left(Incident(data_check={"waiting": waiting}), NOW)
     assert asked is not None
     assert "2 in jobs (oldest 3 days" in asked.body
-    assert asked.question == (
-        "2 jobs wait in the queue; and 1 failed job, 1 session and 2 locks. May the jobs run, and the rest stay, when the "
-        "application opens?"
+    assert (
+        asked.question
+        == "When it opens: may 2 waiting jobs run, and 1 failed job, 1 session and 2 locks stay?"
     )
     assert [choice.key for choice in asked.choices] == [
         "ok",
@@ -144,7 +144,7 @@ async def test_without_waiting_jobs_the_rest_is_asked_about(live: str) -> None:
     asked = ask_what_is_left(Incident(data_check={"waiting": waiting}), NOW)
     assert asked is not None
     assert asked.purpose == f"manual:{LEFT_ITEM}"
-    assert asked.question.startswith("1 failed job, 1 session and 2 locks: may they stay as they are")
+    assert asked.question == "When it opens: may 1 failed job, 1 session and 2 locks stay as they are?"
     assert (asked.choices[0].key, asked.choices[0].label, asked.choices[0].starts) == (
         "ok",
         "All may stay",
