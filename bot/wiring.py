@@ -262,13 +262,17 @@ def pagers_of(settings: Settings, environment: Mapping[str, str] = os.environ) -
 
 
 def browser_of(settings: Settings) -> Browser | None:
-    """Return the browser on this machine, where the settings name one; whether it is there is told when it is used."""
+    """Return the browser on this machine, where the settings name one; whether it is there is told when it is used.
+
+    *Changes*: what the browsers of killed bots left on this machine is removed.
+    """
     known = settings.browser
     if known is None:
         return None
     from adapters.chromium_browser.browser import ChromiumBrowser
-    from adapters.chromium_browser.process import BrowserOptions
+    from adapters.chromium_browser.process import BrowserOptions, sweep
 
+    sweep()  # what the browser of a killed bot left: the cookie of a bypass may be in it
     return ChromiumBrowser(
         BrowserOptions(
             program=settings.path(known.program), sandbox=known.sandbox, start_limit_s=known.start_limit
@@ -351,7 +355,7 @@ async def build(
         wake=wake,
         mail=mail_of(settings),
         pagers=pagers_of(settings),
-        browser=browser_of(settings),
+        browser=await asyncio.to_thread(browser_of, settings),
     )
     owner = f"{os.getpid()}-{secrets.token_hex(4)}"
     engine = Engine(

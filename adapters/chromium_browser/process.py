@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ FLAGS = (
     # It hears on its third descriptor and answers on its fourth. On a port any other user of this machine could drive it.
     "--remote-debugging-pipe",
 )
+FOLDER_PREFIX = "backout-browser-"
+LOCK_NAME = "in-use"
+"""A file in a browser's folder, locked as long as the bot or its browser lives."""
+YOUNG_S = 3600
+"""A folder without that file is left alone for so long: it may just be made, or be that of an older version at work."""
 END_OF_MESSAGE = b"\0"
 LONGEST_MESSAGE_BYTES = 256_000_000
 POLL_S = 0.05
@@ -78,13 +84,15 @@ async def running(options: BrowserOptions) -> AsyncIterator[Pipes]:
 
     *Changes*: a temporary folder and a process group, both gone at the end whatever happens.
     """
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="backout-browser-", dir=options.below))
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=FOLDER_PREFIX, dir=options.below))
     process: asyncio.subprocess.Process | None = None
     async with contextlib.AsyncExitStack() as stack:
         try:
+            lock = _locked(folder)
+            stack.callback(os.close, lock)
             its_ends, pipes = await _pipes(stack)
             try:
-                process = await _started(options, folder, its_ends)
+                process = await _started(options, folder, its_ends, lock)
             finally:
                 for end in its_ends:
                     os.close(end)
@@ -93,6 +101,50 @@ async def running(options: BrowserOptions) -> AsyncIterator[Pipes]:
         finally:
             # Also where the one who waits is cancelled, the browser ends and its folder goes.
             await asyncio.shield(asyncio.create_task(_end(process, folder), name="end of the browser"))
+
+
+def _locked(folder: Path) -> int:
+    """Return the descriptor that keeps a browser's folder from being swept; the browser inherits it."""
+    lock = os.open(folder / LOCK_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
+
+
+def sweep(below: Path | None = None, account: int | None = None) -> list[Path]:
+    """Remove the folders that browsers of killed bots left, and return them. A bypass cookie may be in one.
+
+    Only folders of this `account` (a number; None: our own), in which neither a bot nor its browser lives any more; a link
+    is never followed. *Changes*: those folders.
+    """
+    found = sorted(Path(below or tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"))
+    owner = os.geteuid() if account is None else account
+    return [folder for folder in found if _is_stale(folder, owner) and _removed(folder)]
+
+
+def _is_stale(folder: Path, owner: int) -> bool:
+    try:
+        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:  # a link, no folder, another account's, or gone by now
+        return False
+    try:
+        seen = os.fstat(at)
+        return seen.st_uid == owner and _is_free(at, time.time() - seen.st_mtime)
+    finally:
+        os.close(at)
+
+
+def _is_free(folder: int, age_s: float) -> bool:
+    try:
+        lock = os.open(LOCK_NAME, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
+    except OSError:
+        return age_s > YOUNG_S
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
 
 
 async def _pipes(stack: contextlib.AsyncExitStack) -> tuple[tuple[int, int], Pipes]:
@@ -119,7 +171,7 @@ def _above(descriptor: int) -> int:
 
 
 async def _started(
-    options: BrowserOptions, folder: Path, its_ends: tuple[int, int]
+    options: BrowserOptions, folder: Path, its_ends: tuple[int, int], lock: int
 ) -> asyncio.subprocess.Process:
     sandbox = () if options.sandbox else ("--no-sandbox",)
     program = shutil.which(options.program)
@@ -146,7 +198,7 @@ async def _started(
                     "LANG": "C.UTF-8",
                 },
                 start_new_session=True,
-                pass_fds=its_ends,
+                pass_fds=(*its_ends, lock),
             )
         except OSError as error:
             raise _not_started(options, type(error).__name__) from error
