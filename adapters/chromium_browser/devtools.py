@@ -66,8 +66,10 @@ class DevTools:
                 taken = json.loads((await self._pipes.reader.readuntil(END_OF_MESSAGE))[:-1])
                 self._take(taken)
                 if taken.get("method") == "Page.javascriptDialogOpening":
-                    # Everything in the page waits until its dialog is closed, so nobody could wait for this answer.
-                    self._send(next(self._numbers), "Page.handleJavaScriptDialog", {"accept": False})
+                    # Everything in the page waits until its dialog is closed, so nobody could wait for this answer. A page
+                    # that asks whether it may be left is left, as by a person; all else is answered with a no.
+                    leaves = taken.get("params", {}).get("type") == "beforeunload"
+                    self._send(next(self._numbers), "Page.handleJavaScriptDialog", {"accept": leaves})
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             pass  # the end of what it says, told below
         finally:
