@@ -16,6 +16,7 @@ from bot.ports.mail import Mail
 from bot.ports.pager import Pager
 from bot.ports.probe import Probe
 from bot.ports.store import IncidentRow, Store
+from bot.service.drawing import Drawing
 from bot.settings import Settings, SiteSettings
 
 
@@ -25,7 +26,7 @@ class Parts:
     if there is none; with it goes how the credentials are learned on the host, and Backout's folder there.
 
     `wake` tells the engine that an operation was added. `mail` None: no mail server can be used; `pagers` are those that can.
-    `browser` None: the settings name none.
+    `browser` None: the settings name none. `drawing` makes all PDFs.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class Parts:
     mail: Mail | None = None
     pagers: Mapping[str, Pager] = field(default_factory=dict)
     browser: Browser | None = None
+    drawing: Drawing = field(default_factory=Drawing)
 
     def site(self, name: str) -> SiteSettings:
         """Return the settings of a site. *Raises* KeyError for an unknown one."""

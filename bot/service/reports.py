@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import secrets
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
-
-import structlog
 
 from bot.model.errors import FailedError
 from bot.report.fonts import Fonts
@@ -21,11 +16,7 @@ from bot.report.report import Report, report_of
 from bot.service.parts import Parts
 from bot.settings import ReportSettings, Settings
 
-log = structlog.get_logger(__name__)
-
 FORMS = ("md", "html", "pdf")
-PDF_LIMIT = timedelta(minutes=2)
-"""A report of some thousand commands takes a few seconds; a machine with other work may be slower."""
 
 # Where Debian's packages put fonts: fonts-dejavu-core has Western, Greek and Cyrillic letters and the signs of a report;
 # fonts-droid-fallback, fonts-noto-cjk, fonts-symbola and fonts-noto-color-emoji have the others.
@@ -62,8 +53,11 @@ async def report_text(parts: Parts, incident_id: str, site: str) -> str:
 
 
 async def report_file(parts: Parts, incident_id: str, site: str, form: str) -> bytes:
-    """Return the post-mortem as it stands now, as one of `FORMS`; reads only."""
-    return await _in_form(parts, await _report(parts, incident_id, site), form)
+    """Return the post-mortem as it stands now, as one of `FORMS`; reads only.
+
+    *Raises* FailedError where a PDF cannot be drawn, or too many are asked for at once.
+    """
+    return await _in_form(parts, await _report(parts, incident_id, site), form, waits=False)
 
 
 async def write_report(parts: Parts, incident_id: str) -> WrittenReport:
@@ -120,27 +114,11 @@ async def _report(parts: Parts, incident_id: str, site: str) -> Report:
     return report_of(entries, site=site, now=entries[-1].at if ended else parts.clock.now())
 
 
-async def _in_form(parts: Parts, report: Report, form: str) -> bytes:
+async def _in_form(parts: Parts, report: Report, form: str, *, waits: bool = True) -> bytes:
     if form == "pdf":
-        return await _pdf(report, fonts_of(parts.settings.reports, parts.settings.folder))
+        fonts = fonts_of(parts.settings.reports, parts.settings.folder)
+        return await parts.drawing.drawn(_draw, report, fonts, waits=waits)
     return (to_html if form == "html" else to_markdown)(report).encode()
-
-
-async def _pdf(report: Report, fonts: Fonts) -> bytes:
-    """Return the PDF, made in a process of its own: seconds of work and whole fonts in memory, which end with it."""
-    pool = ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        async with asyncio.timeout(PDF_LIMIT.total_seconds()):
-            return await asyncio.get_running_loop().run_in_executor(pool, _draw, report, fonts)
-    except (
-        Exception
-    ) as error:  # an outer door: whatever is wrong in that process costs one form, not the report
-        log.exception("a post-mortem could not be drawn as a PDF")
-        raise FailedError(
-            f"the PDF of the post-mortem could not be made ({type(error).__name__}). The Markdown and the HTML can."
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _draw(report: Report, fonts: Fonts) -> bytes:
