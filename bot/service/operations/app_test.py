@@ -16,7 +16,7 @@ from bot.laravel.maintenance import (
     maintenance_state_command,
     parse_maintenance_change,
 )
-from bot.model.app_test import JudgedProbe, Walk, Walked
+from bot.model.app_test import Deed, JudgedProbe, Walk, Walked
 from bot.model.codec import from_json
 from bot.model.decision import Choice
 from bot.model.errors import BrowserError, FailedError
@@ -49,6 +49,11 @@ from bot.service.site_work import SiteWork, Telling, done_entry, failed_entry, s
 
 MANUAL = "manual:"
 """How the purposes of the questions begin that people answer by looking."""
+
+NOT_REPEATED = (
+    "Backout was restarted in the middle of the walk, which may have clicked already, so it was not repeated. Look at what it "
+    "clicks on the site; to walk again: /app check"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +91,14 @@ class _Seen:
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Walking:
+    """What came of the walk in the browser; with an `error` there was none, and why."""
+
+    walked: Walked | None = None
+    error: str | None = None
+
+
 async def test_app(work: SiteWork, facts: AppFacts) -> bool:
     """Test the application and tell what was seen; return whether all is good. *Changes*: the bypass secret only."""
     settings = work.settings
@@ -93,9 +106,9 @@ async def test_app(work: SiteWork, facts: AppFacts) -> bool:
     secret = await _enter(work, facts)
     probes = await asked_probes(work.parts.probe, settings, secret)
     walk = settings.browser.walk(settings.url) if settings.browser else None
-    walked, error = await _walked(work, walk, secret)
+    walking = await walked_once(work, walk, secret)
     look = await _new_errors(work, before)
-    seen = _Seen(probes=probes, walk=walk, walked=walked, error=error, log=look)
+    seen = _Seen(probes=probes, walk=walk, walked=walking.walked, error=walking.error, log=look)
     reasons = seen.reasons()
     caches = await cache_needs(work, facts, answers_errors=bool(reasons))
     opcache = await opcache_seen(work)
@@ -105,16 +118,28 @@ async def test_app(work: SiteWork, facts: AppFacts) -> bool:
     return not reasons
 
 
-async def _walked(work: SiteWork, walk: Walk | None, secret: Secret) -> tuple[Walked | None, str | None]:
-    """Return what was seen in the browser, or why nothing was."""
+async def walked_once(work: SiteWork, walk: Walk | None, secret: Secret) -> Walking:
+    """Return what was seen in the browser, or why nothing was. What it clicked it may have clicked for good: it walks once."""
     if walk is None:
-        return None, None
+        return Walking()
     if work.parts.browser is None:
-        return None, "no browser is named under [browser] in the settings"
-    try:
-        return await work.parts.browser.walk(walk, secret), None
-    except BrowserError as error:
-        return None, str(error)
+        return Walking(error="no browser is named under [browser] in the settings")
+    browser, claim = work.parts.browser, work.operation.fence
+
+    async def begin() -> int:
+        return claim
+
+    async def go() -> Walking:
+        if clicks and begun_by != claim:
+            return Walking(error=NOT_REPEATED)
+        try:
+            return Walking(walked=await browser.walk(walk, secret))
+        except BrowserError as error:
+            return Walking(error=str(error))
+
+    clicks = any(step.deed is Deed.CLICK for step in walk.steps)
+    begun_by = await work.once("walk-begun", int, begin)
+    return await work.once("walked", Walking, go)
 
 
 async def _enter(work: SiteWork, facts: AppFacts) -> Secret:
