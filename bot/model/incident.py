@@ -182,6 +182,10 @@ def _operation_ended(state: Incident, entry: Entry) -> Incident:
 def _frozen(state: Incident, entry: Entry) -> Incident:
     down_at = entry.data.get("down_at")
     since = state.down_since or (datetime.fromisoformat(down_at) if down_at else None)
+    if state.reopened_at is not None:
+        # What was tested before it was open is no word on what made a person freeze it again.
+        again = {step: StepState() for step in (Step.VERIFY_DATA, Step.TEST_APP, Step.REOPEN)}
+        state = replace(state, app_test=None, manual={}, steps={**state.steps, **again})
     return replace(
         state, freeze=entry.data, frozen=bool(entry.data.get("proven")), down_since=since, reopened_at=None
     )

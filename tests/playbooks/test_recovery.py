@@ -10,6 +10,7 @@ from bot.model.operation import Operation, OperationState
 from bot.model.step import Step, StepStatus
 from bot.runbook import guards
 from bot.runbook.escalation import escalations
+from bot.runbook.guards import refuse_reopen_anyway
 from bot.runbook.headline import headline, next_commands
 from bot.service.operation_words import ended_entry
 from tests.playbooks.story import (
@@ -182,10 +183,15 @@ def test_the_correction_is_left_out() -> None:
 
 
 def test_errors_after_reopening() -> None:
-    """A second freeze after reopening leads back to the checks, not to the start."""
+    """A second freeze after reopening leads back to the checks, not to the start; what was tested before counts no more."""
     story = REOPENED_STORY.and_then(moment(Kind.WATCH, errors=3), FROZEN)
-    assert {"undo", "check", "reopen"} <= may(story.state())
-    assert not {"plan", "confirm", "close"} & may(story.state())
+    assert {"undo", "check"} <= may(story.state())
+    assert not {"plan", "confirm", "close", "reopen"} & may(story.state())
+    assert refuse_reopen_anyway(story.state()) == "The application was not tested yet. First: /app check"
+    assert "/app check" in [line for line, _ in next_commands(story.state())]
+    tested = story.and_then(DATA_GOOD, APP_GOOD)
+    assert "reopen" not in may(tested.state())
+    assert "reopen" in may(tested.and_then(TICKED).state())
 
 
 def test_two_failed_restores() -> None:

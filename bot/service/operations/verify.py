@@ -78,13 +78,25 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
     rows = (await work.ask(database.facts(live))).rows
     waiting = await waiting_rows(work, database, facts, live, rows)
     shown = [*_checks_shown(results), *waiting_shown(waiting, work.parts.clock.now())]
-    reasons = _data_reasons(loss, orphans, results)
-    await work.tell("verified", _verified(loss, orphans, results, waiting, reasons, shown))
+    opened = incident.opened_since_cutover
+    reasons = data_reasons(loss, orphans, results, opened=opened)
+    await work.tell("verified", _verified(loss, orphans, results, waiting, reasons, shown, opened=opened))
     return not reasons
 
 
-def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[JudgedCheck, ...]) -> list[str]:
-    """Return what stands against the data: values or rows of the restored state that are gone, orphans, failed checks."""
+def data_reasons(
+    loss: Loss, orphans: dict[str, int], results: tuple[JudgedCheck, ...], *, opened: bool
+) -> list[str]:
+    """Return what stands against the data: values or rows of the restored state that are gone, orphans, failed checks.
+
+    Once visitors could write, what is gone since the cut-over may be gone by their wish, and is only told.
+    """
+    reasons = [] if opened else _gone(loss)
+    reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
+    return reasons + failure_words(results)
+
+
+def _gone(loss: Loss) -> list[str]:
     reasons = []
     if loss.values_lost:
         reasons.append(f"{loss.values_lost:,} values of the restored state are not in the live database")
@@ -93,8 +105,23 @@ def _data_reasons(loss: Loss, orphans: dict[str, int], results: tuple[JudgedChec
     ]
     if loss.verdict == "rewritten":
         reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
-    reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
-    return reasons + failure_words(results)
+    return reasons
+
+
+def good_words(gone: list[str], *, opened: bool) -> tuple[str, Tone]:
+    """Return what is told where nothing stands against the data, and how good it is."""
+    if not (opened and gone):
+        return (
+            "The data are good: nothing of the restored state is missing, no orphans, every check passed.",
+            Tone.GOOD,
+        )
+    return (
+        (
+            f"No orphans, and every check passed. But {'; '.join(gone)}. Visitors could write since then, so this may be as they "
+            "wished: look at it before you open."
+        ),
+        Tone.WARNING,
+    )
 
 
 def _verified(
@@ -104,6 +131,8 @@ def _verified(
     waiting: list[dict[str, Any]],
     reasons: list[str],
     shown: list[Message],
+    *,
+    opened: bool,
 ) -> Telling:
     runtime = {str(one["table"]): int(one["rows"]) for one in waiting}
     data = {
@@ -145,9 +174,9 @@ def _verified(
             messages=[message, *shown],
             questions=[ask_what_is_missing(reasons)],
         )
-    text = "The data are good: nothing of the restored state is missing, no orphans, every check passed."
+    text, tone = good_words(_gone(loss), opened=opened)
     message = step_message(
-        Step.VERIFY_DATA, text, Tone.GOOD, facts=facts, table=loss_table(loss, before="rows restored")
+        Step.VERIFY_DATA, text, tone, facts=facts, table=loss_table(loss, before="rows restored")
     )
     return Telling(
         entries=[NewEntry(kind=Kind.DATA_CHECKED, text=text, data=data), done_entry(Step.VERIFY_DATA, text)],
