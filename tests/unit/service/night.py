@@ -56,9 +56,9 @@ SAFE = FROZEN_STORY.and_then(
 class Night:
     """A site on a host of which the test tells every answer, and an engine that works on it."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, host: ToldHost | None = None) -> None:
         self.office = office
-        self.host = ToldHost()
+        self.host = host or ToldHost()
         self.parts = replace(
             office.parts, hosts=ToldHosts(self.host), database_for=lambda *_: SqliteDatabase()
         )
@@ -117,9 +117,9 @@ class Night:
 
 
 @asynccontextmanager
-async def night_at(office: Office) -> AsyncIterator[Night]:
-    """Give a night whose engine runs."""
-    made = Night(office)
+async def night_at(office: Office, host: ToldHost | None = None) -> AsyncIterator[Night]:
+    """Give a night whose engine runs, on a host of its own where none is given."""
+    made = Night(office, host)
     await made.engine.start(sole=True)
     try:
         yield made
