@@ -199,6 +199,8 @@ async def skip_deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         Telling(
             entries=[entry],
             messages=[step_message(Step.DEPLOY, text, Tone.WARNING, next_steps=("/app check",))],
+            void=["propose"],
+            void_reason="The corrected migration is left out.",
         ),
     )
     return {"skipped": True}

@@ -49,7 +49,7 @@ from bot.service.operations import (
     waiting,
     wider_search,
 )
-from bot.service.operations.ways_on import ask_way_on
+from bot.service.operations.ways_on import ask_way_on, ask_without_correction
 from bot.service.paging import call_by_rule
 from bot.service.parts import Parts
 from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
@@ -205,7 +205,9 @@ def _cause(kind: OperationKind, error: BackoutError) -> dict[str, str]:
 
 
 async def _ways_on(work: SiteWork, kind: OperationKind, text: str, cause: str | None) -> list[Question]:
-    """Return the question how to go on where a rehearsal of the recovery ended for a cause that leaves other ways."""
+    """Return the question how to go on where a rehearsal ended for a cause that leaves other ways."""
+    if kind.name == "propose":
+        return [ask_without_correction(text, work.ctx.args)]
     if kind.name != "plan" or cause not in (ROLLBACK, FOREIGN_KEYS):
         return []
     return [ask_way_on(cause, text, await work.incident(), work.ctx.args)]

@@ -22,6 +22,7 @@ from bot.service.engine import OperationContext
 from bot.service.migration_findings import findings_of
 from bot.service.operations.migrating import judge_migrations, raise_numbers, run_migrations
 from bot.service.operations.rehearsal_words import Offer, Tried, rehearsed
+from bot.service.operations.ways_on import leave_out_choice
 from bot.service.parts import Parts
 from bot.service.site_checks import checks_of, judged_after, numbers_at
 from bot.service.site_work import Folders, SiteWork, Telling, step_message
@@ -124,9 +125,7 @@ def _choose(
         )
         for n in shown
     ]
-    choices.append(
-        Choice(key="skip", label="Leave the corrected migration out for now", starts="skip_deploy")
-    )
+    choices.append(leave_out_choice())
     message = step_message(
         Step.DEPLOY,
         f"The remote offers {len(notes)} commit(s) on top of {deployed[:12]}. {why}",

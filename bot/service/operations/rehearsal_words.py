@@ -19,6 +19,7 @@ from bot.model.site_check import JudgedCheck
 from bot.model.step import Step
 from bot.runbook.wording import check_table, duration_words, findings_table
 from bot.service.desk import Question
+from bot.service.operations.ways_on import ask_without_correction
 from bot.service.site_work import SiteWork, Telling, failed_entry, step_message
 
 
@@ -77,6 +78,7 @@ def rehearsed(work: SiteWork, offer: Offer, findings: list[dict[str, Any]], trie
         return Telling(
             entries=entries,
             messages=[message, *checks],
+            questions=[ask_without_correction(text, work.ctx.args)],
             void=["deploy"],
             void_reason="Another commit was rehearsed.",
         )
@@ -93,6 +95,8 @@ def rehearsed(work: SiteWork, offer: Offer, findings: list[dict[str, Any]], trie
         entries=[NewEntry(kind=Kind.CORRECTED_REHEARSED, text=text, data=data)],
         messages=[message, *checks],
         questions=[_approve(work, offer, list(tried.approved), f"{text}{_stops(findings)}")],
+        void=["propose"],
+        void_reason="A corrected commit was rehearsed, and may be deployed.",
     )
 
 

@@ -83,6 +83,31 @@ def ask_way_on(cause: str, said: str, incident: Incident, args: Mapping[str, Any
 _REASON_LETTERS = 200
 
 
+def leave_out_choice() -> Choice:
+    """Return the answer by which an incident goes on without a corrected migration."""
+    return Choice(key="skip", label="Leave the corrected migration out for now", starts="skip_deploy")
+
+
+def ask_without_correction(said: str, args: Mapping[str, Any]) -> Question:
+    """Return the question how to go on where no corrected commit can be had; `args` are those of the search for one.
+
+    Without it a site whose data are restored could not be opened before somebody has pushed a commit that is good.
+    """
+    return Question(
+        purpose="propose",
+        question="No corrected commit can be deployed as it is. Go on without one?",
+        body=f"{said}\nLeft out, the deployed code stays as it is, with the restored data: /app check tests whether they fit. "
+        "What is pushed meanwhile is found when Backout looks again; nothing is deployed by either answer.",
+        choices=(
+            Choice(key="again", label="Look again", style="primary", starts="propose", args=dict(args)),
+            leave_out_choice(),
+            Choice(key="wait", label="Not now", rejects=True),
+        ),
+        step=Step.DEPLOY,
+        tone=Tone.BAD,
+    )
+
+
 def state_now(incident: Incident) -> str:
     """Return what production is like after a rehearsal that failed."""
     bad = (incident.assessment or {}).get("bad_migration")

@@ -14,7 +14,9 @@ from bot.service.site_work import SiteWork, Telling
 
 MIGRATION = "database/migrations/2025_01_02_000000_move_titles.php"
 WORK = SimpleNamespace(
-    site_name="shop", settings=SimpleNamespace(intervals=SimpleNamespace(approval_expiry=900))
+    site_name="shop",
+    settings=SimpleNamespace(intervals=SimpleNamespace(approval_expiry=900)),
+    ctx=SimpleNamespace(args={}),
 )
 FINDING = {
     "file": MIGRATION,
@@ -71,7 +73,9 @@ def test_a_check_that_fails_on_the_copy_stops_the_commit() -> None:
     """What would fail on production after the change is no offer: the failure is told, and nothing can be approved."""
     telling = tried(reasons=("check “titles are kept”: 4, expected 10",))
     assert "titles are kept" in telling.entries[0].text
-    assert (telling.questions, telling.void) == ((), ["deploy"])
+    assert ([one.purpose for one in telling.questions], telling.void) == (["propose"], ["deploy"])
+    assert "deploy" not in [choice.starts for choice in telling.questions[0].choices]
+    assert "skip_deploy" in [choice.starts for choice in telling.questions[0].choices]
     (asked,) = tried(reasons=()).questions
     assert asked.purpose == "deploy"
 

@@ -8,8 +8,9 @@ import pytest
 
 from bot.model.event import Kind
 from bot.runbook.escalation import FOREIGN_KEYS
+from bot.runbook.guards import refuse_check
 from bot.service.operations.ways_on import ask_way_on, state_now
-from tests.playbooks.story import LISTED, Story, backup, moment
+from tests.playbooks.story import ALIGNED_STORY, LISTED, Story, backup, moment
 from tests.unit.service.night import SAFE, Night
 from tests.unit.service.told_host import BAD, No
 
@@ -67,6 +68,24 @@ async def test_other_failures_ask_nothing(night: Night) -> None:
     await night.office.tell(SAFE)
     night.host.answers["load"] = No("no_space", "The disk is full.")
     await night.run("plan", strategy="salvage")
+    assert await night.office.open_decisions() == []
+
+
+async def test_without_a_corrected_commit_the_incident_can_go_on(night: Night) -> None:
+    """Where git has none to give (nothing pushed, no repository) it can be left out by a press, and the data be checked."""
+    await night.office.tell(ALIGNED_STORY)
+    await night.run("propose", commit="abc")
+    asked = await night.asked("propose")
+    assert "is the folder a git repository" in asked.body
+    assert [(c.key, c.starts) for c in asked.choices] == [
+        ("again", "propose"),
+        ("skip", "skip_deploy"),
+        ("wait", None),
+    ]
+    assert asked.choices[0].args == {"commit": "abc"}
+    assert refuse_check(await night.office.state()) is not None
+    await night.press("propose", "skip")
+    assert refuse_check(await night.office.state()) is None
     assert await night.office.open_decisions() == []
 
 
