@@ -169,7 +169,8 @@ async def _application(name: str, site: SiteSettings, host: Host, database_for: 
             (f"{name}: git at {tree.commit[:12]}{changed if tree.modified else ''}", not tree.modified)
         )
     except BackoutError as error:
-        lines.append((f"{name}: git: {error}", False))
+        without = "data are restored all the same, but no corrected commit is deployed"
+        lines.append((f"{name}: git: {error} ({without})", False))
     return lines
 
 

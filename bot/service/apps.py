@@ -51,9 +51,7 @@ async def status(parts: Parts, call: Call) -> Reply:
     facts = parse_app_facts(
         (await look(app_facts_command(settings.app_path), "php: ask the application about itself")).stdout
     )
-    tree = parse_work_tree(
-        (await look(work_tree_command(settings.app_path), "git: read the deployed commit")).stdout
-    )
+    done = await look(work_tree_command(settings.app_path), "git: read the deployed commit")
     try:
         outside = f"HTTP {(await parts.probe.status(settings.url + '/')).status}"
     except ProbeError as error:
@@ -65,10 +63,20 @@ async def status(parts: Parts, call: Call) -> Reply:
         facts=(
             ("application", f"Laravel {facts.laravel}, PHP {facts.php_version}, {facts.environment}"),
             ("database", f"{facts.database.driver} {facts.database.database}"),
-            ("commit", f"{tree.commit[:12]} ({tree.branch or 'detached'})"),
-            ("changed on the host", ", ".join(tree.modified) or "nothing"),
+            *_code(done.stdout),
             ("last migration", rows[-1].migration if rows else "none"),
         ),
+    )
+
+
+def _code(said: str) -> tuple[tuple[str, str], ...]:
+    try:
+        tree = parse_work_tree(said)
+    except FailedError:
+        return (("commit", "none: the code is in no git repository that can be read"),)
+    return (
+        ("commit", f"{tree.commit[:12]} ({tree.branch or 'detached'})"),
+        ("changed on the host", ", ".join(tree.modified) or "nothing"),
     )
 
 

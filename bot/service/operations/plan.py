@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.laravel.git import parse_work_tree, work_tree_command
@@ -47,6 +48,8 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     rehearsed = await _REHEARSE[strategy](work, ground)
     await _prove_untouched(work, ground)
     proposed = await _proposal(work, ground, rehearsed)
+    if proposed.code_commit is None:
+        rehearsed = replace(rehearsed, notes=(*rehearsed.notes, _NO_GIT))
     await _tell_plan(work, ground, planned(work, ground, rehearsed, proposed, numbers))
     return {"proven": rehearsed.proof.proven, "plan_hash": proposed.hash}
 
@@ -56,6 +59,9 @@ _REHEARSE: Mapping[Strategy, Callable[[SiteWork, Ground], Awaitable[Rehearsed]]]
     Strategy.SALVAGE: salvage,
     Strategy.SWAP: swap,
 }
+
+
+_NO_GIT = "git tells no commit of the deployed code: an undo puts back the data alone, and Backout deploys no corrected commit"
 
 
 def _again(work: SiteWork) -> dict[str, Any]:
@@ -103,11 +109,17 @@ async def _prove_untouched(work: SiteWork, ground: Ground) -> None:
         )
 
 
+async def _deployed_commit(work: SiteWork) -> str | None:
+    """Return the commit that an undo would put back; None where git knows nothing of the code: data are restored all the same."""
+    done = await work.look(work_tree_command(work.settings.app_path), "git: read the deployed commit")
+    try:
+        return parse_work_tree(done.stdout).commit if done.exit_status == 0 else None
+    except FailedError:
+        return None
+
+
 async def _proposal(work: SiteWork, ground: Ground, rehearsed: Rehearsed) -> Plan:
     host = await work.identity()
-    tree = parse_work_tree(
-        await work.look_ok(work_tree_command(work.settings.app_path), "git: read the deployed commit")
-    )
     approvals = max(work.settings.approvals, 2 if rehearsed.loses else 1)
     return Plan(
         site=work.site_name,
@@ -128,7 +140,7 @@ async def _proposal(work: SiteWork, ground: Ground, rehearsed: Rehearsed) -> Pla
         live_fingerprint=ground.safety["fingerprint"],
         scratch_path=rehearsed.path,
         scratch_fingerprint=rehearsed.fingerprint,
-        code_commit=tree.commit,
+        code_commit=await _deployed_commit(work),
         commands=rehearsed.commands,
         approvals_needed=approvals,
     )

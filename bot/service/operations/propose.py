@@ -75,6 +75,12 @@ async def propose(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
 
 async def _fetched(work: SiteWork) -> tuple[str, tuple[git.CommitNote, ...]]:
     settings, path = work.settings, work.settings.app_path
+    plan = (await work.incident()).plan
+    if plan and plan.get("code_commit", "") is None:
+        raise FailedError(
+            f"when the recovery was planned, git told no commit of the code in {path} on {work.host.name}, so an undo could not put "
+            "it back. Nothing was changed, and Backout deploys nothing there"
+        )
     folders = await work.folders()
     tree = git.parse_work_tree(
         await work.look_ok(git.work_tree_command(path), "git: read the deployed commit")

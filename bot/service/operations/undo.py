@@ -90,7 +90,7 @@ def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, since: 
     return Question(
         purpose="undo",
         question=f"Undo the cut-over of {work.site_name}?",
-        body=f"The database goes back to the safety backup {plan.safety_path}, the code to {(plan.code_commit or '?')[:12]}. "
+        body=f"The database goes back to the safety backup {plan.safety_path}, the code {_code_words(plan)}. "
         f"A copy of the present state is kept.{second}{first} Type the site's name to approve. {told}",
         choices=(
             Choice(
@@ -197,6 +197,10 @@ def _sessions_question(work: SiteWork, incident: Incident, why: str) -> Question
     )
 
 
+def _code_words(plan: Plan) -> str:
+    return f"to {plan.code_commit[:12]}" if plan.code_commit else "stays as it is"
+
+
 def _votes_needed(incident: Incident) -> int:
     """Return how many persons must say yes: two, where visitors could write since the cut-over."""
     return 2 if incident.opened_since_cutover else 1
@@ -252,6 +256,13 @@ async def _refusal(
         return f"the safety backup {plan.safety_path} is not what it was"
     if await work.ask(database.fingerprint(plan.database), limit=FINGERPRINT_LIMIT) != expected:
         return "the database changed since you were asked"
+    return await _code_refusal(work, plan)
+
+
+async def _code_refusal(work: SiteWork, plan: Plan) -> str | None:
+    """Return why the code of before cannot be checked out, or None: it can, it is there, or the plan knows of none."""
+    if plan.code_commit is None:
+        return None
     tree = parse_work_tree(await work.look_ok(work_tree_command(work.settings.app_path), _READ_COMMIT))
     return checkout_refusal(tree, tree.commit) if tree.commit != plan.code_commit else None
 
