@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -20,14 +20,21 @@ _RECORD: Final = "\x1e"
 _FIELD: Final = "\x1f"
 _NAME_END: Final = "\0"
 
-# git asks nobody (a password or a host key question would hang), pages nothing, and works on a repository that
-# belongs to another user of the host, for this call alone.
-_GIT: Final = ("git", "-c", "safe.directory=*", "-c", "core.quotePath=false", "-c", "core.pager=cat")
-_ENVIRONMENT: Final = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10",
-    "GIT_OPTIONAL_LOCKS": "0",
-}
+# git asks nobody (a password would hang), pages nothing, and works on a repository that belongs to another user of the
+# host, for this call alone. No hook of the repository runs: a new work tree and a checkout call `post-checkout`, in which
+# sites migrate by themselves. A bit of execution that a deployment set (`chmod -R`) is no change of the code.
+_GIT: Final = (
+    "git",
+    *("-c", "safe.directory=*", "-c", "core.quotePath=false", "-c", "core.pager=cat"),
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.fileMode=false"),
+)
+_ENVIRONMENT: Final = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+
+# The repository may say by which ssh its remote is reached, with which key; ours only adds that nobody is asked.
+_FETCH: Final = (
+    'way=$(git -c "safe.directory=*" config --get core.sshCommand) || way=ssh; '
+    'GIT_SSH_COMMAND="$way -o BatchMode=yes -o ConnectTimeout=10"; export GIT_SSH_COMMAND; exec "$@"'
+)
 
 
 class Relation(enum.Enum):
@@ -117,9 +124,9 @@ def fetch_command(
     The refspec takes a branch that was reset or rewritten as well, so that this is seen and not hidden.
     """
     refspec = f"+refs/heads/{_ref(branch)}:refs/remotes/{_ref(remote)}/{branch}"
-    return _git(
-        app_path, "fetch", "--no-tags", "--no-recurse-submodules", "--", remote, refspec, timeout=timeout
-    )
+    words = ("fetch", "--no-tags", "--no-recurse-submodules", "--", remote, refspec)
+    plain = _git(app_path, *words, timeout=timeout)
+    return replace(plain, argv=["sh", "-c", _FETCH, "sh", *plain.argv])
 
 
 def remote_commit_command(app_path: str, remote: str, branch: str) -> Command:
