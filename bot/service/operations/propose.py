@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.laravel import git
@@ -226,6 +227,8 @@ async def _rehearse_in(
     tree_facts = parse_app_facts(
         await work.look_ok(app_facts_command(tree), f"php: read the migrations of {offer.commit.commit[:12]}")
     )
+    # What ran is asked of the live application: beside its own folder the tree may find no database, or an old one.
+    tree_facts = replace(tree_facts, migration_rows=facts.migration_rows)
     pending = pending_migrations(tree_facts)
     approved = [f for f in tree_facts.migration_files if f.name in pending]
     if reason := migrate_refusal(tree_facts.migration_rows, pending, [f.name for f in approved]):

@@ -169,10 +169,10 @@ class ToldHosts:
     """The one host of every site."""
 
     def __init__(self, host: ToldHost) -> None:
-        self._host = host
+        self.host = host
 
     def of_site(self, site: str) -> ToldHost:
-        return self._host
+        return self.host
 
     async def close(self) -> None:
         """Nothing is open."""

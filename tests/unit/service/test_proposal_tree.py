@@ -1,0 +1,68 @@
+"""The corrected commit is rehearsed in a folder of its own, in which the application does not find its live database."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from bot.model.event import Kind
+from bot.ports.host import Command, Completed, JobState, JobStatus
+from tests.playbooks.story import ALIGNED_STORY
+from tests.unit.laravel.test_answer_and_facts import printed
+from tests.unit.service.night import Night
+from tests.unit.service.told_host import EARLIER, No, ToldHost
+
+HEAD, OFFERED, FILE = "1" * 40, "2" * 40, "2025_01_04_000000_mended"
+SAID = {
+    "status": f"# branch.oid {HEAD}\0# branch.head main\0",
+    "rev-parse": f"{OFFERED}\n",
+    "rev-list": "0\t1\n",
+    "log": f"\x1e{OFFERED}\x1fA\x1f2026-01-01T10:00:00+00:00\x1fmend\0\ndatabase/migrations/{FILE}.php\0",
+    "diff": f"A\0database/migrations/{FILE}.php\0",
+    "show": "<?php return new class { function up() {} };",
+}
+NOT_FOUND = {"class": "QueryException", "cause": "PDOException", "sqlstate": None, "driver_code": None}
+
+
+class TreeHost(ToldHost):
+    """A host whose application has its database in a folder that git does not hold, as new applications on SQLite have."""
+
+    async def run(self, command: Command) -> Completed:
+        plain = await super().run(command)
+        words = [text for verb, text in SAID.items() if command.argv[0] == "git" and verb in command.argv]
+        said = words[0] if words else plain.stdout
+        if "/tree-" in str(command.cwd):
+            said = printed({"facts": self._beside()})
+        return Completed(command="", exit_status=0, stdout=said, stderr="", duration_s=0.0)
+
+    def _beside(self) -> dict[str, object]:
+        beside = copy.deepcopy(self.app)
+        names = (EARLIER, FILE)
+        beside["migration_files"] = [{"name": n, "path": f"/tree/{n}.php", "sha256": "0" * 64} for n in names]
+        beside["migration_rows"] = None
+        beside["database"]["problem"] = {**NOT_FOUND, "where": "x.php:1", "reason": None}
+        return beside
+
+    async def start_job(self, root: str, key: str, command: Command) -> JobStatus:
+        self._ended[key] = JobStatus(key=key, state=JobState.DONE, exit_status=0, duration_s=0.1, stdout="")
+        return self._ended[key]
+
+
+@pytest.fixture
+def host(night: Night) -> TreeHost:
+    told = TreeHost()
+    told.app["migration_rows"] = [[1, EARLIER, 1]]
+    night.host = told
+    night.parts.hosts.host = told
+    return told
+
+
+async def test_what_ran_is_asked_of_the_live_application(night: Night, host: TreeHost) -> None:
+    """The tree's application has no migrations table at hand; the commit is rehearsed all the same, on a copy of live."""
+    await night.office.tell(ALIGNED_STORY)
+    host.answers["copy"] = No("no_space", "The disk is full.")  # the rehearsal got as far as its copy
+    await night.run("propose")
+    stopped = [entry.text for entry in await night.office.timeline(Kind.STEP_FAILED)]
+    assert len(stopped) == 1
+    assert "The disk is full." in stopped[0]
