@@ -21,6 +21,14 @@ _FORBIDDEN = {
     sqlite3.SQLITE_CREATE_TEMP_TABLE,
     sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
 }
+# How `.dump` writes a virtual table: into the schema itself, so that a program without its module can load it. Only the
+# modules of SQLite's own search and map indexes; nothing else reaches the schema. *Source*: sqlite3 3.40, shell.c, run_schema_dump_query.
+_VIRTUAL = re.compile(
+    r"insert\s+into\s+sqlite_(?:schema|master)\(type,name,tbl_name,rootpage,sql\)\s*"
+    r"values\('table','((?:[^']|'')+)','\1',0,'(create\s+virtual\s+table\s(?:[^']|'')+)'\)",
+    re.IGNORECASE,
+)
+_MODULE = re.compile(r"\busing\s+(?:fts[345]|rtree|rtree_i32)\b", re.IGNORECASE)
 _FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"}
 
 
@@ -43,6 +51,8 @@ def load_dump(connection: sqlite3.Connection, blocks: Iterable[bytes]) -> None:
             raise _refused("ends with ROLLBACK: the program that wrote it met errors")
         if word in ("COMMIT", "END"):
             complete = True
+        elif found := _VIRTUAL.fullmatch(statement):
+            _make_virtual(connection, *(part.replace("''", "'") for part in found.groups()), count)
         elif word not in ("BEGIN", "PRAGMA"):
             _run(connection, statement, count)
     if not complete:
@@ -62,6 +72,22 @@ def _run(connection: sqlite3.Connection, statement: str, count: int) -> None:
             raise Refusal("no_space", "The disk is full. Nothing was kept and nothing was changed.") from None
         # SQLite's message may quote the statement, which holds rows.
         raise _refused(f"cannot be run at statement {count} ({type(error).__name__})") from None
+
+
+def _make_virtual(connection: sqlite3.Connection, name: str, sql: str, count: int) -> None:
+    """Write a virtual table into the schema. *Changes*: one row of it, with the schema writable for that moment alone."""
+    if not _MODULE.search(sql):
+        raise _refused(f"makes a virtual table of an unknown kind in statement {count}")
+    connection.set_authorizer(None)
+    try:
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(
+            "INSERT INTO sqlite_master (type, name, tbl_name, rootpage, sql) VALUES ('table', ?, ?, 0, ?)",
+            (name, name, sql),
+        )
+    finally:
+        connection.execute("PRAGMA writable_schema=OFF")
+        connection.set_authorizer(_judge)
 
 
 def _refused(what: str) -> Refusal:

@@ -8,11 +8,11 @@ from typing import Any, Dict
 from adapters.host_reader.sqlite_compare import sqlite_compare
 from adapters.host_reader.sqlite_lists import KeyLists
 from adapters.host_reader.sqlite_request import Answer, Request, names, optional_text, text
+from adapters.host_reader.sqlite_schema import read_schema
 from adapters.host_reader.sqlite_sequences import raise_sequences
 from adapters.host_reader.sqlite_workbench import (
     Bench,
     change_once,
-    open_schemas,
     refuse_same_file,
     take_over_table,
 )
@@ -35,7 +35,7 @@ def sqlite_swap_prepare(request: Request) -> Answer:
 
 def _prepare(connection: sqlite3.Connection, request: Request) -> Answer:
     runtime = names(request, "runtime_tables")
-    schemas = open_schemas(connection, ["main", "live"])
+    schemas = {name: read_schema(connection, name) for name in ("main", "live")}
     bench = Bench(connection, schemas, KeyLists(None, "swap"), {name.lower() for name in runtime})
     compared = sqlite_compare(
         {

@@ -115,13 +115,16 @@ def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def open_schemas(connection: sqlite3.Connection, names: List[str]) -> Dict[str, Schema]:
-    """Return what each attached database is made of. *Raises* Refusal where scratch holds virtual tables."""
+    """Return what each attached database is made of, where rows are to be matched by key.
+
+    *Raises* Refusal where scratch holds virtual tables.
+    """
     schemas = {name: read_schema(connection, name) for name in names}
     if schemas["main"].virtual:
         raise Refusal(
             "refused",
             "The database has virtual tables (a search index), whose rows cannot be matched by key."
-            " Nothing was changed; choose a swap.",
+            " Nothing was changed; choose a swap: /restore plan --swap",
         )
     return schemas
 

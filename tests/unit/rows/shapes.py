@@ -22,6 +22,15 @@ CREATE TABLE picture_tag (picture_id INTEGER NOT NULL, tag_id INTEGER NOT NULL);
 CREATE TABLE sessions (id TEXT PRIMARY KEY, payload TEXT);
 CREATE INDEX remarks_picture ON remarks (picture_id);
 """
+INDEXES = """
+CREATE VIRTUAL TABLE searched USING fts5(place, content='pictures', content_rowid='id');
+INSERT INTO searched (rowid, place) SELECT id, place FROM pictures;
+CREATE TRIGGER searched_too AFTER INSERT ON pictures BEGIN
+    INSERT INTO searched (rowid, place) VALUES (new.id, new.place); END;
+CREATE VIRTUAL TABLE "a map's" USING rtree(id, x0, x1);
+INSERT INTO "a map's" VALUES (1, 0, 1);
+"""
+"""A search index and a map index over the pictures: virtual tables, whose rows stand in tables of their own."""
 BAD = "2025_11_25_120000_group_pictures"
 MAPPING = {
     "from_table": "entries",

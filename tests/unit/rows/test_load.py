@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.inspect_sqlite import read_sqlite_file
 from adapters.host_reader.sqlite_splitter import statements
 from adapters.host_reader.sqlite_verbs import sqlite_fingerprint, sqlite_load
-from tests.unit.rows.shapes import build_before, run, value
+from tests.unit.rows.shapes import INDEXES, build_before, rows, run, value
 
 HOSTILE = """
 CREATE TABLE "a""b; --" (id INTEGER PRIMARY KEY AUTOINCREMENT, "select" TEXT, raw BLOB, f REAL, big INTEGER);
@@ -132,6 +133,39 @@ def test_damaged_packing_is_refused(source: Path, tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
         load(backup, tmp_path / "scratch")
     assert refused.value.kind == "damaged"
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_search_and_map_indexes_are_loaded(source: Path, as_text: bool, tmp_path: Path) -> None:
+    """A backup with virtual tables, a file or a `.dump`, is loaded whole, and the counts of its manifest hold."""
+    run(source, INDEXES)
+    backup = tmp_path / "backup"
+    backup.write_bytes(dump(source) if as_text else source.read_bytes())
+    counted = read_sqlite_file(source, "migrations", None).reading.manifest.tables
+    expect = {"tables": {name: entry.rows for name, entry in counted.items()}}
+    assert {"searched", "a map's"} < counted.keys()
+    answer = load(backup, tmp_path / "loaded.sqlite", expect=expect)
+    assert answer["fingerprint"] == sqlite_fingerprint({"path": str(source)})["fingerprint"]
+    found = "SELECT (SELECT count(*) FROM searched WHERE searched MATCH 'place'), (SELECT count(*) FROM \"a map's\")"
+    assert rows(tmp_path / "loaded.sqlite", found) == [(60, 1)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "('table','x','x',0,'CREATE VIRTUAL TABLE x USING csv(filename=''/etc/passwd'')')",
+        "('table','x','x',0,'CREATE TABLE x (a)')",
+        "('trigger','x','users',0,'CREATE TRIGGER x AFTER INSERT ON users BEGIN SELECT 1; END')",
+    ],
+)
+def test_nothing_else_is_written_into_the_schema(source: Path, values: str, tmp_path: Path) -> None:
+    """What stands in the schema's own table comes from statements that make it, or the dump is refused."""
+    columns = "sqlite_schema(type,name,tbl_name,rootpage,sql)"
+    more = f"PRAGMA writable_schema=ON;\nINSERT INTO {columns}VALUES{values};\nCOMMIT;\n"
+    (tmp_path / "backup").write_bytes(dump(source).replace(b"COMMIT;\n", more.encode()))
+    with pytest.raises(Refusal):
+        load(tmp_path / "backup", tmp_path / "loaded.sqlite")
+    assert not (tmp_path / "loaded.sqlite").exists()
 
 
 def test_other_counts_than_the_manifest_are_refused(source: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from adapters.host_reader.sqlite_verbs import sqlite_swap_prepare
-from tests.unit.rows.shapes import build_case, rows
+from tests.unit.rows.shapes import INDEXES, build_case, rows, run
 
 
 def test_runtime_rows_counters_and_newer_rows(tmp_path: Path) -> None:
@@ -28,3 +28,15 @@ def test_runtime_rows_counters_and_newer_rows(tmp_path: Path) -> None:
     assert lost["remarks"]["lists"]["new"]["keys"] == [90002]
     assert answer["tables_aside"] == {"entries": 61}
     assert sqlite_swap_prepare(request) == {**answer, "attached": True}
+
+
+def test_a_search_index_goes_along_with_its_backup(tmp_path: Path) -> None:
+    """Repair and salvage are refused where a table is virtual and name the swap; so the swap must do it."""
+    case = build_case(tmp_path)
+    scratch = tmp_path / "swap.sqlite"
+    shutil.copy(case.baseline, scratch)
+    for path in (scratch, case.live):
+        run(path, INDEXES)
+    answer = sqlite_swap_prepare({"scratch": str(scratch), "live_copy": str(case.live)})
+    assert "pictures" in answer["rows_would_be_lost"]
+    assert rows(scratch, "SELECT count(*) FROM searched WHERE searched MATCH 'place'") == [(60,)]
