@@ -123,21 +123,29 @@ def told_plainly(path: str) -> Iterator[None]:
 
 def _refusal(error: sqlite3.Error, path: str) -> Refusal:
     said = str(error)
-    if "locked" in said or "busy" in said:
+    # SQLite's own words begin the message; a table or column may be named like one of them (`blocked_users.full_name`).
+    if said.startswith(("database is locked", "database table is locked", "database schema is locked")):
         return Refusal("busy", f"{path} is locked by another process. Nothing was changed; look who writes.")
-    if "malformed" in said or "not a database" in said or "disk image" in said:
+    if said.startswith(
+        (
+            "database disk image is malformed",
+            "malformed database",
+            "file is not a database",
+            "file is encrypted",
+        )
+    ):
         return Refusal("damaged", f"{path} is no sound SQLite database. Nothing was changed; call the DBA.")
-    if "readonly database" in said or "unable to open" in said:
+    if said.startswith(("attempt to write a readonly database", "unable to open database")):
         return _refusal_to_open(path)
-    if "interrupted" in said:
+    if said.startswith("interrupted"):
         return Refusal(
             "time_limit", f"Reading {path} took longer than allowed and was ended. Nothing was changed."
         )
-    if "full" in said:
+    if said.startswith("database or disk is full"):
         return Refusal("no_space", f"The disk of {path} is full. The change was rolled back.")
-    if "constraint failed" in said or "foreign key mismatch" in said:
+    if "constraint failed" in said or said.startswith("foreign key mismatch"):
         # Such a message names a table and its columns, never a value.
-        kind = "foreign_keys" if "foreign key" in said.lower() else "refused"
+        kind = "foreign_keys" if said.lower().startswith("foreign key") else "refused"
         return Refusal(kind, f"{path}: {said}. The change was rolled back.")
     return Refusal(
         "damaged", f"{path}: SQLite said {type(error).__name__}. Nothing was changed; call the DBA."
@@ -157,9 +165,12 @@ def _refusal_to_open(path: str) -> Refusal:
 
 
 def journal_written(path: str) -> bool:
-    """Return whether a rollback journal that is in use, or was left by a killed writer, lies beside the file."""
+    """Return whether a rollback journal that is in use, or was left by a killed writer, lies beside the file itself.
+
+    A link to the file has none: SQLite follows the link first.
+    """
     try:
-        with Path(path + "-journal").open("rb") as journal:
+        with Path(os.path.realpath(path) + "-journal").open("rb") as journal:
             return journal.read(len(_JOURNAL_MAGIC)) == _JOURNAL_MAGIC
     except OSError:
         return False

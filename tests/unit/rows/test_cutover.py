@@ -213,9 +213,13 @@ def _size_bytes(file: Path) -> int:
         return 0
 
 
-def test_a_journal_of_a_killed_writer_is_told_and_settled(tmp_path: Path) -> None:
-    """Reading says hot_journal instead of half a transaction; with `settle` the old content is told."""
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_journal_of_a_killed_writer_is_told_and_settled(linked: bool, tmp_path: Path) -> None:
+    """Reading says hot_journal instead of half a transaction; with `settle` the old content is told. So through a link."""
     live = tmp_path / "live"
+    if linked:
+        (tmp_path / "shared").mkdir()
+        live.symlink_to(tmp_path / "shared/live.sqlite")
     before = build(live, "old", rows=3000)
     program = (
         "import os, signal, sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None);"

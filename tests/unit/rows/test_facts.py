@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.sqlite_open import writing
 from adapters.host_reader.sqlite_verbs import sqlite_facts, sqlite_fingerprint, sqlite_sample
 from tests.unit.rows.shapes import build_before, run
 
@@ -116,3 +117,27 @@ def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(Refusal) as refused:
         sqlite_facts({"path": str(path)})
     assert refused.value.kind == "damaged"
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("INSERT INTO blocked_users (id, full_name) VALUES (2, 'x')", "refused"),
+        ("INSERT INTO blocked_users (id) VALUES (3)", "refused"),
+        ("INSERT INTO interrupted_jobs VALUES (1, 9)", "foreign_keys"),
+        ("UPDATE blocked_users SET full_name = json_extract('{', '$')", "damaged"),
+    ],
+)
+def test_a_name_is_not_taken_for_the_cause(statement: str, kind: str, tmp_path: Path) -> None:
+    """What SQLite says is told by its own words: a table of blocked users with full names is neither locked nor full."""
+    path = tmp_path / "live"
+    run(
+        path,
+        "CREATE TABLE blocked_users (id INTEGER PRIMARY KEY, full_name TEXT NOT NULL UNIQUE);"
+        "INSERT INTO blocked_users VALUES (1, 'x');"
+        "CREATE TABLE interrupted_jobs (id INTEGER PRIMARY KEY, busy_id INTEGER REFERENCES blocked_users (id));",
+    )
+    with pytest.raises(Refusal) as refused, writing(str(path)) as connection:
+        connection.executescript(f"PRAGMA foreign_keys=ON; {statement};")
+    assert refused.value.kind == kind
+    assert "no sound SQLite database" not in str(refused.value)
