@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
+from adapters.host_reader.sqlite_fills import EMPTY_SIGNS
 from adapters.host_reader.sqlite_open import quoted
 from adapters.host_reader.sqlite_schema import Schema, Table, identity_columns
 
@@ -207,7 +208,7 @@ class KeyedAccount:
         now = copy[name.lower()]
         newer = self._mapped(name, copy)
         # Laravel writes the default of a number as text ('0'), which the column's type turns into a number.
-        is_set = now is not None and not same_value(now, self._defaults[name], converted=True)
+        is_set = not self._is_given(name, now)
         if newer:
             self._account.values["mapped" if typed(now) in newer or len(newer) > 1 else "lost"] += 1
         elif same_value(before, now):
@@ -218,6 +219,19 @@ class KeyedAccount:
             self._account.unaccounted += 1
         elif before is not None:
             self._account.values["lost"] += 1
+
+    def _is_given(self, name: str, value: Any) -> bool:
+        """Return whether a value says nothing of its own: NULL, the default, or what NOT NULL without a default is given."""
+        if value is None or same_value(value, self._defaults[name], converted=True):
+            return True
+        column = self._copy.column(name)
+        return (
+            column is not None
+            and column.notnull
+            and column.default is None
+            and isinstance(value, (int, float, str))
+            and not str(value).strip(EMPTY_SIGNS)
+        )
 
     def _rule_for(self, name: str) -> Optional[Dict[Key, Set[Any]]]:
         return self._books.mapped.get((self._base.name.lower(), name.lower()))

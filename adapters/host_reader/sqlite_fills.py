@@ -20,6 +20,8 @@ from adapters.host_reader.sqlite_workbench import Bench
 
 # From this share on a difference is the migration's doing for the column as a whole, not an edit of single rows.
 _WHOLE_COLUMN = 0.5
+# Of these alone is made what MySQL puts into the rows there are where a column without a default is added as NOT NULL.
+EMPTY_SIGNS = "0.:- "
 
 
 def put_back_rows(bench: Bench, live: Table, scratch: Table) -> int:
@@ -116,10 +118,15 @@ def _converted_back(bench: Bench, live: Table, scratch: Table, key: List[str], n
 
 
 def unset(alias: str, column: Column, lost: bool) -> str:
-    """Return the condition that a column has no value of its own: NULL, or the default of a column just added again."""
+    """Return the condition that a column has no value of its own: NULL, or the default of a column just added again.
+
+    A column that is NOT NULL and has no default was given the empty value of its type: '', 0, 0.00, 0000-00-00.
+    """
     value = f"{alias}.{quoted(column.name)}"
     if lost and column.default is not None:
         return f"({value} IS NULL OR {value} IS ({column.default}))"
+    if lost and column.notnull:
+        return f"(trim({value}, '{EMPTY_SIGNS}') = '')"
     return f"({value} IS NULL)"
 
 

@@ -223,6 +223,29 @@ def test_rows_since_are_put_back_into_a_table_whose_lost_column_must_be_set(tmp_
     assert rows(case.scratch, "SELECT * FROM c") == [(1, "a")]
 
 
+def test_a_column_that_must_be_set_is_filled_over_the_empty_values_it_was_given(tmp_path: Path) -> None:
+    """MySQL gives '', 0.00 or a day of zeros where a rollback adds a NOT NULL column without a default: that is no value."""
+    case = build_case(tmp_path)
+    columns = "t TEXT NOT NULL, price TEXT NOT NULL, day TEXT NOT NULL, n INTEGER NOT NULL"
+    change_before_incident(
+        case,
+        f"CREATE TABLE c (id INTEGER PRIMARY KEY, {columns});",
+        "INSERT INTO c VALUES (1, 'a', '9.50', '2025-11-01', 7), (2, '', '0.00', '2025-11-02', 0);",
+    )
+    run(case.live, *(f"ALTER TABLE c DROP COLUMN {name};" for name in ("t", "price", "day", "n")))
+    run(case.live, "INSERT INTO c VALUES (3);")
+    run(case.scratch, "UPDATE c SET t = '', price = '0.00', day = '0000-00-00', n = 0;")
+    run(case.scratch, "INSERT INTO c VALUES (3, '', '0.00', '0000-00-00', 0);")
+    sqlite_repair(case.request())
+    assert rows(case.scratch, "SELECT * FROM c") == [
+        (1, "a", "9.50", "2025-11-01", 7),
+        (2, "", "0.00", "2025-11-02", 0),
+        (3, "", "0.00", "0000-00-00", 0),
+    ]
+    proof = sqlite_prove(case.request())
+    assert (proof["proven"], proof["reasons"]) == (True, [])
+
+
 def test_triggers_do_not_run_and_are_kept(case: Case) -> None:
     """A trigger that would stamp or copy rows does not run during the repair, and is there afterwards."""
     change_before_incident(
