@@ -28,6 +28,7 @@ from bot.calling_settings import (
     SmtpSettings,
 )
 from bot.model.errors import SettingsError
+from bot.model.git_name import is_branch_name, is_remote_name
 from bot.model.person import Person
 from bot.model.site_check import NEEDED, Preset, SiteCheck
 from bot.testing_settings import RUNBOOK_LIST, BrowserSettings, Item, ProbeSettings, WalkSettings
@@ -323,6 +324,22 @@ class SiteSettings(_Strict):
             raise ValueError("must be an absolute path on the host")
         return value.rstrip("/")
 
+    @field_validator("branch")
+    @classmethod
+    def _a_branch(cls, value: str) -> str:
+        if not is_branch_name(value):
+            raise ValueError("must be the name of a git branch")
+        return value
+
+    @field_validator("remote")
+    @classmethod
+    def _a_remote(cls, value: str) -> str:
+        if not is_remote_name(value):
+            raise ValueError(
+                "must be the name of a git remote, such as origin; its address stands in the repository"
+            )
+        return value
+
     @field_validator("scratch_databases")
     @classmethod
     def _lent_ones(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -403,6 +420,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
     except ValidationError as error:
         raise SettingsError(_wrong_keys(path, error)) from error
     _refuse_unknown_sites(path, settings)
+    _refuse_sites_twice(path, settings)
     _refuse_people_twice(path, settings)
     _refuse_unknown_contacts(path, settings)
     _refuse_unknown_pagers(path, settings)
@@ -488,6 +506,18 @@ def _refuse_unknown_sites(path: Path, settings: Settings) -> None:
                 raise SettingsError(
                     f"the settings file {path} lists the site {site} for {person.name}, but knows only: {known}."
                 )
+
+
+def _refuse_sites_twice(path: Path, settings: Settings) -> None:
+    """One production under two names could be changed by two incidents at once."""
+    seen: dict[tuple[str, int, str], str] = {}
+    for name, site in settings.sites.items():
+        place = (site.ssh.address.lower(), site.ssh.port, site.app_path)
+        if (other := seen.setdefault(place, name)) != name:
+            raise SettingsError(
+                f"the settings file {path} has {site.app_path} on {site.ssh.address} as {other} and as {name}: two incidents could "
+                "change it at once. Nothing was started."
+            )
 
 
 def token_hash(token: str) -> str:

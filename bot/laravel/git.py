@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bot.model.errors import FailedError
+from bot.model.git_name import is_branch_name, is_remote_name
 from bot.ports.host import Command
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_REMOTE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}")
 
 # Separators that stand in no subject line and in no file name (a NUL ends a file name, a unit separator a field).
 _RECORD: Final = "\x1e"
@@ -21,7 +21,7 @@ _FIELD: Final = "\x1f"
 _NAME_END: Final = "\0"
 
 # git asks nobody (a password would hang), pages nothing, and works on a repository that belongs to another user of the
-# host, for this call alone. No hook of the repository runs: a new work tree and a checkout call `post-checkout`, in which
+# host, for this call alone. No hook of the repository runs: a new work tree and a checkout call one, in which
 # sites migrate by themselves. A bit of execution that a deployment set (`chmod -R`) is no change of the code.
 _GIT: Final = (
     "git",
@@ -123,7 +123,7 @@ def fetch_command(
 
     The refspec takes a branch that was reset or rewritten as well, so that this is seen and not hidden.
     """
-    refspec = f"+refs/heads/{_ref(branch)}:refs/remotes/{_ref(remote)}/{branch}"
+    refspec = f"+refs/heads/{_branch(branch)}:refs/remotes/{_remote(remote)}/{branch}"
     words = ("fetch", "--no-tags", "--no-recurse-submodules", "--", remote, refspec)
     plain = _git(app_path, *words, timeout=timeout)
     return replace(plain, argv=["sh", "-c", _FETCH, "sh", *plain.argv])
@@ -131,7 +131,7 @@ def fetch_command(
 
 def remote_commit_command(app_path: str, remote: str, branch: str) -> Command:
     """Return the command that tells the commit of the fetched remote branch. Reads only."""
-    name = f"refs/remotes/{_ref(remote)}/{_ref(branch)}^{{commit}}"
+    name = f"refs/remotes/{_remote(remote)}/{_branch(branch)}^{{commit}}"
     return _git(app_path, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
 
 
@@ -319,10 +319,17 @@ def _commit(text: str) -> str:
     return text
 
 
-def _ref(text: str) -> str:
-    """Return a branch or remote name that can be no option, range or pattern."""
-    if not _REMOTE.fullmatch(text) or ".." in text or text.endswith(("/", ".", ".lock")) or "//" in text:
-        raise ValueError(f"{text!r} is no name of a branch or remote")
+def _remote(text: str) -> str:
+    """Return a remote's name that can be nothing else."""
+    if not is_remote_name(text):
+        raise ValueError(f"{text!r} is no name of a remote")
+    return text
+
+
+def _branch(text: str) -> str:
+    """Return a branch's name that can be nothing else."""
+    if not is_branch_name(text):
+        raise ValueError(f"{text!r} is no name of a branch")
     return text
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.laravel.git import fetch_command
 from bot.model.errors import SettingsError
 from bot.settings import Settings, load_settings, token_hash
 from bot.tokens import make_token, read_tokens
@@ -313,3 +314,35 @@ def test_a_wrong_key_of_the_environment_is_told_like_one_of_the_file(
     """What the environment gives is checked as the file is."""
     with pytest.raises(SettingsError, match=name.removeprefix("BACKOUT_").replace("__", ".").lower()):
         load_settings(write(tmp_path), {name: value})
+
+
+@pytest.mark.parametrize("name", ["-x", "a..b", "a b", "https://git.example/shop", "x.lock", ""])
+def test_a_branch_or_remote_that_git_cannot_have_is_refused(name: str, tmp_path: Path) -> None:
+    """What git would read as something else is found when the settings are read, and not in the middle of an incident."""
+    place = 'app_path = "/srv/shop/"'
+    assert "sites.shop.branch" in fault(tmp_path, place, f'{place}\nbranch = "{name}"')
+    assert "sites.shop.remote" in fault(tmp_path, place, f'{place}\nremote = "{name}"')
+
+
+@pytest.mark.parametrize("name", ["release/1.2+hotfix", "fix/#123", "größer", "a@b", "v2.x"])
+def test_branches_are_named_as_people_name_them(name: str, tmp_path: Path) -> None:
+    """Signs that git allows and nobody can misread are taken, and git gets them as they are."""
+    place = 'app_path = "/srv/shop/"'
+    settings = load_settings(write(tmp_path, GOOD.replace(place, f'{place}\nbranch = "{name}"')))
+    branch = settings.sites["shop"].branch
+    assert (
+        fetch_command("/srv", "origin", branch).argv[-1] == f"+refs/heads/{name}:refs/remotes/origin/{name}"
+    )
+
+
+def test_one_production_under_two_names_is_refused(tmp_path: Path) -> None:
+    """The lock that keeps two changes of a site apart is a site's, so a production has one name."""
+    site = (
+        GOOD[GOOD.index("[sites.shop]") :]
+        .replace("sites.shop", "sites.store")
+        .replace("/srv/shop/", "/srv/shop")
+    )
+    path = write(tmp_path, GOOD + site)
+    with pytest.raises(SettingsError, match="as shop and as store"):
+        load_settings(path)
+    assert len(load_settings(write(tmp_path, GOOD + site.replace("/srv/shop", "/srv/store"))).sites) == 2
