@@ -52,7 +52,8 @@ def load_dump(connection: sqlite3.Connection, blocks: Iterable[bytes]) -> None:
         if word in ("COMMIT", "END"):
             complete = True
         elif found := _VIRTUAL.fullmatch(statement):
-            _make_virtual(connection, *(part.replace("''", "'") for part in found.groups()), count)
+            name, sql = (part.replace("''", "'") for part in found.groups())
+            _make_virtual(connection, name, sql, count)
         elif word not in ("BEGIN", "PRAGMA"):
             _run(connection, statement, count)
     if not complete:

@@ -16,6 +16,7 @@ from bot.model.plan import Plan
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.store import Transaction
+from bot.runbook.orphans import known_orphans
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
 from bot.service.operations.freeze import broken
@@ -82,6 +83,7 @@ async def deploy(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
             facts.database.database,
             "live",
             before_fingerprint=plan.scratch_fingerprint,
+            orphans_before=known_orphans(await work.incident()),
         )
         numbers: dict[str, int] = {}
         if not reasons:

@@ -40,7 +40,10 @@ class Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsed:
-    """A recovery carried out on scratch, and its account. `lists` are by key what it cannot bring back (see `to_reenter`)."""
+    """A recovery carried out on scratch, and its account. `lists` are by key what it cannot bring back (see `to_reenter`).
+
+    `orphans` are the rows without their parent that the copy has, by foreign key.
+    """
 
     strategy: Strategy
     path: str
@@ -51,6 +54,7 @@ class Rehearsed:
     rows_lost_by_choice: int = 0
     unmapped: dict[str, int] = field(default_factory=dict)
     lists: tuple[dict[str, Any], ...] = ()
+    orphans: dict[str, int] = field(default_factory=dict)
 
     @property
     def loses(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.laravel.facts import AppFacts, MigrationFile
@@ -12,11 +13,13 @@ from bot.model.database import Loss
 from bot.model.errors import FailedError
 from bot.model.plan import Plan
 from bot.ports.database import Database
+from bot.runbook.orphans import more_orphans
 from bot.runbook.wording import loss_sentence
 from bot.service.operations.assess import beside_the_data
 from bot.service.site_work import Folders, SiteWork
 
 NUMBERS_LIMIT_S = 60
+ORPHANS_LIMIT_S = 60
 
 
 async def run_migrations(
@@ -77,8 +80,12 @@ async def judge_migrations(
     after: str,
     where: str,
     before_fingerprint: str | None = None,
+    orphans_before: Mapping[str, int] | None = None,
 ) -> tuple[list[str], dict[str, list[int]], Loss]:
-    """Return why a migration's result must not stand (empty: it may), the tables that shrank, and the loss table."""
+    """Return why a migration's result must not stand (empty: it may), the tables that shrank, and the loss table.
+
+    `orphans_before`: the rows without their parent that were there before; None: asked of `before`.
+    """
     verdict = migration_verdict(run, [f.name for f in approved])
     reasons = [] if verdict.outcome is MigrationOutcome.MIGRATED else [verdict.reason]
     shrunk = {t: [b, a] for t, (b, a) in shrunk_tables(run).items()}
@@ -96,8 +103,9 @@ async def judge_migrations(
     told = set(shrunk) >= {t.table for t in loss.tables if t.missing} and not loss.values_lost
     if loss.verdict != "none" and not (shrunk and told):
         reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
-    orphans = await work.ask(database.orphans(after, 60))
-    reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
+    if orphans_before is None:
+        orphans_before = await work.ask(database.orphans(before, ORPHANS_LIMIT_S))
+    reasons += more_orphans(await work.ask(database.orphans(after, ORPHANS_LIMIT_S)), orphans_before)
     reasons += await _stale_numbers(work, database, after)
     return reasons, shrunk, loss
 

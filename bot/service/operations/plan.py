@@ -16,6 +16,7 @@ from bot.runbook import guards
 from bot.service.desk import state_of
 from bot.service.engine import OperationContext
 from bot.service.operations.ground import Ground, Rehearsed, read_ground, undecided
+from bot.service.operations.migrating import ORPHANS_LIMIT_S
 from bot.service.operations.plan_words import ask_tables, estimate, no_repair, planned
 from bot.service.operations.strategies import repair, salvage, swap
 from bot.service.parts import Parts
@@ -46,6 +47,7 @@ async def plan(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     asked = checks_of(work, ground.database, ground.facts)
     numbers = await first_numbers(work, ground.database, ground.live.path, ground.baseline, asked)
     rehearsed = await _REHEARSE[strategy](work, ground)
+    rehearsed = replace(rehearsed, orphans=await _orphans(work, ground, rehearsed.path))
     await _prove_untouched(work, ground)
     proposed = await _proposal(work, ground, rehearsed)
     if proposed.code_commit is None:
@@ -59,6 +61,18 @@ _REHEARSE: Mapping[Strategy, Callable[[SiteWork, Ground], Awaitable[Rehearsed]]]
     Strategy.SALVAGE: salvage,
     Strategy.SWAP: swap,
 }
+
+
+async def _orphans(work: SiteWork, ground: Ground, place: str) -> dict[str, int]:
+    """Return the rows without their parent that the copy has, as live or the backup had them; steps 7 and 8 ask for more.
+
+    Empty where they cannot be counted in time: a plan does not rest on it.
+    """
+    try:
+        found = await work.ask(ground.database.orphans(place, ORPHANS_LIMIT_S))
+    except FailedError:
+        return {}
+    return {key: count for key, count in found.items() if count}
 
 
 _NO_GIT = "git tells no commit of the deployed code: an undo puts back the data alone, and Backout deploys no corrected commit"

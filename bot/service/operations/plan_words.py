@@ -99,6 +99,7 @@ def planned(
         "checks": checks,
         "lists": list(rehearsed.lists),
         "window": window,
+        "orphans": dict(rehearsed.orphans),
         "foreign_key_violations": proof.details.get("foreign_key_violations") or None,
     }
     entries = [

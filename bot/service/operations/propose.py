@@ -17,6 +17,7 @@ from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
 from bot.runbook.checks import failure_words
+from bot.runbook.orphans import known_orphans
 from bot.runbook.wording import findings_table, shortened
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
@@ -243,7 +244,16 @@ async def _rehearse_in(
     target = Target(driver=facts.database.driver, database=copied.database, is_scratch=True)
     run = await run_migrations(work, folders, database, tree, target, approved, "scratch")
     reasons, shrunk, loss = await judge_migrations(
-        work, facts, folders, database, run, approved, live, copied.path, "scratch"
+        work,
+        facts,
+        folders,
+        database,
+        run,
+        approved,
+        live,
+        copied.path,
+        "scratch",
+        orphans_before=known_orphans(await work.incident()),
     )
     checks = await judged_after(work, database, copied.path, asked, numbers)
     reasons += failure_words(checks)

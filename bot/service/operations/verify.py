@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bot.laravel.caches import MADE_ANEW, CacheDecision, clear_command, make_command
@@ -18,6 +19,7 @@ from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.host import Command
 from bot.runbook.checks import LIVE, OTHER, failure_words, judged
+from bot.runbook.orphans import known_orphans, more_orphans, orphans_words
 from bot.runbook.wording import check_table, loss_sentence, loss_table
 from bot.service.engine import OperationContext
 from bot.service.operations.app_test import cache_needs, test_app
@@ -79,20 +81,26 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
     waiting = await waiting_rows(work, database, facts, live, rows)
     shown = [*_checks_shown(results), *waiting_shown(waiting, work.parts.clock.now())]
     opened = incident.opened_since_cutover
-    reasons = data_reasons(loss, orphans, results, opened=opened)
+    reasons = data_reasons(loss, orphans, known_orphans(incident), results, opened=opened)
     await work.tell("verified", _verified(loss, orphans, results, waiting, reasons, shown, opened=opened))
     return not reasons
 
 
 def data_reasons(
-    loss: Loss, orphans: dict[str, int], results: tuple[JudgedCheck, ...], *, opened: bool
+    loss: Loss,
+    orphans: dict[str, int],
+    before: Mapping[str, int],
+    results: tuple[JudgedCheck, ...],
+    *,
+    opened: bool,
 ) -> list[str]:
-    """Return what stands against the data: values or rows of the restored state that are gone, orphans, failed checks.
+    """Return what stands against the data: values or rows of the restored state that are gone, orphans that it did not
+    have `before`, failed checks.
 
     Once visitors could write, what is gone since the cut-over may be gone by their wish, and is only told.
     """
     reasons = [] if opened else _gone(loss)
-    reasons += [f"{count:,} orphans in {key}" for key, count in orphans.items() if count]
+    reasons += more_orphans(orphans, before)
     return reasons + failure_words(results)
 
 
@@ -108,16 +116,16 @@ def _gone(loss: Loss) -> list[str]:
     return reasons
 
 
-def good_words(gone: list[str], *, opened: bool) -> tuple[str, Tone]:
+def good_words(gone: list[str], orphans: Mapping[str, int], *, opened: bool) -> tuple[str, Tone]:
     """Return what is told where nothing stands against the data, and how good it is."""
     if not (opened and gone):
         return (
-            "The data are good: nothing of the restored state is missing, no orphans, every check passed.",
+            f"The data are good: nothing of the restored state is missing, {orphans_words(orphans)}, every check passed.",
             Tone.GOOD,
         )
     return (
         (
-            f"No orphans, and every check passed. But {'; '.join(gone)}. Visitors could write since then, so this may be as they "
+            f"Every check passed, {orphans_words(orphans)}. But {'; '.join(gone)}. Visitors could write since then, so this may be as they "
             "wished: look at it before you open."
         ),
         Tone.WARNING,
@@ -174,7 +182,7 @@ def _verified(
             messages=[message, *shown],
             questions=[ask_what_is_missing(reasons)],
         )
-    text, tone = good_words(_gone(loss), opened=opened)
+    text, tone = good_words(_gone(loss), orphans, opened=opened)
     message = step_message(
         Step.VERIFY_DATA, text, tone, facts=facts, table=loss_table(loss, before="rows restored")
     )

@@ -13,8 +13,8 @@ from tests.unit.service.told_host import loss_answer
 @pytest.mark.parametrize(("opened", "reasons"), [(False, 1), (True, 0)])
 def test_what_visitors_may_have_done_does_not_keep_the_site_closed(opened: bool, reasons: int) -> None:
     """What is gone since the cut-over stands against the data only while nobody else could have taken it away."""
-    assert len(data_reasons(read_loss(loss_answer()), {}, (), opened=opened)) == reasons
-    assert len(data_reasons(read_loss(loss_answer()), {"a(b) -> c": 2}, (), opened=opened)) == reasons + 1
+    assert len(data_reasons(read_loss(loss_answer()), {}, {}, (), opened=opened)) == reasons
+    assert len(data_reasons(read_loss(loss_answer()), {"a(b) -> c": 2}, {}, (), opened=opened)) == reasons + 1
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,6 @@ def test_what_is_gone_is_told_where_it_is_not_held_against_the_data(
     opened: bool, gone: list[str], tone: Tone, said: str
 ) -> None:
     """What may be by the visitors' wish is named, with a warning; a person looks."""
-    text, found = good_words(gone, opened=opened)
+    text, found = good_words(gone, {}, opened=opened)
     assert found is tone
     assert said in text

@@ -25,12 +25,16 @@ async def test_a_recovery_is_planned_without_git(night: Night) -> None:
     await night.office.tell(SAFE)
     night.host.answers["compare"] = loss_answer("none")
     night.host.answers["fingerprint"] = {"fingerprint": "e" * 64}
+    key = {"table": "comments", "columns": ["thing_id"], "parent": "things"}
+    other = {"table": "comments", "columns": ["person_id"], "parent": "people"}
+    night.host.answers["orphans"] = {"foreign_keys": [{**key, "violations": 3}, {**other, "violations": 0}]}
     night.host.answers["swap_prepare"] = {"rows_would_be_lost": {}, "tables_aside": {}}
     await night.run("plan", strategy="swap")
     assert ((await night.office.state()).plan or {})["code_commit"] is None
     await night.asked("cutover")
     (rehearsed,) = await night.office.timeline(Kind.REHEARSED)
     assert "an undo puts back the data alone" in rehearsed.data["notes"][-1]
+    assert rehearsed.data["orphans"] == {"comments(thing_id) -> things": 3}
 
 
 async def test_an_undo_asks_git_only_for_a_code_it_can_put_back() -> None:

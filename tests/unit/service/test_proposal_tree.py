@@ -6,12 +6,15 @@ import copy
 
 import pytest
 
+from bot.model.codec import to_json
 from bot.model.event import Kind
 from bot.ports.host import Command, Completed, JobState, JobStatus
-from tests.playbooks.story import ALIGNED_STORY
+from tests.playbooks.story import ALIGNED_STORY, PLAN_HASH, Story, moment
 from tests.unit.laravel.test_answer_and_facts import printed
+from tests.unit.model.test_values import PLAN
 from tests.unit.service.night import Night
-from tests.unit.service.told_host import EARLIER, No, ToldHost
+from tests.unit.service.test_ways_on import COPY
+from tests.unit.service.told_host import EARLIER, No, ToldHost, loss_answer
 
 HEAD, OFFERED, FILE = "1" * 40, "2" * 40, "2025_01_04_000000_mended"
 SAID = {
@@ -23,6 +26,29 @@ SAID = {
     "show": "<?php return new class { function up() {} };",
 }
 NOT_FOUND = {"class": "QueryException", "cause": "PDOException", "sqlstate": None, "driver_code": None}
+
+
+RAN = {
+    "target": {"database": "/s"},
+    "target_after": {"database": "/s"},
+    "exit_code": 0,
+    "output": "",
+    "problem": None,
+    "rows_before": [[1, EARLIER, 1]],
+    "rows_after": [[1, EARLIER, 1], [2, FILE, 2]],
+    "tables_before": {},
+    "tables_after": {},
+    "duration_s": 0.1,
+}
+KEY = "comments(thing_id) -> things"
+
+
+def restored(**orphans: int) -> Story:
+    """Return an incident after its restore; the copy that went live had these orphans."""
+    planned = moment(Kind.PLAN_MADE, **{**to_json(PLAN), "plan_hash": PLAN_HASH})
+    rehearsed = moment(Kind.REHEARSED, plan_hash=PLAN_HASH, proven=True, orphans={KEY: orphans["before"]})
+    changed = {Kind.PLAN_MADE: planned, Kind.REHEARSED: rehearsed}
+    return Story(*(changed.get(one[0], one) for one in ALIGNED_STORY.moments))
 
 
 class TreeHost(ToldHost):
@@ -45,7 +71,8 @@ class TreeHost(ToldHost):
         return beside
 
     async def start_job(self, root: str, key: str, command: Command) -> JobStatus:
-        self._ended[key] = JobStatus(key=key, state=JobState.DONE, exit_status=0, duration_s=0.1, stdout="")
+        said = printed({"run": RAN}) if "migrate" in command.argv else ""
+        self._ended[key] = JobStatus(key=key, state=JobState.DONE, exit_status=0, duration_s=0.1, stdout=said)
         return self._ended[key]
 
 
@@ -66,3 +93,21 @@ async def test_what_ran_is_asked_of_the_live_application(night: Night, host: Tre
     stopped = [entry.text for entry in await night.office.timeline(Kind.STEP_FAILED)]
     assert len(stopped) == 1
     assert "The disk is full." in stopped[0]
+
+
+@pytest.mark.parametrize(("before", "offered"), [(3, True), (2, False)])
+async def test_only_more_orphans_stop_a_commit(
+    before: int, offered: bool, night: Night, host: TreeHost
+) -> None:
+    """Rows that had no parent before are no reason; one more is, and both numbers are told."""
+    await night.office.tell(restored(before=before))
+    host.answers["copy"] = COPY
+    host.answers["compare"] = loss_answer("none")
+    key = {"table": "comments", "columns": ["thing_id"], "parent": "things", "violations": 3}
+    host.answers["orphans"] = {"foreign_keys": [key]}
+    await night.run("propose")
+    asked = [one.purpose for one in await night.office.open_decisions()]
+    assert asked == (["deploy"] if offered else ["propose"])
+    if not offered:
+        body = (await night.asked("propose")).body
+        assert f"3 orphans in {KEY} (2 were there before)" in body
