@@ -37,7 +37,7 @@ _COMPRESSION_MAGIC = (
 
 # Tried in this order on the text after a byte-order mark and blank lines. Comments come first: they name the tool.
 _TEXT_SIGNS = (
-    (MARIADB_DUMP, re.compile(rb"/\*M!999999|-- MariaDB dump|.*-MariaDB", re.IGNORECASE)),
+    (MARIADB_DUMP, re.compile(rb"/\*M?!999999|-- MariaDB dump|.*-MariaDB", re.IGNORECASE)),
     (MYSQL_DUMP, re.compile(rb"-- MySQL dump|-- phpMyAdmin SQL Dump|-- Adminer [0-9.]+ (MySQL|MariaDB)")),
     (PG_PLAIN, re.compile(rb"--\r?\n-- PostgreSQL database (cluster )?dump")),
     (SQLITE_DUMP, re.compile(rb"PRAGMA foreign_keys=OFF;\s+BEGIN TRANSACTION;|BEGIN TRANSACTION;")),

@@ -36,7 +36,7 @@ _SIGNS: Dict[str, List[_Sign]] = {
         _sign("definer", NOTE, rb"(?s).{0,400}?DEFINER\s*=", "it names a DEFINER; loading as another user fails at that point (error 1227), so the clause is taken out"),
         _sign("gtid_purged", NOTE, _COMMENT + rb"SET\s+@@(?:GLOBAL|SESSION)\.GTID_PURGED", "it sets GTID_PURGED, which needs rights the site's user has not; that statement is left out"),
         _sign("sql_log_bin", NOTE, _COMMENT + rb"SET\s+@@SESSION\.SQL_LOG_BIN", "it sets SQL_LOG_BIN, which needs rights the site's user has not; that statement is left out"),
-        _sign("collation", NOTE, rb"(?s).*?utf8mb4_(?:0900|uca1400)_", "it uses collations that only newer servers know (utf8mb4_0900 or utf8mb4_uca1400); they are never mapped silently"),
+        _sign("collation", NOTE, rb"(?s).*?utf8mb[34]_(?:0900|uca1400)_", "it uses collations that only newer servers know (utf8mb4_0900, or uca1400 of utf8mb3 and utf8mb4); they are never mapped silently"),
     ],
     PGSQL: [
         _sign("create_database", BLOCK, rb"\s*(?:CREATE|DROP|ALTER)\s+DATABASE\b", _OTHER_DATABASE),

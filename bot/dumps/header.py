@@ -6,7 +6,8 @@ import re
 from typing import Optional
 
 _TOOL = (
-    re.compile(rb"-- ((?:MySQL|MariaDB) dump [\w.]+ +Distrib [\w.~+:-]+)"),
+    # MariaDB before 11.1 and MySQL write `10.19  Distrib 10.11.8-MariaDB`, MariaDB since then `10.19-11.4.2-MariaDB`.
+    re.compile(rb"-- ((?:MySQL|MariaDB) dump [\w.]+(?: +Distrib |-)[\w.~+:-]+)"),
     re.compile(rb"-- (phpMyAdmin SQL Dump)"),
     re.compile(rb"-- Dumped by (pg_dump version [\w.]+)"),
 )
