@@ -1,6 +1,6 @@
 """What each statement of a dump is, and what is done about it: a list of what is allowed, everything else is refused by name.
 
-Source: client/mysqldump.c of MariaDB 10.11 and MySQL 8.0 for the statements that a dump can hold.
+Source: client/mysqldump.c of MariaDB 10.11 and MySQL 8.0, and dumps of MariaDB 11 and 12, for what a dump can hold.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ _OURS = {
     "INSERT_ID",
     "DEFAULT_STORAGE_ENGINE",
     "LOCK_WAIT_TIMEOUT",
+    # What MariaDB 11 and 12 set in the place of SQL_NOTES, and with --skip-log-queries.
+    "NOTE_VERBOSITY",
+    "SQL_LOG_OFF",
+    "LOG_SLOW_QUERY",
 }
 _REPLICATION = {
     "GTID_PURGED": "it sets GTID_PURGED, which was left out: it needs rights of administrators",

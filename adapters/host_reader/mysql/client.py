@@ -101,6 +101,8 @@ _WORDS = {
     2003: "the server does not answer",
     2006: "the server ended the connection",
     2013: "the server ended the connection",
+    # MariaDB's clients ask for a proven encryption from 11.4 on, unless they are on the server's own host.
+    2026: "the encryption that this host's client asks for cannot be had",
     3024: "it took longer than allowed",
 }
 

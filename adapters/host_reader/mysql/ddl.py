@@ -274,10 +274,11 @@ def disabled_event(text: bytes) -> "tuple[bytes, bool]":
     raise Refusal("refused", "The dump holds an event whose definition cannot be read. Nothing was kept.")
 
 
-_UNKNOWN = re.compile(rb"Unknown (?:collation|character set): '([A-Za-z0-9_]{1,64})'")
+# The server says it in the language of its lc_messages; the name is all that stands in quotes.
+_UNKNOWN = re.compile(rb"'([A-Za-z0-9_]{1,64})'")
 
 
 def unknown_collation(said: bytes) -> Optional[str]:
-    """Return the name of the collation or character set that the server says it does not know."""
+    """Return the name of the collation or character set of an error 1273 or 1115: the server does not know it."""
     match = _UNKNOWN.search(said)
     return match.group(1).decode("ascii") if match else None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Set
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.client import Session
 from adapters.host_reader.mysql.names import quoted
 from adapters.host_reader.server.notes import OWN_PREFIX
 
-_GRANT = re.compile(r"GRANT (?P<rights>.+?) ON (?P<place>\*\.\*|`(?:[^`]|``)*`\.\*) TO ", re.DOTALL)
+# MySQL 8 tells what was taken from a right on all databases in lines of its own. Source: its manual, partial_revokes.
+_GRANT = re.compile(
+    r"(?P<verb>GRANT|REVOKE) (?P<rights>.+?) ON (?P<place>\*\.\*|`(?:[^`]|``)*`\.\*) (?:TO|FROM) ", re.DOTALL
+)
 # What a scratch database and a cut-over need, of the rights that `ALL PRIVILEGES` on a database holds.
 NEEDED = (
     "SELECT",
@@ -79,16 +82,34 @@ def _missing(rights: Set[str]) -> List[str]:
     return [] if "ALL PRIVILEGES" in rights else [name for name in NEEDED if name not in rights]
 
 
-def _rights_on(grants: List[Tuple[Set[str], str]], database: str) -> Set[str]:
-    return set().union(*(rights for rights, place in grants if _covers(place, database)))
+class _Grant(NamedTuple):
+    """A line of SHOW GRANTS: the rights and where they are given, or taken from those that are given everywhere."""
+
+    rights: Set[str]
+    place: str
+    is_taken: bool = False
 
 
-def _parsed(grant: str) -> Tuple[Set[str], str]:
-    """Return the rights and the place of a line of SHOW GRANTS; of a line that grants a role, nothing."""
-    match = _GRANT.match(grant)
+def _rights_on(grants: Sequence[_Grant], database: str) -> Set[str]:
+    there = [each for each in grants if _covers(each.place, database)]
+    taken = _joined(each for each in there if each.is_taken)
+    everywhere = _joined(each for each in there if each.place == "*.*")
+    if taken and "ALL PRIVILEGES" in everywhere:
+        everywhere = set(NEEDED)
+    return (everywhere - taken) | _joined(each for each in there if each.place != "*.*" and not each.is_taken)
+
+
+def _joined(grants: Iterable[_Grant]) -> Set[str]:
+    return set().union(*(each.rights for each in grants))
+
+
+def _parsed(line: str) -> _Grant:
+    """Return what a line of SHOW GRANTS gives or takes; of a line that grants a role, nothing."""
+    match = _GRANT.match(line)
     if not match:
-        return set(), ""
-    return {part.strip().upper() for part in match["rights"].split(",")}, match["place"]
+        return _Grant(set(), "")
+    rights = {part.strip().upper() for part in match["rights"].split(",")}
+    return _Grant(rights, match["place"], match["verb"] == "REVOKE")
 
 
 def _covers(place: str, database: str) -> bool:
