@@ -79,7 +79,7 @@ class PostgresqlServer:
                     return name, session.rows(_VERSION)[0]
             except ServerRefusal as refusal:
                 refusals.append(refusal)
-                if refusals[0].kind not in ("busy", "not_found"):
+                if refusals[0].kind not in ("busy", "not_found") and not refusals[0].is_unread:
                     break
         raise refusals[0]
 

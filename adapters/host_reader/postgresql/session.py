@@ -29,9 +29,16 @@ _OPTIONS = ("-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOS
 _BUFFER_BYTES = 1 << 20
 _END_S = 10
 
-_STATE = re.compile(r"(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5})\b")
-_LINE = re.compile(r"psql:[^\n]*?:(\d+): (?:ERROR|FATAL|PANIC):")
-# Failures before there is a session, by libpq's own words; they name no content.
+# How psql begins a message: the line of its input, the severity in the server's own language (lc_messages, which only a
+# superuser can set), the SQLSTATE. Source: the manual, Error and Notice Message Fields, S and C.
+_MESSAGE = re.compile(
+    r"^(?:psql:[^\n]*?:(?P<line>\d+): )?(?P<severity>[^\s:]+):  (?P<state>[0-9A-Z]{5})(?=:|\s*$)",
+    re.MULTILINE,
+)
+# What is told beside errors: its SQLSTATE may be an error's (42P07 where a table is there and left out).
+_NO_ERRORS = {"DEBUG", "INFO", "NOTICE", "LOG", "WARNING"}
+_CLASSES_WITHOUT_ERROR = ("00", "01", "02")
+# Failures before there is a session, in English; they name no content.
 _NO_SESSION = (
     ("password authentication failed", "refused", "the password is not accepted"),
     ("no password supplied", "refused", "a password is needed"),
@@ -50,6 +57,11 @@ _NO_SESSION = (
     ("timeout expired", "unreadable", "nobody answered in time"),
     ("SSL", "refused", "the encryption asked for cannot be had"),
     ("certificate", "refused", "the encryption asked for cannot be had"),
+)
+# psql's exit status where there was no session, and how a server's answer to it stands behind libpq's own words.
+_NOT_CONNECTED = 2
+_REFUSED = re.compile(
+    r"^psql: error: (?:.* failed: |could not connect to server: )?[^\s:]+:  \S", re.MULTILINE
 )
 # What a failed statement means, by its SQLSTATE or the two letters of its class.
 _KINDS = {"42501": "refused", "55P03": "busy", "57014": "busy", "53100": "no_space", "3D000": "not_found"}
@@ -72,11 +84,15 @@ _SAID = {
 
 
 class ServerRefusal(Refusal):
-    """A Refusal by the server itself. `state` is its SQLSTATE, empty where psql told none."""
+    """A Refusal by the server itself. `state` is its SQLSTATE, empty where psql told none.
 
-    def __init__(self, kind: str, message: str, state: str = "") -> None:
+    `is_unread`: the server let nobody in and said why in another language, so it may be for a reason that passes.
+    """
+
+    def __init__(self, kind: str, message: str, state: str = "", *, is_unread: bool = False) -> None:
         super().__init__(kind, message)
         self.state = state
+        self.is_unread = is_unread
 
 
 class Session:
@@ -247,11 +263,10 @@ def refusal_of(said: str, status: int, database: str, *, lines: bool = False) ->
 
     With `lines` the line of the input at which it failed is told too.
     """
-    found = _STATE.search(said)
+    found = _error_in(said)
     if found:
-        state = found.group(1)
-        line = _LINE.search(said) if lines else None
-        where = f" at line {line.group(1)}" if line else ""
+        state = found["state"]
+        where = f" at line {found['line']}" if lines and found["line"] else ""
         meaning = _SAID.get(state)
         told = f"{meaning} (SQLSTATE {state})" if meaning else f"the server said no with SQLSTATE {state}"
         return ServerRefusal(
@@ -264,8 +279,26 @@ def refusal_of(said: str, status: int, database: str, *, lines: bool = False) ->
             return ServerRefusal(
                 kind, f"Database {database!r} cannot be reached: {meaning}. Nothing was changed."
             )
+    if status == _NOT_CONNECTED and _REFUSED.search(said):
+        return ServerRefusal(
+            "unreadable",
+            f"Database {database!r} cannot be reached: the server refuses it, and says why in another language than English"
+            " (its setting lc_messages). Nothing was changed; read it on the host with psql.",
+            is_unread=True,
+        )
     return ServerRefusal(
         "unreadable",
         f"The session with database {database!r} ended with exit status {status}. What was not committed was undone;"
         " look whether the server runs.",
     )
+
+
+def _error_in(said: str) -> Optional["re.Match[str]"]:
+    """Return the message of the error that ended psql: the last one with a line, else the first; None without."""
+    found = [
+        each
+        for each in _MESSAGE.finditer(said)
+        if each["severity"] not in _NO_ERRORS and not each["state"].startswith(_CLASSES_WITHOUT_ERROR)
+    ]
+    with_line = [each for each in found if each["line"]]
+    return with_line[-1] if with_line else (found or [None])[0]
