@@ -42,8 +42,12 @@ class Kill:
         return f"{self.victim}-at-{self.step}-{self.moment}-{self.delay_s * 1000:.0f}ms"
 
 
+class MomentMissedError(TimeoutError):
+    """The moment of a kill did not come, or was over before it was seen."""
+
+
 def kill(scene: Scene, what: Kill) -> None:
-    """Wait for the moment in a job that began after this call, and kill. *Raises* TimeoutError when it does not come.
+    """Wait for the moment in a job that began after this call, and kill. *Raises* MomentMissedError when it does not come.
 
     The job runs for some milliseconds at a time and holds still (SIGSTOP) in between, so that no moment is missed.
     """
@@ -58,7 +62,7 @@ def kill(scene: Scene, what: Kill) -> None:
         finally:
             signal_session(job, signal.SIGCONT)
         time.sleep(SLICE_S)
-    raise TimeoutError(f"{what} was not reached in {job.name}")
+    raise MomentMissedError(f"{what} was not reached in {job.name}")
 
 
 def _new_job(scene: Scene, what: Kill, old: set[Path]) -> Path:

@@ -93,6 +93,7 @@ def assert_shown(stage: DiscordStage) -> None:
 
 
 # What each run has of its own: moments, durations, hashes, ports, folders, ids of deliveries.
+AMOUNT = r"\d+(?:\.\d+)? (?:s|ms|min|h|seconds?|minutes?|hours?|days?|MB|kB|GB)"
 OWN = (
     (re.compile(r"\b(?:web|slack|discord)[:_][^\s\"-]+"), "<delivery>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:\+00:00|Z)?"), "<moment>"),
@@ -100,7 +101,7 @@ OWN = (
     (re.compile(r"\b\d\d:\d\d(?::\d\d)?\b"), "<moment>"),
     (re.compile(r"\b[0-9a-f]{7,64}\b"), "<hash>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
-    (re.compile(r"\b\d+(?:\.\d+)? (?:s|ms|seconds?|minutes?|MB|kB|GB)\b"), "<measured>"),
+    (re.compile(rf"\b{AMOUNT}(?: {AMOUNT})*\b"), "<measured>"),
 )
 MEASURED = re.compile(r"(^ms$|_s|_ms|_bytes|_at|^at|pid|inode|port|token|secret)$")
 OF_THE_PLATFORM = ("platform", "channel")

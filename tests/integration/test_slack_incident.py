@@ -306,7 +306,11 @@ async def test_messages_go_into_the_timeline(scene: SlackScene) -> None:
     await scene.boris.react(incident.name, ts)
     other = await scene.mallory_says(incident, "I saw it too")
     await scene.anna.react(incident.name, other)
-    entries = await until(lambda: scene.timeline(incident.id), lambda texts: any("too" in t for t in texts))
+    await scene.noted(incident, "too")
+    await scene.anna.command(incident.name, "/incident note that was all")
+    entries = await until(
+        lambda: scene.timeline(incident.id), lambda texts: any("was all" in t for t in texts)
+    )
     noted = [text for text in entries if " UTC: " in text]
     assert len(noted) == 2
     assert re.fullmatch(

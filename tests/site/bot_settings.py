@@ -94,7 +94,9 @@ role = "Database Administrator"
 {dba}phone = "+49 30 0000"
 email = "dora@example.org"
 
+# A stage of an incident is played once, and used by all the tests of a long run.
 [sites.album.intervals]
+approval_expiry = 14400
 freeze_samples = {samples}
 page_again = 300
 watch = {watch}
