@@ -52,9 +52,11 @@ class StoreSettings(_Strict):
 
 class ReportSettings(_Strict):
     """Where post-mortems are written: `folder`, by default `reports` beside the store. `fonts` are files of further fonts for
-    the PDF, asked in order for characters that Debian's usual ones lack."""
+    the PDF, asked in order for characters that Debian's usual ones lack. Without `pdf` none is written when an incident is
+    closed; who asks for one gets it all the same."""
 
     folder: Path | None = None
+    pdf: bool = True
     fonts: tuple[Path, ...] = ()
 
 

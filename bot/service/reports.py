@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.model.errors import FailedError
+from bot.report.draw import draw_pdf
 from bot.report.fonts import Fonts
 from bot.report.html import to_html
 from bot.report.markdown import to_markdown
@@ -61,7 +62,7 @@ async def report_file(parts: Parts, incident_id: str, site: str, form: str) -> b
 
 
 async def write_report(parts: Parts, incident_id: str) -> WrittenReport:
-    """Write the post-mortem in all forms to the folder of the settings. What lies there already stays as it is.
+    """Write the post-mortem in the forms of the settings to their folder. What lies there already stays as it is.
 
     A PDF that cannot be made keeps the other forms from nothing; it is told.
     The files are named by the incident; where there is another report of it, an amended one gets a name of its own.
@@ -70,10 +71,11 @@ async def write_report(parts: Parts, incident_id: str) -> WrittenReport:
     row = await parts.store.transact(lambda tx: tx.incident(incident_id))
     report = await _report(parts, incident_id, row.site if row else "")
     files, missing = {form: await _in_form(parts, report, form) for form in FORMS if form != "pdf"}, ""
-    try:
-        files["pdf"] = await _in_form(parts, report, "pdf")
-    except FailedError as error:
-        missing = str(error)
+    if parts.settings.reports.pdf:
+        try:
+            files["pdf"] = await _in_form(parts, report, "pdf")
+        except FailedError as error:
+            missing = str(error)
     folder = report_folder(parts.settings)
     try:
         return replace(await asyncio.to_thread(_write, folder, incident_id, files), missing=missing)
@@ -117,15 +119,8 @@ async def _report(parts: Parts, incident_id: str, site: str) -> Report:
 async def _in_form(parts: Parts, report: Report, form: str, *, waits: bool = True) -> bytes:
     if form == "pdf":
         fonts = fonts_of(parts.settings.reports, parts.settings.folder)
-        return await parts.drawing.drawn(_draw, report, fonts, waits=waits)
+        return await parts.drawing.drawn(draw_pdf, report, fonts, waits=waits)
     return (to_html if form == "html" else to_markdown)(report).encode()
-
-
-def _draw(report: Report, fonts: Fonts) -> bytes:
-    # Imported in that process alone: the library is larger than all the rest of a bot at rest.
-    from bot.report.pdf import to_pdf
-
-    return to_pdf(report, fonts)
 
 
 def _write(folder: Path, incident_id: str, files: dict[str, bytes]) -> WrittenReport:

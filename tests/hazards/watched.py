@@ -98,7 +98,7 @@ def watched(production_template: Production, tmp_path_factory: pytest.TempPathFa
 def play_watched(template: Path, folder: Path) -> Watched:
     """Play one incident from its start to its close on a copy of a production, and return what was seen of it."""
     site = clone_production(template, folder / "production")
-    seen = Watched(site=site, scene=make_scene(site, folder / "bot", TESTED))
+    seen = Watched(site=site, scene=make_scene(site, folder / "bot", TESTED, pdf=True))
     log = site.app_path / "storage/logs/laravel.log"
     seen.log_before = log.read_text(encoding="utf-8")
     seen.jobs_before = column(site.database_path, "select id from jobs order by id")

@@ -13,6 +13,9 @@ _TEMPLATE = """\
 [store]
 path = "records/backout.db"
 
+[reports]
+pdf = {pdf}
+
 [web]
 port = {port}
 tokens_file = "records/tokens.json"
@@ -117,8 +120,11 @@ def write_settings(
     platforms: str = "",
     accounts: Mapping[str, Mapping[str, str]] | None = None,
     approvals: int = 1,
+    pdf: bool = False,
 ) -> Path:
     """Write the settings file into `folder` and return its path. The watch is shortened, and the incident says so.
+
+    With `pdf` the report of a closed incident is drawn as one too, which takes seconds.
 
     `platforms` are the parts of the settings for chat platforms, `accounts` the people's accounts there, by platform and name;
     Boris is the DBA's person then.
@@ -146,6 +152,7 @@ def write_settings(
             platforms=platforms,
             dba=f'person = "{APPROVER}"\n' if accounts else "",
             approvals=approvals,
+            pdf=str(pdf).lower(),
             **ids,
         ),
         encoding="utf-8",

@@ -68,6 +68,7 @@ def _run(
         platforms=stage.settings() if stage else "",
         accounts={stage.name: stage.accounts()} if stage else None,
         approvals=2 if stage else 1,
+        pdf=True,
     )
     bot = RunningBot(settings, _port(settings))
     bot.environment = stage.environment() if stage else {}

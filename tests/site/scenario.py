@@ -161,13 +161,13 @@ def disagreements(site: Production, final: str, *, online: bool = False) -> list
     return [] if done.returncode == 0 else [*done.stdout.splitlines(), *done.stderr.splitlines()]
 
 
-def make_scene(site: Production, folder: Path, more: str = "") -> Scene:
+def make_scene(site: Production, folder: Path, more: str = "", *, pdf: bool = False) -> Scene:
     """Return a scene with the bot not started yet; `more` is put before the site's ssh settings. *Changes*: the folder."""
     with contextlib.closing(production.session(site)) as live:
         first = live.number("select min(id) from photos")
     port = free_port()
     settings = write_settings(
-        site, folder, port=port, samples_s=0.3, watch_s=1.0, watch_step_s=0.4, first_photo=first
+        site, folder, port=port, samples_s=0.3, watch_s=1.0, watch_step_s=0.4, first_photo=first, pdf=pdf
     )
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("[sites.album.ssh]", f"{more}\n[sites.album.ssh]"), encoding="utf-8")

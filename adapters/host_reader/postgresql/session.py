@@ -301,4 +301,6 @@ def _error_in(said: str) -> Optional["re.Match[str]"]:
         if each["severity"] not in _NO_ERRORS and not each["state"].startswith(_CLASSES_WITHOUT_ERROR)
     ]
     with_line = [each for each in found if each["line"]]
-    return with_line[-1] if with_line else (found or [None])[0]
+    if with_line:
+        return with_line[-1]
+    return found[0] if found else None

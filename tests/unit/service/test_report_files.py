@@ -15,6 +15,7 @@ from bot.model.event import Entry, Kind
 from bot.model.message import REPORT_SLOT
 from bot.service.engine import Engine
 from bot.service.operations.kinds import aborts, handlers
+from bot.service.parts import Parts
 from bot.service.reports import report_file, write_report
 from bot.settings import ReportSettings
 from tests.fakes.host import FakeHost, FakeHosts
@@ -32,7 +33,7 @@ async def closed(office: Office, tmp_path: Path) -> AsyncIterator[Office]:
     host = FakeHost(tmp_path / "home")
     sites = dict(office.parts.settings.sites)
     sites["shop"] = sites["shop"].model_copy(update={"reports_on_host": True})
-    settings = office.parts.settings.model_copy(update={"sites": sites})
+    settings = office.parts.settings.model_copy(update={"sites": sites, "reports": ReportSettings(pdf=False)})
     office.parts = replace(office.parts, settings=settings, hosts=FakeHosts({"shop": host}))
     office.inbox = office.inbox_on(office.store)
     await office.tell(ENDED)
@@ -50,6 +51,10 @@ async def closed(office: Office, tmp_path: Path) -> AsyncIterator[Office]:
     yield office
     await engine.close()
     await host.link.close()
+
+
+def _with_pdf(office: Office, reports: ReportSettings) -> Parts:
+    return replace(office.parts, settings=office.parts.settings.model_copy(update={"reports": reports}))
 
 
 def _folder(office: Office) -> Path:
@@ -76,13 +81,21 @@ async def _written(office: Office, count: int) -> list[Entry]:
 
 async def test_all_forms_are_written_for_this_account_alone(closed: Office) -> None:
     """Markdown, HTML and PDF lie in a folder of mode 0700 as files of mode 0600; nothing else is left there."""
-    written = await write_report(closed.parts, SHOP)
+    written = await write_report(_with_pdf(closed, ReportSettings()), SHOP)
     files = sorted(_folder(closed).iterdir())
     assert written.path == _folder(closed) / f"{SHOP}.md"
     assert [file.name for file in files] == [f"{SHOP}.html", f"{SHOP}.md", f"{SHOP}.pdf"]
     assert {_mode(file) for file in files} == {0o600}
     assert _mode(_folder(closed)) == 0o700
     assert files[2].read_bytes().startswith(b"%PDF-")
+
+
+async def test_where_no_pdf_is_wanted_none_is_written_and_one_can_be_had(closed: Office) -> None:
+    """With `pdf = false` the other forms lie there alone, nothing is called missing, and a PDF is drawn for who asks."""
+    written = await write_report(closed.parts, SHOP)
+    assert written.missing == ""
+    assert [file.suffix for file in sorted(_folder(closed).iterdir())] == [".html", ".md"]
+    assert (await report_file(closed.parts, SHOP, "shop", "pdf")).startswith(b"%PDF-")
 
 
 async def test_nothing_is_written_over(closed: Office) -> None:
