@@ -58,10 +58,19 @@ printf '== %s -m mypy\n' "$python"
 cat .checks/mypy
 [ -z "${failed:-}" ] || exit "$failed"
 if [ "$chosen" != 'not long' ]; then
-    demo play --play
+    # Two at once: each waits for its own host most of the time.
+    (
+        demo play --play
+        demo mariadb --compare --database mariadb
+    ) >.checks/demos 2>&1 &
+    others=$!
+    trap 'kill "$others" 2>/dev/null || :' EXIT
     demo compare --compare
-    demo mariadb --compare --database mariadb
     demo postgresql --compare --database postgresql
+    wait "$others" || failed=$?
+    trap - EXIT
+    cat .checks/demos
+    [ -z "${failed:-}" ] || exit "$failed"
 fi
 # Four at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
 # How long each test took is in .tests.xml afterwards.
