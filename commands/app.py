@@ -118,7 +118,7 @@ def _reopen_anyway_question(incident: Incident, objections: tuple[str, ...]) -> 
         purpose="reopen",
         question=f"Open {incident.site} to visitors again, IN SPITE of what stands against it?",
         body="\n".join(f"- {objection}" for objection in objections)
-        + "\nTo mend it first: /app check tests again, /restore undo goes back. From the opening on an undo loses what visitors "
+        + "\nTo mend it first: `/app check` tests again, `/restore undo` goes back. From the opening on an undo loses what visitors "
         "write. What stands here is told in the report.",
         choices=(
             Choice(

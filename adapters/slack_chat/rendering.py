@@ -111,7 +111,7 @@ def _too_long(table: Table) -> bool:
 
 def _notification(message: Message, decision: Decision | None, calls: tuple[str, ...]) -> str:
     """Return what a notification, and a reader without blocks, is told."""
-    first = message.body.strip().split("\n", 1)[0]
+    first = message.body.strip().split("\n", 1)[0].removeprefix("- ")
     parts = [mentions(calls), f"{SIGNS[message.tone]} {escape(message.title)}", mrkdwn(first)]
     if decision is not None and decision.state is DecisionState.OPEN:
         parts.append("Answer: " + " / ".join(escape(choice.label) for choice in decision.choices))

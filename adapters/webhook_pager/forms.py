@@ -115,9 +115,14 @@ _LINE_NAMES = ("what", "since", "loss", "what stands", "asked of you")
 
 
 def _numbered(signal: Signal) -> dict[str, str]:
-    """Return the lines under names, in their order."""
+    """Return the lines under names, in their order; one that begins with its name does not say it a second time."""
     names = [*_LINE_NAMES, *(f"line {n}" for n in range(len(_LINE_NAMES) + 1, len(signal.lines) + 1))]
-    return dict(zip(names, signal.lines, strict=False))
+    return {name: _without(name, line) for name, line in zip(names, signal.lines, strict=False)}
+
+
+def _without(name: str, line: str) -> str:
+    first, colon, rest = line.partition(": ")
+    return rest if colon and first.casefold() == name else line
 
 
 def _short(text: str, letters: int) -> str:

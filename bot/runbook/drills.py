@@ -69,16 +69,19 @@ def drill_words(site: str, drill: Mapping[str, Any], earlier: Sequence[Mapping[s
     usual = usual_s(drill, earlier)
     if usual is None:
         return f"{told}."
-    slow = ", much slower than usual" if _is_slow(drill, earlier, usual) else ""
+    slow = ", much slower than usual" if is_slow(drill, earlier) else ""
     return f"{told}{slow} (usual: {duration_words(usual)})."
 
 
-def _is_slow(drill: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], usual: float) -> bool:
+def is_slow(drill: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a drill took much longer than usual, for its size too: a backup that grew may take longer."""
+    usual = usual_s(drill, earlier)
+    if usual is None:
+        return False
     paces = [each for each in map(_seconds_a_row, earlier) if each is not None]
     own = _seconds_a_row(drill)
     grown = own is not None and bool(paces) and own <= statistics.median(paces) * SLOWER
-    return drill["total_s"] > usual * SLOWER and not grown
+    return bool(drill["total_s"] > usual * SLOWER) and not grown
 
 
 def _seconds_a_row(drill: Mapping[str, Any]) -> float | None:

@@ -80,6 +80,20 @@ def _since(at: str, now: datetime) -> str:
     return duration_words(max(0.0, -_left_s(at, now)))
 
 
+_KEPT_NOWHERE = frozenset({"array", "background", "cookie", "deferred", "null", "sync"})
+
+
+def elsewhere_words(*, queue: str, sessions: str, cache: str) -> str:
+    """Return what lies outside of the database by these drivers, so that nobody takes it for looked at; empty: nothing."""
+    drivers = (("the queue", queue), ("sessions", sessions), ("the cache with its locks", cache))
+    found = [
+        f"{what} (`{driver}`)"
+        for what, driver in drivers
+        if driver and driver != "database" and driver not in _KEPT_NOWHERE
+    ]
+    return f"Not in this database, so neither listed nor asked about: {', '.join(found)}." if found else ""
+
+
 def left_over(told: Sequence[Told], now: datetime) -> tuple[Left, ...]:
     """Return each kind of which there is something to decide about before the application opens; empty: none."""
     kinds = (_jobs, _failed_jobs, _sessions, _locks)
@@ -96,8 +110,8 @@ def _jobs(told: Sequence[Told], now: datetime) -> Left | None:
         "jobs",
         now,
         counted=lambda rows: "1 waiting job" if rows == 1 else f"{rows:,} waiting jobs",
-        meaning="Workers run them as soon as the application is open: mails, charges, and work on rows that may be others by "
-        "now. To look first, or to take out single ones, use your queue's own tools while it is closed",
+        meaning="they run as soon as it opens: mails, charges, work on rows that may be others by now. Single ones are taken out "
+        "by your queue's own tools",
         label="Take the waiting jobs out",
     )
 
@@ -108,8 +122,7 @@ def _failed_jobs(told: Sequence[Told], now: datetime) -> Left | None:
         "failed_jobs",
         now,
         counted=lambda rows: "1 failed job" if rows == 1 else f"{rows:,} failed jobs",
-        meaning="They run only when somebody retries them (`queue:retry`). One that failed because of the damage may then do a "
-        "second time what people did by hand meanwhile",
+        meaning="they run only if somebody retries them (`queue:retry`), and then do again what people may have done by hand",
         label="Set the failed jobs aside",
     )
 
@@ -120,8 +133,8 @@ def _sessions(told: Sequence[Told], now: datetime) -> Left | None:
         "sessions",
         now,
         counted=lambda rows: "1 session" if rows == 1 else f"{rows:,} sessions",
-        meaning="People stay logged in as they were. No user's number is given a second time, so nobody becomes somebody else; "
-        "but what a session remembers (a cart, a draft) may name rows that are gone",
+        meaning="people stay logged in, and nobody becomes somebody else, as no user's number is given twice. A cart or a draft "
+        "may name rows that are gone",
         label="Log everybody out",
     )
 
@@ -138,15 +151,20 @@ def _left(
     found = _of(told, role)
     if not found:
         return None
-    ages = "; ".join(f"{one['rows']:,} in {one['table']} ({age_words(one, now)})" for one in found)
+    ages = "; ".join(
+        age_words(one, now)
+        if len(found) == 1
+        else f"{one['rows']:,} in {one['table']}: {age_words(one, now)}"
+        for one in found
+    )
     rows = sum(int(one["rows"]) for one in found)
-    return Left(kind=role, counted=counted(rows), meaning=f"{ages}. {meaning}.", label=label)
+    return Left(kind=role, counted=counted(rows), meaning=f"({ages}): {meaning}.", label=label)
 
 
 def _locks(told: Sequence[Told], now: datetime) -> Left | None:
     """Return the locks that still hold; one that has run out keeps nothing from running."""
     held = [
-        (f"{one[count]:,} in {one['table']} ({_end_words(str(one[ends]), now)})", int(one[count]))
+        (f"{one[count]:,} in {one['table']}: {_end_words(str(one[ends]), now)}", int(one[count]))
         for role, count, ends in (("cache_locks", "rows", "ends"), ("cache", "schedule", "schedule_ends"))
         for one in told
         if one["role"] == role and one.get(count) and one.get(ends) and _left_s(str(one[ends]), now) > 0
@@ -157,9 +175,9 @@ def _locks(told: Sequence[Told], now: datetime) -> Left | None:
     return Left(
         kind="locks",
         counted="1 lock" if rows == 1 else f"{rows:,} locks",
-        meaning=f"{'; '.join(words for words, _ in held)}. While a lock holds, its scheduled command or job "
-        "(`withoutOverlapping`, `ShouldBeUnique`) does not run. With the application stopped its holder has most likely ended; "
-        "if not, the same work runs twice. A unique job that waits keeps its own until it has run.",
+        meaning=f"({'; '.join(words for words, _ in held)}): while one holds, its command or job does not run "
+        "(`withoutOverlapping`, `ShouldBeUnique`). Its holder has most likely ended; if not, its work runs twice. A unique job that "
+        "waits needs its own.",
         label="Release the locks",
     )
 
@@ -175,12 +193,11 @@ def question_words(left: Sequence[Left]) -> str:
 
 def left_words(left: Sequence[Left]) -> str:
     """Return what is to be known before that is answered: each kind on a line of its own."""
-    lines = [f"- **{one.counted}**: {one.meaning}" for one in left]
-    ending = (
-        "All of it is as it was when the site was frozen; none comes from the backup. What you have taken out is kept in a private "
-        "file on the host, from which it can be put back."
+    first = (
+        "Nothing of this comes from the backup: it is as it was when the site was frozen. The first button leaves all as it is; what "
+        "you have taken out is kept in a file on the host, and can be put back."
     )
-    return "\n".join([*lines, ending])
+    return "\n".join([first, *(f"- **{one.counted}** {one.meaning}" for one in left)])
 
 
 def stay_label(left: Sequence[Left]) -> str:

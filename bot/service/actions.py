@@ -18,6 +18,7 @@ from bot.service.parts import Call, Parts, refused
 
 REMINDER = "actions"
 ITEM_LETTERS = 200
+NOBODY = "nobody yet"
 _WHICH = re.compile(r"(?:(?P<incident>[^#\s]+)#)?(?P<number>\d{1,4})")
 ALL_OF_THEM = 100_000
 
@@ -48,7 +49,7 @@ async def remind(tx: Transaction, parts: Parts, incident_id: str, args: dict[str
         tone=Tone.WARNING,
         body=f"{site}: the same can happen again as long as these are open.",
         table=_table(waiting),
-        next_steps=(f"/incident action done {incident_id}#{waiting[0].number}",),
+        next_steps=_next_steps(incident_id, waiting),
         calls=tuple(owners),
         place=Place.REPORTS,
     )
@@ -76,7 +77,8 @@ async def _told(tx: Transaction, call: Call) -> Reply:
     if not found:
         return Reply(text="No action item is open.")
     rows = tuple(
-        (f"{incident}#{a.number}", shortened(a.text, ITEM_LETTERS), a.owner) for incident, a in found
+        (f"{incident}#{a.number}", shortened(a.text, ITEM_LETTERS), a.owner or NOBODY)
+        for incident, a in found
     )
     return Reply(
         text=f"{len(rows)} action items are open:", table=Table(columns=("#", "item", "owner"), rows=rows)
@@ -164,8 +166,17 @@ async def _actions(tx: Transaction, incident_id: str) -> tuple[Action, ...]:
 
 
 def _table(actions: Sequence[Action]) -> Table:
-    rows = tuple((str(a.number), _state(a), shortened(a.text, ITEM_LETTERS), a.owner) for a in actions)
+    rows = tuple(
+        (str(a.number), _state(a), shortened(a.text, ITEM_LETTERS), a.owner or NOBODY) for a in actions
+    )
     return Table(columns=("#", "state", "item", "owner"), rows=rows, numeric=(0,))
+
+
+def _next_steps(incident_id: str, waiting: Sequence[Action]) -> tuple[str, ...]:
+    """Return how an item is closed, and before it how one that is nobody's is given to somebody."""
+    free = next((action for action in waiting if not action.owner), None)
+    given = (f"/incident action owner {incident_id}#{free.number} NAME",) if free else ()
+    return (*given, f"/incident action done {incident_id}#{waiting[0].number}")
 
 
 def _state(action: Action) -> str:

@@ -85,7 +85,9 @@ async def _reassure(tx: Transaction, logbook: str, finding: Finding, over: Alarm
         told = stored.message
         if told.slot.startswith(f"{finding.slot}-{over.number}-") and told.tone is Tone.BAD:
             body = f"Over: good again since {since}. ({told.body})"
-            await tx.put_message(logbook, replace(told, tone=Tone.NEUTRAL, body=body))
+            title = f"{finding.subject}: over"
+            over_now = replace(told, title=title, tone=Tone.NEUTRAL, body=body, next_steps=())
+            await tx.put_message(logbook, over_now)
     good = Message(
         slot=f"{finding.slot}-{over.number}-good",
         title=f"{finding.subject}: good again",

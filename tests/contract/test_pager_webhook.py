@@ -74,7 +74,7 @@ async def test_what_pagerduty_is_told(service: PagerService) -> None:
     (_, trigger), (_, resolve) = service.requests
     payload = trigger["payload"]
     assert (payload["source"], payload["group"], payload["severity"]) == ("host.example", "shop", "critical")
-    assert payload["custom_details"]["loss"] == "Loss: 7 values"
+    assert payload["custom_details"]["loss"] == "7 values"
     assert trigger["client_url"] == "https://backout.example.org"
     assert set(resolve) == {"routing_key", "event_action", "dedup_key"}
 

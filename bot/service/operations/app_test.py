@@ -281,7 +281,8 @@ def _browser_message(seen: _Seen) -> list[Message]:
     if seen.walked is None:
         body = f"Not tested: {seen.error}"
         return [Message(slot="browser", title=title, tone=Tone.BAD, step=step, body=body)]
-    reasons = walk_reasons(seen.walked)
+    where = "in the browser"
+    reasons = [r.removeprefix(f"{where}, ").removesuffix(f" {where}") for r in walk_reasons(seen.walked)]
     return [
         Message(
             slot="browser",

@@ -21,7 +21,7 @@ from bot.model.message import Message, Place, Tone
 from bot.ports.database import Database
 from bot.ports.store import Transaction
 from bot.runbook.checks import LIVE, OTHER, failed_in_a_copy
-from bot.runbook.drills import drill_facts, drill_reasons, drill_words, room_refusal
+from bot.runbook.drills import drill_facts, drill_reasons, drill_words, is_slow, room_refusal
 from bot.runbook.health import HealthVerdict, backup_facts
 from bot.service.backup_search import LiveShape
 from bot.service.engine import OperationContext
@@ -151,17 +151,19 @@ async def record_drill(
     tx: Transaction, parts: Parts, site: str, tag: str, drilled: Mapping[str, Any], actor: str = "backout"
 ) -> None:
     """Write a drill into the site's logbook and tell it where reports are read. *Changes*: the store only."""
-    text = drill_words(site, drilled, await last_drills(tx, site))
+    earlier = await last_drills(tx, site)
+    text = drill_words(site, drilled, earlier)
     facts = drill_facts(drilled)
     finding = Finding(
         kind=Kind.DRILLED, slot="drills", subject=f"Drills of {site}", text=text, data=drilled, facts=facts
     )
     await record_finding(tx, parts, site, finding, actor)
     if drilled["verdict"] == HealthVerdict.GOOD:
+        slow = is_slow(drilled, earlier)
         told = Message(
             slot=f"drill-{tag}",
-            title=f"Drill of {site}: restored and proven",
-            tone=Tone.GOOD,
+            title=f"Drill of {site}: restored and proven{', but slowly' if slow else ''}",
+            tone=Tone.WARNING if slow else Tone.GOOD,
             body=text,
             facts=facts,
             place=Place.REPORTS,

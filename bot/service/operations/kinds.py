@@ -205,7 +205,13 @@ def _cause(kind: OperationKind, error: BackoutError) -> dict[str, str]:
 
 
 async def _ways_on(work: SiteWork, kind: OperationKind, text: str, cause: str | None) -> list[Question]:
-    """Return the question how to go on where a rehearsal ended for a cause that leaves other ways."""
+    """Return the question how to go on where a rehearsal ended for a cause that leaves other ways.
+
+    And the question about rows once more, where those that were named could not be set aside.
+    """
+    if kind.name == "set_aside":
+        now = work.parts.clock.now()
+        return waiting.ask_again(await work.incident(), str(work.ctx.args["item"]), now)
     if kind.name == "propose":
         return [ask_without_correction(text, work.ctx.args)]
     if kind.name != "plan" or cause not in (ROLLBACK, FOREIGN_KEYS):

@@ -138,7 +138,8 @@ async def _send_letter(ctx: OperationContext, parts: Parts) -> str:
         name=args["contact"],
         address=args["target"],
         subject=args["subject"],
-        body="\n".join(args["lines"]) + "\n",
+        # Each line is a paragraph: on a telephone long ones run into one another.
+        body="\n\n".join(args["lines"]) + "\n",
         key=ctx.operation.id,
     )
     return await parts.mail.send(letter)

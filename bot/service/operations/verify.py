@@ -79,7 +79,7 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
     )
     rows = (await work.ask(database.facts(live))).rows
     waiting = await waiting_rows(work, database, facts, live, rows)
-    shown = [*_checks_shown(results), *waiting_shown(waiting, work.parts.clock.now())]
+    shown = [*_checks_shown(results), *waiting_shown(waiting, work.parts.clock.now(), facts)]
     opened = incident.opened_since_cutover
     reasons = data_reasons(loss, orphans, known_orphans(incident), results, opened=opened)
     await work.tell("verified", _verified(loss, orphans, results, waiting, reasons, shown, opened=opened))

@@ -21,6 +21,7 @@ from bot.runbook.waiting_work import (
     JOBS_ITEM,
     LEFT_ITEM,
     Left,
+    elsewhere_words,
     left_over,
     left_words,
     put_back_words,
@@ -58,21 +59,30 @@ async def waiting_rows(
     return [to_json(one) for one in found]
 
 
-def waiting_shown(told: list[dict[str, Any]], now: datetime) -> list[Message]:
-    """Return the message with each kind of such rows, none where the database holds none."""
-    if not told:
-        return []
-    body = "The current rows are kept, as they were when the site was frozen; nothing of these comes from the backup."
+def waiting_shown(told: list[dict[str, Any]], now: datetime, facts: AppFacts) -> list[Message]:
+    """Return the message with each kind of such rows, and what of it lies elsewhere; none where there is neither."""
+    elsewhere = elsewhere_words(
+        queue=facts.queue_driver, sessions=facts.session_driver, cache=facts.cache_driver
+    )
+    parts = []
+    if told:
+        parts.append(
+            "The current rows are kept, as they were when the site was frozen; nothing of these comes from the backup."
+        )
     if left_over(told, now):
-        body += " Before the site opens it is asked what becomes of them."
+        parts.append("Before the site opens it is asked what becomes of them.")
+    if elsewhere:
+        parts.append(elsewhere)
+    if not parts:
+        return []
     return [
         Message(
             slot="waiting",
             title="Jobs, sessions, caches and locks",
             tone=Tone.NEUTRAL,
             step=int(Step.VERIFY_DATA),
-            body=body,
-            table=waiting_table(told, now),
+            body=" ".join(parts),
+            table=waiting_table(told, now) if told else None,
         )
     ]
 
@@ -86,6 +96,12 @@ def ask_what_is_left(incident: Incident, now: datetime) -> Question | None:
     if not left:
         return None
     return _question(left, JOBS_ITEM if any(one.kind == "jobs" for one in left) else LEFT_ITEM)
+
+
+def ask_again(incident: Incident, item: str, now: datetime) -> list[Question]:
+    """Return the question once more, for where what was pressed could not be done; none where nothing is left."""
+    left = left_over((incident.data_check or {}).get("waiting") or (), now)
+    return [_question(left, item)] if left else []
 
 
 def _question(left: Sequence[Left], item: str) -> Question:
@@ -105,8 +121,8 @@ def _question(left: Sequence[Left], item: str) -> Question:
         body=left_words(left),
         choices=(
             Choice(key="ok", label=stay_label(left), style="primary"),
-            *others,
             Choice(key="bad", label="Not yet", rejects=True),
+            *others,
         ),
         step=Step.TEST_APP,
         tone=Tone.NEUTRAL,
@@ -168,6 +184,7 @@ def _set_aside(
 ) -> Telling:
     files = "; ".join(f"{one.rows:,} of {one.table} in {one.file}" for one in kept)
     text = f"Taken out of production, and kept on the host: {files}."
+    counted = " and ".join(f"{one.rows:,} of {one.table}" for one in kept)
     data = {
         "what": what,
         "item": item,
@@ -180,8 +197,12 @@ def _set_aside(
         title="Rows set aside",
         tone=Tone.GOOD,
         step=int(Step.TEST_APP),
-        body=f"{text} They hold what your users wrote: remove the file once nobody needs it.",
-        facts=(("to put them back, on the host", how),),
+        body=f"Taken out of production: {counted}. They are kept on the host, and may hold what your users wrote: remove each file "
+        "once nobody needs it.",
+        facts=(
+            *((one.table, f"`{one.file}`") for one in kept),
+            ("to put them back, on the host", f"`{how}`"),
+        ),
         next_steps=() if left else ("/app reopen",),
     )
     return Telling(

@@ -114,6 +114,9 @@ async def test_open_items_are_told_again_until_all_are_closed(closed: Office) ->
     first, second = await reminders(closed)
     assert (first.slot, second.slot, second.calls) == ("actions-1", "actions-2", ("Boris",))
     assert second.title == "Action items of inc-shop-1: 7 of 8 are open"
+    assert second.next_steps == (f"/incident action owner {SHOP}#3 NAME", f"/incident action done {SHOP}#2")
+    assert second.table is not None
+    assert [row[3] for row in second.table.rows[:2]] == ["Boris", "nobody yet"]
     for number in range(2, 9):
         assert (await closed.types("boris", f"/incident action done {SHOP}#{number}", channel="")).ok
     await week_passes(closed)

@@ -78,7 +78,7 @@ async def test_an_alarm_goes_to_where_reports_are_read(office: Office) -> None:
 async def test_it_is_told_when_they_are_good_again(office: Office) -> None:
     """The recovery is a message of its own, and the alarm says that it is over."""
     alarm, good = await checked(office, BAD, GOOD)
-    assert alarm.tone is Tone.NEUTRAL
+    assert (alarm.title, alarm.tone, alarm.next_steps) == ("Backups of shop: over", Tone.NEUTRAL, ())
     assert alarm.body.startswith("Over: good again since 2026-01-31 02:00 UTC.")
     assert (good.tone, good.title) == (Tone.GOOD, "Backups of shop: good again")
     assert "the alarm began at 2026-01-31 03:00 UTC" in good.body
@@ -289,3 +289,17 @@ async def test_a_drill_that_is_taken_up_again_keeps_what_it_found(office: Office
         await engine.close()
     (drilled,) = await office.store.read(lambda tx: last_drills(tx, "shop"))
     assert (ended.result["verdict"], drilled["total_s"], host.link.lines) == ("good", 4.0, [])
+
+
+async def test_a_drill_that_took_much_longer_is_no_plain_good_news(office: Office) -> None:
+    """It is proven, and a warning: the site's real recovery time has grown."""
+    for number, total_s in enumerate((4.0, 40.0)):
+        found = {**DRILLED, "total_s": total_s}
+        await office.store.transact(
+            lambda tx, n=number, d=found: record_drill(tx, office.parts, "shop", f"t{n}", d)
+        )
+    told = [m.message for m in await office.store.read(lambda tx: tx.messages(LOGBOOK))]
+    assert [(m.title, m.tone) for m in told] == [
+        ("Drill of shop: restored and proven", Tone.GOOD),
+        ("Drill of shop: restored and proven, but slowly", Tone.WARNING),
+    ]

@@ -69,7 +69,7 @@ async def test_what_was_set_aside_is_told_and_the_rest_is_asked_again(asked: Nig
     assert reopen_objections(await asked.office.state()) == (f"nobody has confirmed: {LEFT_ITEM}",)
     again = await asked.asked(PURPOSE)
     assert again.question == "When it opens: may 2 sessions stay as they are?"
-    assert [choice.key for choice in again.choices] == ["ok", "aside_sessions", "bad"]
+    assert [choice.key for choice in again.choices] == ["ok", "bad", "aside_sessions"]
     assert (await asked.press(PURPOSE, "ok")) is None
     assert reopen_objections(await asked.office.state()) == ()
 
@@ -95,11 +95,12 @@ async def test_nothing_is_taken_out_of_an_application_that_is_not_down(
 
 
 async def test_a_refusal_of_the_database_leaves_it_undecided(asked: Night) -> None:
-    """Where somebody holds a lock nothing is taken out, and opening has still to be decided."""
+    """Where somebody holds a lock nothing is taken out, that is told, and the same is asked again."""
     asked.host.answers["set_aside"] = No("busy", "live is locked by another process. Nothing was changed.")
     done = await asked.press(PURPOSE, "aside_sessions")
     assert done is not None
     assert "locked by another process" in str(done.result)
+    assert (await asked.asked(PURPOSE)).id.endswith(".2")
     assert reopen_objections(await asked.office.state()) == (f"nobody has confirmed: {LEFT_ITEM}",)
 
 

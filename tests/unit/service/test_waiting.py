@@ -95,7 +95,7 @@ async def test_an_age_that_cannot_be_told_keeps_nobody_from_going_on(live: str) 
     """Where the database does not answer in time, the counts are told without ages."""
     (jobs, *_) = await told(live, refusal="busy")
     assert (jobs["rows"], jobs["oldest"]) == (2, None)
-    (message,) = waiting_shown([jobs], NOW)
+    (message,) = waiting_shown([jobs], NOW, FACTS)
     assert message.table is not None
     assert message.table.rows[0][3] == "not known"
 
@@ -115,18 +115,18 @@ async def test_waiting_jobs_are_asked_about_and_stand_against_opening(live: str)
     waiting = await told(live)
     asked = ask_what_is_left(Incident(data_check={"waiting": waiting}), NOW)
     assert asked is not None
-    assert "2 in jobs (oldest 3 days" in asked.body
+    assert "- **2 waiting jobs** (oldest 3 days" in asked.body
     assert (
         asked.question
         == "When it opens: may 2 waiting jobs run, and 1 failed job, 1 session and 2 locks stay?"
     )
     assert [choice.key for choice in asked.choices] == [
         "ok",
+        "bad",
         "aside_jobs",
         "aside_failed_jobs",
         "aside_sessions",
         "aside_locks",
-        "bad",
     ]
     tested = moment(Kind.APP_TESTED, passed=True, manual_items=[JOBS_ITEM])
     story = DEPLOYED_STORY.and_then(DATA_GOOD, tested)
@@ -150,12 +150,15 @@ async def test_without_waiting_jobs_the_rest_is_asked_about(live: str) -> None:
         "All may stay",
         None,
     )
-    assert [(choice.starts, choice.args["what"]) for choice in asked.choices[1:-1]] == [
+    assert [(choice.starts, choice.args["what"]) for choice in asked.choices[2:]] == [
         ("set_aside", "failed_jobs"),
         ("set_aside", "sessions"),
         ("set_aside", "locks"),
     ]
-    assert "1 in cache_locks (the last runs out in 30 min 0 s); 1 in cache (the last runs out" in asked.body
+    assert (
+        "(1 in cache_locks: the last runs out in 30 min 0 s; 1 in cache: the last runs out in 1 h"
+        in asked.body
+    )
 
 
 async def test_what_holds_nothing_is_not_asked_about(live: str) -> None:
@@ -169,3 +172,15 @@ def test_an_empty_queue_asks_nothing() -> None:
     empty = {"role": "jobs", "table": "jobs", "rows": 0}
     assert ask_what_is_left(Incident(data_check={"waiting": [empty]}), NOW) is None
     assert ask_what_is_left(Incident(data_check={}), NOW) is None
+
+
+def test_what_lies_elsewhere_is_told_as_not_looked_at() -> None:
+    """A queue in Redis runs on as soon as the site opens, though no row of it is in the database."""
+    facts = recorded_facts(queue_driver="redis", session_driver="file", cache_driver="array")
+    (message,) = waiting_shown([], NOW, facts)
+    assert message.body == (
+        "Not in this database, so neither listed nor asked about: the queue (`redis`), sessions (`file`)."
+    )
+    assert message.table is None
+    nothing = recorded_facts(queue_driver="sync", session_driver="cookie", cache_driver="database")
+    assert waiting_shown([], NOW, nothing) == []

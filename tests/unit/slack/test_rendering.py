@@ -247,3 +247,9 @@ def test_a_text_in_columns_keeps_them() -> None:
 def test_what_slack_sends_is_read_as_it_was_typed(sent: str, typed: str) -> None:
     """Entities, links and mentions are what the person saw."""
     assert typed_text(sent) == typed
+
+
+def test_a_notification_begins_with_words() -> None:
+    """Where a message's body is a list, the sign before its first line is left out of the notification."""
+    told = render(Message(slot="s", title="Open it?", body="- the test failed\n- nobody looked"))
+    assert told.text == "⚪ Open it? — the test failed"
