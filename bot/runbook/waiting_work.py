@@ -112,7 +112,7 @@ def _jobs(told: Sequence[Told], now: datetime) -> Left | None:
         counted=lambda rows: "1 waiting job" if rows == 1 else f"{rows:,} waiting jobs",
         meaning="they run as soon as it opens: mails, charges, work on rows that may be others by now. Single ones are taken out "
         "by your queue's own tools",
-        label="Take the waiting jobs out",
+        label="Take waiting jobs out",
     )
 
 
@@ -123,7 +123,7 @@ def _failed_jobs(told: Sequence[Told], now: datetime) -> Left | None:
         now,
         counted=lambda rows: "1 failed job" if rows == 1 else f"{rows:,} failed jobs",
         meaning="they run only if somebody retries them (`queue:retry`), and then do again what people may have done by hand",
-        label="Set the failed jobs aside",
+        label="Set failed jobs aside",
     )
 
 

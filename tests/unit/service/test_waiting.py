@@ -10,8 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from adapters.chat_common.words import needs_modal
 from adapters.host_reader.mysql.check import why_not_a_question
 from adapters.host_reader.sqlite_check import sqlite_check
+from adapters.slack_chat.modals import TITLE_LIMIT
 from adapters.sqlite_database.database import SqliteDatabase
 from bot.laravel.runtime_rows import runtime_questions
 from bot.model.errors import ReaderRefusalError
@@ -136,6 +138,15 @@ async def test_waiting_jobs_are_asked_about_and_stand_against_opening(live: str)
         f"a person said no to this: {JOBS_ITEM}",
     )
     assert reopen_objections(story.and_then(said["ok"]).state()) == ()
+
+
+async def test_what_takes_rows_out_is_asked_once_more(live: str) -> None:
+    """Each such button is a grave one, and its label is a whole title of Slack's form."""
+    asked = ask_what_is_left(Incident(data_check={"waiting": await told(live)}), NOW)
+    assert asked is not None
+    grave = [choice for choice in asked.choices if choice.starts]
+    assert [needs_modal(choice) for choice in asked.choices] == [False, False, True, True, True, True]
+    assert max(len(choice.label) for choice in grave) <= TITLE_LIMIT
 
 
 async def test_without_waiting_jobs_the_rest_is_asked_about(live: str) -> None:
