@@ -68,7 +68,9 @@ async def _release(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
 
 
 async def _close(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
-    return await incidents.close(parts, call, values.get("outcome", ""), now="now" in values)
+    return await incidents.close(
+        parts, call, values.get("outcome", ""), now="now" in values, by_hand="by-hand" in values
+    )
 
 
 async def _report(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
@@ -187,6 +189,7 @@ COMMANDS = (
         permission=Permission.RESPOND,
         arguments=(
             Argument(name="now", flag=True, hint="without a question"),
+            Argument(name="by-hand", flag=True, hint="what others have taken over, as it is"),
             Argument(name="outcome", rest=True, hint="how it ended"),
         ),
     ),

@@ -55,6 +55,7 @@ STEP_OF_KIND: dict[str, Step] = {
     "reopen": Step.REOPEN,
     "reopen_anyway": Step.REOPEN,
     "close": Step.REPORT,
+    "close_by_hand": Step.REPORT,
 }
 """The step that a kind of operation works on; a kind that is not here belongs to none."""
 

@@ -216,12 +216,20 @@ def refuse_close(incident: Incident) -> str | None:
     if reason := _closed(incident):
         return reason
     if incident.cutover is Cutover.UNKNOWN:
-        return _UNKNOWN
+        return f"{_UNKNOWN}. If others have taken over: /incident close --by-hand"
     if incident.down_since is not None:
-        return "The application is still down by this incident. First: /app reopen"
+        return (
+            "The application is still down by this incident. First: /app reopen. "
+            "If it was opened by hand, or others have taken over: /incident close --by-hand"
+        )
     if incident.reopened_at is not None and incident.watch_ended is None:
         return "The log is still being watched. It closes when the watch has ended; earlier: /incident close --now"
     return None
+
+
+def refuse_close_by_hand(incident: Incident) -> str | None:
+    """Closing what others have taken over: whatever Backout knows of production, a person answers for it."""
+    return _closed(incident)
 
 
 def only_watched(incident: Incident) -> bool:

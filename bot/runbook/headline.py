@@ -77,6 +77,7 @@ _WORK_WORDS = {
     "reopen_anyway": "opening the application",
     "watch": "reading the log",
     "close": "writing the report",
+    "close_by_hand": "writing the report",
     "file_report": "filing the report",
     "skip_deploy": "leaving the corrected migration out",
     "escalate": "calling the DBA",

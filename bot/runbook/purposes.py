@@ -53,6 +53,7 @@ _GUARDS: dict[str, Guard] = {
     "reopen": guards.refuse_reopen,
     "reopen_anyway": guards.refuse_reopen_anyway,
     "close": guards.refuse_close,
+    "close_by_hand": guards.refuse_close_by_hand,
 }
 
 

@@ -43,7 +43,9 @@ async def answer(parts: Parts, person: Person, decision_id: str, key: str, typed
         guard = guard_of(choice.starts)
         if guard is not None and (reason := guard(await state_of(tx, decision.incident_id))):
             return refused(f"{reason} Nothing was changed; the question stays open.")
-        if choice.starts == "close" and (reason := await busy(tx, decision.incident_id, "close")):
+        if choice.starts in ("close", "close_by_hand") and (
+            reason := await busy(tx, decision.incident_id, "close")
+        ):
             return refused(f"{reason} Nothing was changed; the question stays open.")
         return await _vote(tx, decision, choice, person, row)
 

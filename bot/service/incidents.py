@@ -165,7 +165,7 @@ async def note(parts: Parts, call: Call, text: str) -> Reply:
     return await parts.store.transact(body)
 
 
-_NOT_CANCELLED = frozenset({"close", "watch", "escalate", "acknowledge"}) | ASIDE
+_NOT_CANCELLED = frozenset({"close", "close_by_hand", "watch", "escalate", "acknowledge"}) | ASIDE
 
 
 async def cancel(parts: Parts, call: Call) -> Reply:
@@ -213,8 +213,8 @@ async def release(parts: Parts, call: Call) -> Reply:
     )
 
 
-async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
-    """End the incident and write its report; `now` ends a watch that still runs.
+async def close(parts: Parts, call: Call, outcome: str, *, now: bool, by_hand: bool = False) -> Reply:
+    """End the incident and write its report; `now` ends a watch that still runs, `by_hand` asks whether to end it as it is.
 
     While data are lost and nothing is restored, it is asked first, unless `now` is said.
     """
@@ -222,10 +222,13 @@ async def close(parts: Parts, call: Call, outcome: str, *, now: bool) -> Reply:
     async def body(tx: Transaction) -> Reply:
         state = await state_of(tx, call.incident_id)
         reason = guards.refuse_close(state)
-        if reason is not None and not (now and guards.only_watched(state)):
+        is_taken_over = by_hand and reason is not None and guards.refuse_close_by_hand(state) is None
+        if reason is not None and not is_taken_over and not (now and guards.only_watched(state)):
             return await refuse(tx, call, reason)
-        if reason := await busy(tx, call.incident_id, "close"):
-            return await refuse(tx, call, reason)
+        if running := await busy(tx, call.incident_id, "close"):
+            return await refuse(tx, call, running)
+        if is_taken_over:
+            return await _ask_to_close_by_hand(tx, call, outcome or "taken over by hand")
         word = outcome or usual_outcome(state)
         if is_lost(state) and not now:
             return await _ask_to_close(tx, call, word)
@@ -278,6 +281,38 @@ async def _ask_to_close(tx: Transaction, call: Call, outcome: str) -> Reply:
     )
 
 
+async def _ask_to_close_by_hand(tx: Transaction, call: Call, outcome: str) -> Reply:
+    """Ask whether an incident ends that Backout could not bring to its end. *Changes*: the store only."""
+    site = call.site or ""
+    question = Question(
+        purpose="close",
+        question=f"Close the incident of {site}, though Backout has not opened the site?",
+        body="For what others have taken over. Nothing on the host is changed or looked at: whether the site is open, and what its "
+        "database holds, is known to you alone. The safety backup stays where it is. Type the site's name.",
+        choices=(
+            Choice(
+                key="close",
+                label="Close it as it is",
+                style="danger",
+                typed=site,
+                starts="close_by_hand",
+                args={"outcome": outcome},
+            ),
+            Choice(key="wait", label="Go on with the recovery", style="primary", rejects=True),
+        ),
+        permission=Permission.APPROVE,
+        step=Step.REPORT,
+        tone=Tone.BAD,
+    )
+    await tx.append(call.incident_id, [typed(call)])
+    decision = await open_question(tx, call.incident_id, question, call.person.name)
+    return Reply(
+        text=f"{decision.question} The question is in the channel; the incident is still open.",
+        incident_id=call.incident_id,
+        decision_id=decision.id,
+    )
+
+
 async def report(parts: Parts, call: Call) -> Reply:
     """Return where the post-mortem can be read; it is computed from the timeline at each look."""
     entries: list[Entry] = await parts.store.transact(lambda tx: tx.entries(call.incident_id))
@@ -295,7 +330,7 @@ async def report(parts: Parts, call: Call) -> Reply:
     )
 
 
-_WRITES_REPORT = frozenset({"close", "file_report"})
+_WRITES_REPORT = frozenset({"close", "close_by_hand", "file_report"})
 
 
 async def _filed_anew(parts: Parts, call: Call, entries: Sequence[Entry]) -> Reply | None:

@@ -28,12 +28,15 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
     """Close the incident and write its report. *Changes*: Backout's own records only."""
     work = SiteWork(ctx, parts)
     outcome = str(ctx.args.get("outcome") or "closed")
+    by_hand = ctx.operation.kind == "close_by_hand"
+    unproven = " Backout has not opened the site, and has not proven what it holds now." if by_hand else ""
 
     async def nothing() -> None:
         return None
 
     async def record(tx: Transaction, _: None) -> None:
-        reason = guards.refuse_close(state := await state_of(tx, work.incident_id))
+        refuse = guards.refuse_close_by_hand if by_hand else guards.refuse_close
+        reason = refuse(state := await state_of(tx, work.incident_id))
         if reason is not None and not (ctx.args.get("now") and guards.only_watched(state)):
             raise FailedError(reason)
         await void_all(tx, work.incident_id, ["*"], "The incident was closed.")
@@ -42,8 +45,8 @@ async def close(ctx: OperationContext, parts: Parts) -> dict[str, Any]:
         entry = NewEntry(
             kind=Kind.INCIDENT_CLOSED,
             actor=work.person,
-            text=f"Closed: {outcome}.",
-            data={"outcome": outcome},
+            text=f"Closed: {outcome}.{unproven}",
+            data={"outcome": outcome, "by_hand": by_hand},
         )
         (closed,) = await tx.append(work.incident_id, [entry])
         entries = await tx.entries(work.incident_id)

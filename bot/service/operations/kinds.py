@@ -102,6 +102,7 @@ _ALL = (
     OperationKind(name="reopen_anyway", run=reopen.reopen),
     OperationKind(name="watch", run=reopen.watch),
     OperationKind(name="close", run=close.close),
+    OperationKind(name="close_by_hand", run=close.close),
     OperationKind(name="file_report", run=file_report.file_report),
     OperationKind(name="escalate", run=escalate.escalate),
     OperationKind(name="acknowledge", run=escalate.acknowledge),

@@ -50,6 +50,7 @@ ALLOWED: dict[Guard, str] = {
     guards.refuse_caches: ".........+++.",
     guards.refuse_reopen: "..+++....+...",
     guards.refuse_close: "++.........+.",
+    guards.refuse_close_by_hand: "++++++++++++.",
     guards.refuse_ack: ".............",
 }
 CASES = [
