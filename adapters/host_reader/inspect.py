@@ -62,7 +62,7 @@ def inspect(request: Dict[str, Any]) -> Dict[str, Any]:
         content = _read(
             path,
             file_hash,
-            str(request.get("migrations_table") or "migrations"),
+            _migrations_table(request),
             request.get("work_folder"),
         )
     except OSError as error:
@@ -211,6 +211,10 @@ def _sidecar_hash(path: Path) -> Optional[str]:
     return match.group().lower() if match else None
 
 
+def _migrations_table(request: Dict[str, Any]) -> str:
+    return str(request.get("migrations_table") or "migrations")
+
+
 def _verdict(
     status: os.stat_result,
     manifest: Manifest,
@@ -224,7 +228,7 @@ def _verdict(
         manifest,
         hazards,
         request.get("before") or None,
-        Expectation.from_request(request.get("expect")),
+        replace(Expectation.from_request(request.get("expect")), migrations_table=_migrations_table(request)),
         content.unread,
     )
     if status.st_size == 0:

@@ -41,7 +41,7 @@ class Expectation:
     """What the live site looks like. None: not known, so not compared. `migrations` in the order in which they ran.
 
     `version` is the live server's own, such as "15.18" or "10.11.6-MariaDB"; `objects` how many of each kind it has,
-    such as `{"routines": 2, "triggers": 1}`.
+    such as `{"routines": 2, "triggers": 1}`. `migrations_table` is the name of the table in which they stand.
     """
 
     engine: Optional[str] = None
@@ -50,6 +50,7 @@ class Expectation:
     migrations: Optional[List[str]] = None
     version: Optional[str] = None
     objects: Mapping[str, int] = field(default_factory=dict)
+    migrations_table: str = "migrations"
 
     @classmethod
     def from_request(cls, request: Optional[Mapping[str, Any]]) -> "Expectation":

@@ -100,21 +100,22 @@ def _refusals(
     for hazard in hazards:
         if hazard.severity == BLOCK:
             yield hazard.message
-    yield from _content_refusals(manifest)
+    yield from _content_refusals(manifest, expect.migrations_table)
     yield from site_refusals(manifest, expect)
     yield from time_refusals(manifest, before, expect)
 
 
-def _content_refusals(manifest: Manifest) -> Iterator[str]:
+def _content_refusals(manifest: Manifest, migrations_table: str) -> Iterator[str]:
     if not manifest.tables:
         if not manifest.damage and _countable(manifest):
             yield "it holds no tables"
         return
-    if not _holds_rows(manifest):
+    if not _holds_rows(manifest, migrations_table):
         yield "it holds no rows outside the migrations table: structure only"
     if manifest.migrations is None:
-        yield "it has no migrations table, so it cannot be told from when it is"
-    elif not manifest.migrations and _holds_no_migrations(manifest):
+        named = "" if migrations_table == "migrations" else f" ({migrations_table})"
+        yield f"it has no migrations table{named}, so it cannot be told from when it is"
+    elif not manifest.migrations and _holds_no_migrations(manifest, migrations_table):
         yield "its migrations table is empty, so it cannot be told from when it is"
 
 
@@ -125,20 +126,20 @@ def _countable(manifest: Manifest) -> bool:
     return not (manifest.format == formats.PG_CUSTOM and manifest.end_marker == IMPOSSIBLE)
 
 
-def _holds_no_migrations(manifest: Manifest) -> bool:
+def _holds_no_migrations(manifest: Manifest, migrations_table: str) -> bool:
     """Say whether the migrations table is known to be empty, not merely uncounted."""
     return not any(
         entry.rows is None
         for name, entry in manifest.tables.items()
-        if name.rpartition(".")[2] == "migrations"
+        if name.rpartition(".")[2] == migrations_table
     )
 
 
-def _holds_rows(manifest: Manifest) -> bool:
+def _holds_rows(manifest: Manifest, migrations_table: str) -> bool:
     return any(
         entry.rows is None or entry.rows > 0
         for name, entry in manifest.tables.items()
-        if name.rpartition(".")[2] != "migrations"
+        if name.rpartition(".")[2] != migrations_table
     )
 
 

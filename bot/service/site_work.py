@@ -43,6 +43,9 @@ T = TypeVar("T")
 FINGERPRINT_LIMIT = timedelta(minutes=20)
 """How long reading a whole database may take while a person waits."""
 
+# A prefix of the tables, or the application's own settings, give it another name; each verb takes this one by itself.
+_USUAL_MIGRATIONS_TABLE = "migrations"
+
 SCRATCH_WAIT_S = 1800
 """How long an operation waits for another one's scratch job on the same site."""
 
@@ -115,6 +118,7 @@ class SiteWork:
         self.site_name = ctx.operation.site
         self.settings: SiteSettings = parts.site(self.site_name)
         self.host: Host = parts.hosts.of_site(self.site_name)
+        self._migrations_table = _USUAL_MIGRATIONS_TABLE
 
     @property
     def incident_id(self) -> str:
@@ -218,7 +222,7 @@ class SiteWork:
         """Run a read-only verb of the row reader now and return its answer."""
         began = time.monotonic()
         try:
-            answer = await self.host.reader(work.verb, work.request, timeout=limit)
+            answer = await self.host.reader(work.verb, self._request(work), timeout=limit)
         except UnknownOutcomeError:
             self._note(work.describe, None, time.monotonic() - began, "unknown")
             raise
@@ -227,6 +231,12 @@ class SiteWork:
             raise
         self._note(work.describe, 0, time.monotonic() - began, "ended")
         return work.read(answer)
+
+    def _request(self, work: Work[T]) -> dict[str, object]:
+        """Return what a verb is asked with: the name of Laravel's list of migrations goes along where it is not the usual one."""
+        if self._migrations_table == _USUAL_MIGRATIONS_TABLE:
+            return work.request
+        return {"migrations_table": self._migrations_table, **work.request}
 
     async def is_there(self, database: Database, place: str) -> bool:
         """Return whether a scratch database is still there; reads only."""
@@ -259,7 +269,7 @@ class SiteWork:
                 root=root,
                 step=step,
                 verb=work.verb,
-                request=work.request,
+                request=self._request(work),
                 describe=work.describe,
                 person=self.person,
                 on_progress=self._shows(title),
@@ -386,7 +396,9 @@ class SiteWork:
                 f"{path} on {self.host.name} holds no application that answers (exit status {done.exit_status}). "
                 f"Nothing was changed. Check app_path of the site {self.site_name} in the settings."
             )
-        return parse_app_facts(done.stdout)
+        facts = parse_app_facts(done.stdout)
+        self._migrations_table = facts.migrations_table
+        return facts
 
     async def _refuse_no_application(self, path: str) -> None:
         there = await self.look(Command(argv=["test", "-f", f"{path}/artisan"]), f"look for {path}/artisan")

@@ -462,3 +462,13 @@ def test_two_calls_do_not_write_one_file(tmp_path: Path) -> None:
         assert ask_packed(reader, "scripts", {}) == first
         assert kept_beside(reader) == [part]
         assert part.read_bytes() == b"half of it"
+
+
+def test_a_list_of_migrations_with_a_prefix_is_found_by_its_name(tmp_path: Path) -> None:
+    """A site's prefix names it; by the usual name alone such a backup could not be told from when it is."""
+    path = tmp_path / "dump.sql"
+    path.write_bytes(DUMP.replace(b"migrations", b"app_migrations"))
+    found = inspect({"path": str(path), "before": "2025_01_01_bad", "migrations_table": "app_migrations"})
+    assert found["verdict"]["word"] == "VERIFIED"
+    assert [row["migration"] for row in found["manifest"]["migrations"]] == ["2024_01_01_000000_a"]
+    assert inspect({"path": str(path), "before": "2025_01_01_bad"})["verdict"]["word"] == "REFUSED"

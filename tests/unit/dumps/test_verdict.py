@@ -217,3 +217,14 @@ def test_tables_that_only_live_has_are_named() -> None:
     site = replace(SITE, tables=frozenset({"migrations", "albums", "notes", "orders"}))
 
     assert verdict(backup(), site=site).notes == ["it lacks 1 table that the live database has: orders"]
+
+
+def test_the_list_of_migrations_may_have_another_name() -> None:
+    """With a prefix it is known by its own name: its rows are no data, and without it a backup cannot be told from when it is."""
+    site = replace(SITE, migrations_table="app_migrations")
+    whole = {**backup().tables, "app_migrations": TableEntry(rows=3)}
+    del whole["migrations"]
+    assert verdict(backup(tables=whole), site=site).word is Word.VERIFIED
+    bare = {name: replace(entry, rows=3 if name == "app_migrations" else 0) for name, entry in whole.items()}
+    assert "structure only" in verdict(backup(tables=bare), site=site).reasons[0]
+    assert "(app_migrations)" in verdict(backup(migrations=None), site=site).reasons[0]
