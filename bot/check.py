@@ -60,12 +60,12 @@ async def check_sites(
             lines.append((f"{name}: contacts to call: {called or nobody}", bool(called)))
             approvers = [p.name for p in settings.people if p.may_approve and name in p.sites]
             enough = len(approvers) >= site.approvals
-            lines.append(
-                (
-                    f"{name}: people who may approve: {', '.join(approvers) or 'nobody'} (needed: {site.approvals})",
-                    enough,
-                )
+            more = (
+                "; a second one where newer rows would go away, and for an undo once the site is open again"
             )
+            needed = f"needed: {site.approvals}{more if len(approvers) < 2 else ''}"
+            names = ", ".join(approvers) or "nobody"
+            lines.append((f"{name}: people who may approve: {names} ({needed})", enough))
     finally:
         await hosts.close()
     return lines

@@ -18,6 +18,7 @@ from bot.model.step import Step
 from bot.runbook.escalation import FOREIGN_KEYS, ROLLBACK
 from bot.runbook.missing import window_words
 from bot.runbook.wording import bytes_words, duration_words, proof_facts
+from bot.service.approvers import too_few_words
 from bot.service.desk import Question
 from bot.service.operations.ground import Ground, Rehearsed
 from bot.service.operations.reentering import list_words
@@ -177,6 +178,7 @@ def _sizes(ground: Ground) -> Table:
 def _approve(work: SiteWork, rehearsed: Rehearsed, proposed: Plan) -> Question:
     lost = rehearsed.rows_lost_by_choice
     second = " A second person must approve too." if proposed.approvals_needed > 1 else ""
+    second += too_few_words(work.parts, work.site_name, proposed.approvals_needed)
     loses = (
         f" **{lost:,} newer rows go away** (they stay in the safety backup)."
         if lost

@@ -20,6 +20,7 @@ from bot.model.reentry import REENTER
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.ports.store import Transaction
+from bot.service.approvers import too_few_words
 from bot.service.desk import Question
 from bot.service.engine import OperationContext
 from bot.service.freeze_proof import prove_freeze
@@ -82,6 +83,7 @@ def _question(work: SiteWork, incident: Incident, plan: Plan, live: str, since: 
         else "Nothing was written since the cut-over."
     )
     second = " The site was open in between: a second person must approve." if opened else ""
+    second += too_few_words(work.parts, work.site_name, _votes_needed(incident))
     first = (
         ""
         if incident.frozen

@@ -40,7 +40,10 @@ async def test_a_recovery_is_planned_without_git(night: Night) -> None:
 async def test_an_undo_asks_git_only_for_a_code_it_can_put_back() -> None:
     """Without a known commit nothing is asked of git, and the question says that the code stays."""
     settings = SimpleNamespace(intervals=SimpleNamespace(approval_expiry=900))
-    work = cast("SiteWork", SimpleNamespace(site_name="shop", settings=settings))
+    parts = SimpleNamespace(
+        settings=SimpleNamespace(people=[SimpleNamespace(may_approve=True, sites=("shop",))])
+    )
+    work = cast("SiteWork", SimpleNamespace(site_name="shop", settings=settings, parts=parts))
     assert await _code_refusal(work, WITHOUT) is None
     incident = replace(ALIGNED_STORY.state(), cutover=Cutover.DONE)
     assert "the code stays as it is" in _question(work, incident, WITHOUT, "f", loss("none")).body
