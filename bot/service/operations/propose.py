@@ -87,6 +87,11 @@ async def _fetched(work: SiteWork) -> tuple[str, tuple[git.CommitNote, ...]]:
     tree = git.parse_work_tree(
         await work.look_ok(git.work_tree_command(path), "git: read the deployed commit")
     )
+    # Known now, and not only when the commit was rehearsed and approved.
+    if reason := git.checkout_refusal(tree, tree.commit):
+        raise FailedError(
+            f"{reason}. Nothing was changed on {work.site_name}. Commit them there or put them back (`git stash`), then: /app deploy"
+        )
     fetch = git.fetch_command(path, settings.remote, settings.branch)
     await work.job(
         "fetch", fetch, f"git fetch {settings.remote} {settings.branch}", root=folders.scratch_jobs

@@ -52,11 +52,21 @@ def restored(**orphans: int) -> Story:
 
 
 class TreeHost(ToldHost):
-    """A host whose application has its database in a folder that git does not hold, as new applications on SQLite have."""
+    """A host whose application has its database in a folder that git does not hold, as new applications on SQLite have.
+
+    `changed` is a file that differs from the deployed commit.
+    """
+
+    changed = ""
 
     async def run(self, command: Command) -> Completed:
         plain = await super().run(command)
-        words = [text for verb, text in SAID.items() if command.argv[0] == "git" and verb in command.argv]
+        entry = f"1 .M N... 100644 100644 100644 {HEAD} {HEAD} {self.changed}\0" if self.changed else ""
+        words = [
+            text + (entry if verb == "status" else "")
+            for verb, text in SAID.items()
+            if command.argv[0] == "git" and verb in command.argv
+        ]
         said = words[0] if words else plain.stdout
         if "/tree-" in str(command.cwd):
             said = printed({"facts": self._beside()})
@@ -111,3 +121,16 @@ async def test_only_more_orphans_stop_a_commit(
     if not offered:
         body = (await night.asked("propose")).body
         assert f"3 orphans in {KEY} (2 were there before)" in body
+
+
+async def test_code_changed_on_the_host_is_told_before_anything_is_rehearsed(
+    night: Night, host: TreeHost
+) -> None:
+    """What a checkout would be refused for is known at once, with its name and what helps; nothing is fetched for it."""
+    await night.office.tell(ALIGNED_STORY)
+    host.changed = "app/Hotfix.php"
+    await night.run("propose")
+    body = (await night.asked("propose")).body
+    assert "app/Hotfix.php" in body
+    assert "git stash" in body
+    assert await night.office.timeline(Kind.CORRECTED_PROPOSED) == []
