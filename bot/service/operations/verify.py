@@ -25,10 +25,11 @@ from bot.service.engine import OperationContext
 from bot.service.operations.app_test import cache_needs, test_app
 from bot.service.operations.assess import beside_the_data
 from bot.service.operations.error_remedies import opcache_seen
+from bot.service.operations.migrating import ORPHANS_LIMIT_S
 from bot.service.operations.missing import MISSING, ask_what_is_missing
 from bot.service.operations.waiting import waiting_rows, waiting_shown
 from bot.service.parts import Parts
-from bot.service.site_checks import CHECK_LIMIT_S, answers_of, checks_of, earlier_numbers
+from bot.service.site_checks import answers_of, checks_of, earlier_numbers
 from bot.service.site_work import Folders, SiteWork, Telling, counts, done_entry, failed_entry, step_message
 
 LEFT, CLEARED, CLEARED_AND_MADE = "left", "cleared", "cleared, and made anew"
@@ -69,7 +70,7 @@ async def _verify_data(work: SiteWork, incident: Incident, facts: AppFacts, data
         ),
         root=folders.scratch_jobs,
     )
-    orphans = await work.ask(database.orphans(live, CHECK_LIMIT_S))
+    orphans = await work.ask(database.orphans(live, ORPHANS_LIMIT_S))
     asked = checks_of(work, database, facts)
     results = judged(
         asked,
