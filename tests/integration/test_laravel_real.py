@@ -429,6 +429,20 @@ def test_migrating_runs_exactly_the_approved_file(app: App) -> None:
     assert migrate.migrate_refusal(facts_of(app).migration_rows, [], [NEXT]) is not None
 
 
+def test_an_old_list_of_migrations_has_no_numbers(app: App) -> None:
+    """Laravel below 5.4 made the table without an `id`, and nobody adds one: its rows are read all the same, in order."""
+    before = facts_of(app).migration_rows
+    with sqlite3.connect(app.database) as connection:
+        connection.execute("create table old as select migration, batch from migrations")
+        connection.execute("drop table migrations")
+        connection.execute("alter table old rename to migrations")
+    now = facts_of(app).migration_rows
+    assert now is not None
+    assert before is not None
+    assert [(row.migration, row.batch) for row in now] == [(row.migration, row.batch) for row in before]
+    assert [row.id for row in now] == list(range(1, len(now) + 1))
+
+
 def test_an_empty_migrations_table_is_never_migrated(app: App) -> None:
     """With an empty migrations table `migrate` would build the schema anew, so it does not run (G3)."""
     file = app.write_migration(NEXT, migration("AddColourToAlbums", "", ""))

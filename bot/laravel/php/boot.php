@@ -151,7 +151,8 @@ function backout_migrations_table($config): string
     return (string) (is_array($table) ? ($table['table'] ?? 'migrations') : $table);
 }
 
-// Rows in the order in which they ran, or null where the table is missing.
+// Rows in the order in which they ran, or null where the table is missing. One that Laravel below 5.4 made has no `id`; then
+// they are numbered here.
 function backout_migration_rows($app)
 {
     $connection = $app['db']->connection();
@@ -159,10 +160,10 @@ function backout_migration_rows($app)
     if (!$connection->getSchemaBuilder()->hasTable($table)) {
         return null;
     }
-    $rows = $connection->table($table)->orderBy('batch')->orderBy('migration')->get(['id', 'migration', 'batch']);
-    return array_map(function ($row) {
-        return [(int) $row->id, (string) $row->migration, (int) $row->batch];
-    }, $rows->all());
+    $rows = $connection->table($table)->orderBy('batch')->orderBy('migration')->get();
+    return array_map(function ($number, $row) {
+        return [(int) ($row->id ?? $number + 1), (string) $row->migration, (int) $row->batch];
+    }, array_keys($rows->all()), $rows->all());
 }
 
 // Migration files by name, in the order in which they would run; a file of $more wins over one of the same name.
