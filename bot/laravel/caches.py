@@ -93,14 +93,14 @@ def stale_config_reason(facts: AppFacts) -> str | None:
         return None
     if facts.env_file.other_login:
         return f"the cached configuration has another {', '.join(facts.env_file.other_login)} than .env"
-    named = facts.env_file.url_database or facts.env_file.database
-    if named is None:
-        return None
     if facts.env_file.connection not in (None, facts.database.connection):
         return (
             f"the cached configuration uses the connection {facts.database.connection}, .env says "
             f"{facts.env_file.connection}"
         )
+    named = facts.env_file.url_database or facts.env_file.database
+    if named is None:
+        return None
     if _same_database(facts, named):
         return None
     return f"the cached configuration uses the database {facts.database.database}, .env says {named}"

@@ -431,6 +431,8 @@ def test_a_config_clear_that_switches_the_database_is_refused() -> None:
         config_cached=True, env_file={"database": "b/live.sqlite", "real_path": "/srv/album/b/live.sqlite"}
     )
     assert caches.stale_config_reason(elsewhere) is not None
+    connection = recorded_facts(config_cached=True, env_file={"connection": "mysql", "database": None})
+    assert ".env says mysql" in str(caches.stale_config_reason(connection))
 
 
 def test_a_cache_in_the_database_is_cleared_only_when_it_can_be() -> None:
