@@ -16,6 +16,8 @@ _SECRET_SHORT = re.compile(r"^-p.+$", re.DOTALL)
 _USER_IN_ADDRESS = re.compile(r"//[^/@\s]+@")
 _WORKERS = ("queue:work", "queue:listen", "horizon", "horizon:work", "horizon:supervisor")
 _SCHEDULERS = ("schedule:work", "schedule:run")
+# Artisan commands that are the web front itself: they answer by the maintenance flag, and the site is not closed by their end.
+_FRONT_COMMANDS = ("octane:start", "octane:swoole", "octane:roadrunner", "octane:frankenphp", "serve")
 _FRONTS = re.compile(r"^(php-fpm.*|php-cgi.*|lsphp.*|frankenphp)$")
 _PHP = re.compile(r"^php[0-9.]*$")
 _CRON_PLACES = ("/etc/crontab", "/etc/cron.d", "/var/spool/cron/crontabs", "/var/spool/cron")
@@ -95,6 +97,8 @@ def kind_of(argv: List[str]) -> str:
     if any(Path(word).name == "artisan" for word in words):
         if any(word in _WORKERS for word in words):
             return "queue_worker"
+        if any(word in _FRONT_COMMANDS for word in words):
+            return "php_front"
         return "scheduler" if any(word in _SCHEDULERS for word in words) else "artisan"
     if _FRONTS.match(program) or (_PHP.match(program) and "-S" in words):
         return "php_front"

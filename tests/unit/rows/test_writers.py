@@ -83,6 +83,8 @@ def test_ones_own_process_and_other_applications_are_left_out(tmp_path: Path) ->
         (["php", "artisan", "tinker"], "artisan"),
         (["php-fpm: pool www"], "php_front"),
         (["php", "-S", "127.0.0.1:8000", "-t", "public"], "php_front"),
+        (["php", "artisan", "octane:start", "--server=swoole"], "php_front"),
+        (["php", "/srv/app/artisan", "serve"], "php_front"),
         (["sqlite3", "live.sqlite"], "other"),
         ([], "other"),
     ],
