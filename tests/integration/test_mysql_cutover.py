@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from adapters.host_reader.answers import Refusal
+from tests.integration.mysql_dying_reader import kill_reader
 from tests.integration.mysql_scene import SHOP, Scene, opened_scene
 from tests.servers.mariadb import MariadbServer, start_mariadb
 
@@ -250,56 +251,23 @@ def test_readers_never_see_a_mix(shop: Scene) -> None:
     assert slowest < 1.0
 
 
-def wait_for_clients(shop: Scene) -> None:
-    """Wait until what a killed reader had already sent to the server is done there."""
-    question = "SELECT COUNT(*) FROM information_schema.processlist WHERE id <> CONNECTION_ID()"
-    while shop.login.number(question):
-        time.sleep(0.02)
+# The statement before which the reader is killed: the first that begins so, behind one that begins as those before it.
+BEFORE_THE_MOVE = [("CREATE DATABASE",), ("DROP VIEW",), ("RENAME TABLE",)]
+# Before the last of them all is moved, and not noted as done.
+BEHIND_THE_MOVE = [("CREATE ALGORITHM",), ("CREATE DEFINER",), ("RENAME TABLE", "START TRANSACTION")]
 
 
-KILLED_BEFORE = [
-    "CREATE DATABASE",
-    "DROP VIEW",
-    "RENAME TABLE",
-    "CREATE ALGORITHM",
-    "CREATE DEFINER",
-    "never",
-]
-
-# The reader's own process, which ends itself by SIGKILL right before it sends a statement that begins so.
-_READER = """
-import json, os, signal, sys
-from adapters.host_reader.__main__ import answer
-from adapters.host_reader.mysql import swaps
-from adapters.host_reader.mysql.client import Session
-word, verb, request = sys.argv[1:]
-statement, settle = Session.statement, swaps.Swaps.settle
-
-def watched(self, sql):
-    if sql.startswith(word):
-        self._flush()
-        os.kill(os.getpid(), signal.SIGKILL)
-    statement(self, sql)
-
-def settled(self, swap, state):
-    if word == "never":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return settle(self, swap, state)
-
-Session.statement, swaps.Swaps.settle = watched, settled
-print(json.dumps(answer(verb, request)))
-"""
+def kill_cut_over(shop: Scene, place: tuple[str, ...], **request: object) -> None:
+    """Run a cut-over in a reader that is killed before a statement; it is then noted as intended, not as done."""
+    kill_reader(shop.server, shop.workspace, place, "mysql_cutover", shop.request(**request))
+    (note,) = (shop.workspace / "cutovers").glob("mysql-*.json")
+    assert json.loads(note.read_text())["swaps"][-1]["state"] == "intended"
 
 
-def killed_reader(shop: Scene, word: str, **request: object) -> int:
-    """Run a cut-over in a process of its own that is killed before a statement; return its exit status."""
-    told = json.dumps(shop.request(**request))
-    command = [sys.executable, "-c", _READER, word, "mysql_cutover", told]
-    return subprocess.run(command, capture_output=True, check=False, timeout=60).returncode
-
-
-@pytest.mark.parametrize("word", KILLED_BEFORE)
-def test_a_killed_cut_over_is_finished_or_taken_back(broken: tuple[Scene, str, Path], word: str) -> None:
+@pytest.mark.parametrize("place", [*BEFORE_THE_MOVE, *BEHIND_THE_MOVE], ids=" then ".join)
+def test_a_killed_cut_over_is_finished_or_taken_back(
+    broken: tuple[Scene, str, Path], place: tuple[str, ...]
+) -> None:
     """Killed before any of its steps, live has all the old tables or all the new; the same request again ends it well."""
     shop, scratch, safety = broken
     wanted, expected = shop.fingerprint(scratch), shop.fingerprint()
@@ -309,10 +277,9 @@ def test_a_killed_cut_over_is_finished_or_taken_back(broken: tuple[Scene, str, P
         "expect_source_fingerprint": wanted,
         "expect_target_fingerprint": expected,
     }
-    assert killed_reader(shop, word, **request) == -signal.SIGKILL
-    wait_for_clients(shop)
+    kill_cut_over(shop, place, **request)
     tables = {row[0] for row in shop.login.rows("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")}
-    assert ("entries" in tables) == (word in ("CREATE DATABASE", "DROP VIEW", "RENAME TABLE"))
+    assert ("entries" in tables) == (place in BEFORE_THE_MOVE)
     assert tables - {"entries"} == {"-dash `tab $(touch x)", "log", "migrations", "orders", "pairs", "users"}
     made = shop.ask("cutover", **request)
     assert made["fingerprint"] == wanted == shop.fingerprint()
@@ -325,15 +292,14 @@ def test_a_plan_that_is_given_up_after_a_kill_leaves_live_as_it_was(broken: tupl
     shop, scratch, _ = broken
     expected = shop.fingerprint()
     wanted = shop.fingerprint(scratch)
-    killed_reader(
+    kill_cut_over(
         shop,
-        "RENAME TABLE",
+        ("RENAME TABLE",),
         source=scratch,
         target=shop.login.database,
         expect_source_fingerprint=wanted,
         expect_target_fingerprint=expected,
     )
-    wait_for_clients(shop)
     assert shop.fingerprint() != expected
     with pytest.raises(Refusal, match="not as it was when the plan was made"):
         shop.cut_over(scratch, wanted="0" * 32, expected=expected)
@@ -393,8 +359,7 @@ def test_a_killed_server_has_the_old_tables_or_the_new(tmp_path: Path, word: str
             "expect_source_fingerprint": wanted,
             "expect_target_fingerprint": expected,
         }
-        assert killed_reader(shop, word, **request) == -signal.SIGKILL
-        wait_for_clients(shop)
+        kill_cut_over(shop, (word,), **request)
         server.kill()
         server = start_mariadb(tmp_path / "server", port=server.port)
         assert shop.ask("cutover", **request)["fingerprint"] == wanted == shop.fingerprint()

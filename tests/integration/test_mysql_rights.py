@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from adapters.host_reader.__main__ import answer as reader_answer
 from adapters.host_reader.answers import Refusal
 from bot.settings import SiteSettings
 from tests.integration.image_servers import BEFORE, MAPPING, MIGRATION, ROLLBACK, TRIGGERS, TYPES
+from tests.integration.mysql_dying_reader import kill_reader
 from tests.servers.login import Login
 from tests.servers.mariadb import MariadbServer
 
@@ -355,26 +353,6 @@ def test_the_settings_take_no_name_that_could_be_a_place(names: list[str]) -> No
         SiteSettings(**site, scratch_databases=tuple(names))
 
 
-# The reader's own process, which ends itself by SIGKILL right before the n-th statement that begins so.
-_READER = """
-import json, os, signal, sys
-from adapters.host_reader.__main__ import answer
-from adapters.host_reader.mysql.client import Session
-word, number, verb, request = sys.argv[1:]
-statement, left = Session.statement, [int(number)]
-
-def watched(self, sql):
-    left[0] -= sql.startswith(word)
-    if not left[0]:
-        self._flush()
-        os.kill(os.getpid(), signal.SIGKILL)
-    statement(self, sql)
-
-Session.statement = watched
-print(json.dumps(answer(verb, request)))
-"""
-
-
 @pytest.mark.parametrize(
     ("word", "number"),
     [
@@ -398,12 +376,6 @@ def test_a_killed_cut_over_is_finished_or_taken_back(single: Panel, word: str, n
         "expect_source_fingerprint": wanted,
         "expect_target_fingerprint": before,
     }
-    command = [sys.executable, "-c", _READER, word, str(number), "mysql_cutover", json.dumps(request)]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stdout
-    while single.login.number(
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE id <> CONNECTION_ID()"
-    ):
-        time.sleep(0.02)
+    kill_reader(single.server, single.workspace, (word,) * number, "mysql_cutover", request)
     assert single.cut_over(scratch, wanted, before)["fingerprint"] == wanted == single.fingerprint()
     assert single.cut_over(safety, before)["fingerprint"] == before == single.fingerprint()
