@@ -69,7 +69,7 @@ async def _release(parts: Parts, call: Call, _: dict[str, str]) -> Reply:
 
 async def _close(parts: Parts, call: Call, values: dict[str, str]) -> Reply:
     return await incidents.close(
-        parts, call, values.get("outcome", ""), now="now" in values, by_hand="by-hand" in values
+        parts, call, values.get("outcome", ""), now="now" in values, by_hand="unproven" in values
     )
 
 
@@ -189,7 +189,7 @@ COMMANDS = (
         permission=Permission.RESPOND,
         arguments=(
             Argument(name="now", flag=True, hint="without a question"),
-            Argument(name="by-hand", flag=True, hint="what others have taken over, as it is"),
+            Argument(name="unproven", flag=True, hint="what others have taken over, as it is"),
             Argument(name="outcome", rest=True, hint="how it ended"),
         ),
     ),

@@ -216,11 +216,11 @@ def refuse_close(incident: Incident) -> str | None:
     if reason := _closed(incident):
         return reason
     if incident.cutover is Cutover.UNKNOWN:
-        return f"{_UNKNOWN}. If others have taken over: /incident close --by-hand"
+        return f"{_UNKNOWN}. If others have taken over: /incident close --unproven"
     if incident.down_since is not None:
         return (
             "The application is still down by this incident. First: /app reopen. "
-            "If it was opened by hand, or others have taken over: /incident close --by-hand"
+            "If it was opened by hand, or others have taken over: /incident close --unproven"
         )
     if incident.reopened_at is not None and incident.watch_ended is None:
         return "The log is still being watched. It closes when the watch has ended; earlier: /incident close --now"

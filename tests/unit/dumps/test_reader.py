@@ -470,5 +470,5 @@ def test_a_list_of_migrations_with_a_prefix_is_found_by_its_name(tmp_path: Path)
     path.write_bytes(DUMP.replace(b"migrations", b"app_migrations"))
     found = inspect({"path": str(path), "before": "2025_01_01_bad", "migrations_table": "app_migrations"})
     assert found["verdict"]["word"] == "VERIFIED"
-    assert [row["migration"] for row in found["manifest"]["migrations"]] == ["2024_01_01_000000_a"]
+    assert [row["name"] for row in found["manifest"]["migrations"]] == ["2024_01_01_000000_a"]
     assert inspect({"path": str(path), "before": "2025_01_01_bad"})["verdict"]["word"] == "REFUSED"

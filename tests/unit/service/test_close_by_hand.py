@@ -21,8 +21,8 @@ async def test_it_is_named_where_nothing_else_ends_the_incident(story: Story, of
     await office.tell(story)
     assert not (await office.types("anna", "/app reopen")).ok
     refused = await office.types("anna", "/incident close")
-    assert (refused.ok, "/incident close --by-hand" in refused.text) == (False, True)
-    asked = await office.types("anna", "/incident close --by-hand the DBA restored it")
+    assert (refused.ok, "/incident close --unproven" in refused.text) == (False, True)
+    asked = await office.types("anna", "/incident close --unproven the DBA restored it")
     decision = await office.decision(asked.decision_id or "")
     assert "Nothing on the host is changed" in decision.body
     assert await office.operations() == []
@@ -33,7 +33,7 @@ async def test_it_is_named_where_nothing_else_ends_the_incident(story: Story, of
 async def test_it_ends_the_incident_and_says_what_is_not_known(night: Night) -> None:
     """The timeline tells who ended it and that nothing was proven; the site is free for a new incident."""
     await night.office.tell(BAD_DATA)
-    asked = await night.office.types("anna", "/incident close --by-hand the DBA restored it")
+    asked = await night.office.types("anna", "/incident close --unproven the DBA restored it")
     reply = await night.office.clicks("anna", asked.decision_id or "", "close", "shop")
     night.engine.wake()
     await night.engine.wait(reply.operation_id or "", timedelta(seconds=250))
@@ -49,6 +49,6 @@ async def test_it_ends_the_incident_and_says_what_is_not_known(night: Night) -> 
 async def test_what_ends_by_itself_needs_no_such_word(office: Office) -> None:
     """Where nothing stands against closing, it is closed as ever."""
     await office.tell(Story(RESTORED_STORY.moments[0], DATA_GOOD))
-    reply = await office.types("anna", "/incident close --by-hand")
+    reply = await office.types("anna", "/incident close --unproven")
     assert (reply.ok, reply.decision_id) == (True, None)
     assert [one.kind for one in await office.operations()] == ["close"]

@@ -41,7 +41,7 @@ async def test_an_undo_asks_git_only_for_a_code_it_can_put_back() -> None:
     """Without a known commit nothing is asked of git, and the question says that the code stays."""
     settings = SimpleNamespace(intervals=SimpleNamespace(approval_expiry=900))
     parts = SimpleNamespace(
-        settings=SimpleNamespace(people=[SimpleNamespace(may_approve=True, sites=("shop",))])
+        settings=SimpleNamespace(people=[SimpleNamespace(name="Ann", may_approve=True, sites=("shop",))])
     )
     work = cast("SiteWork", SimpleNamespace(site_name="shop", settings=settings, parts=parts))
     assert await _code_refusal(work, WITHOUT) is None
