@@ -8,6 +8,7 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.dumps.hazards import FOREIGN_TEXT
 from bot.dumps.manifest import Reading
 from bot.dumps.scanner import DumpScanner
 
@@ -119,11 +120,14 @@ def dumps(draw: st.DrawFn) -> tuple[str, bytes]:
 
 
 def told(scanner: DumpScanner) -> tuple[object, list[str]]:
-    """Return what decides; of a dump with damage in it nothing else is believed."""
+    """Return what decides; of a dump that is refused for damage or foreign text in it nothing else is believed."""
     reading: Reading = scanner.finish()
     if reading.manifest.damage:
         return reading.manifest.damage, []
-    return reading.manifest, sorted(hazard.code for hazard in reading.hazards)
+    codes = sorted(hazard.code for hazard in reading.hazards)
+    if FOREIGN_TEXT.code in codes:
+        return FOREIGN_TEXT.code, []
+    return reading.manifest, codes
 
 
 def feed(scanner: DumpScanner, text: bytes, block_bytes: int) -> DumpScanner:
@@ -150,6 +154,16 @@ def test_where_blocks_end_changes_nothing(dump: tuple[str, bytes], block_bytes: 
     ),
     block_bytes=4000,
     chosen=[True],
+)
+@example(
+    dump=(
+        "mysql_dump",
+        MYSQL_HEAD
+        + b"INSERT INTO `t` VALUES (1,'');\nINSERT INTO `t` VALUES (1,'';\nINSERT INTO `t` VALUES ',NULL);\n"
+        + END,
+    ),
+    block_bytes=16,
+    chosen=[False, True],
 )
 def test_parts_joined_are_the_whole(dump: tuple[str, bytes], block_bytes: int, chosen: list[bool]) -> None:
     """Wherever a part begins behind what looks like a statement's end, joined or refused, all is as read in one go."""
