@@ -10,11 +10,14 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters.host_reader.answers import Refusal
+from adapters.host_reader.postgresql import load as loading
 from adapters.host_reader.postgresql.scratch import make_scratch
+from adapters.host_reader.postgresql.server import PostgresqlServer
 from adapters.host_reader.postgresql.verbs import opened
 from tests.integration.postgresql_shop import Shop, a_shop
 from tests.servers.fixtures import Postgreses
@@ -237,6 +240,53 @@ def test_a_failing_row_is_told_by_line_and_state_only(shop: Shop, tmp_path: Path
     kept = list((shop.workspace / "tmp").glob("*.stderr"))
     assert [file.stat().st_mode & 0o777 for file in kept] == [0o600] * len(kept)
     assert any(b"secret row" in file.read_bytes() or b"7x" in file.read_bytes() for file in kept)
+
+
+class LoadedByAnother(PostgresqlServer):
+    """A server into which plain dumps are loaded by another psql than this host's newest."""
+
+    def __init__(self, request: dict[str, Any], psql: Path) -> None:
+        self._another = str(psql)
+        super().__init__(request)
+
+    @property
+    def psql(self) -> str:
+        """Return that other psql."""
+        return self._another
+
+
+def psql_14(folder: Path) -> Path:
+    """Return a psql that says what 14.18 says, and loads as 15 does: it notes its words, and what is in after its end.
+
+    *Source*: `psql --version` of Ubuntu's package; from 15 on psql rolls a load in one transaction back at an error.
+    """
+    real = shutil.which("psql", path="/usr/lib/postgresql/15/bin")
+    path = folder / "psql"
+    path.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo "psql (PostgreSQL) 14.18 (Ubuntu 14.18-0ubuntu0.22.04.1)"; exit; }\n'
+        f'echo "$*" >{folder}/words\n{real} "$@"\nstatus=$?\nfor last; do :; done\n'
+        f"{real} -X -q -A -t -w -d \"$last\" -c 'SELECT count(*) FROM users' >{folder}/rows\nexit $status\n"
+    )
+    path.chmod(0o755)
+    return path
+
+
+def test_an_older_psql_loads_statement_by_statement_and_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
+    """Before 15 a load is not one transaction: the rows of one that fails at its end are in, and go with the scratch (R3)."""
+    plain, dump = shop.pg_dump(), tmp_path / "dump.sql"
+    last = plain.rindex(b"\nALTER TABLE ONLY")
+    dump.write_bytes(plain[:last] + b"\nSELECT 1 / 0;" + plain[last:])
+    psql, request = psql_14(tmp_path), shop.request(like=shop.name)
+    before = shop.server.databases()
+    with LoadedByAnother(request, psql) as server:
+        with pytest.raises(Refusal, match="SQLSTATE 22012"):
+            loading.load(server, str(dump), shop.scratch(), request)
+        assert shop.server.databases() == before
+        assert (tmp_path / "rows").read_text().strip() == "50"
+        assert not {"-1", "--single-transaction"} & set((tmp_path / "words").read_text().split())
+        dump.write_bytes(plain)
+        answer = loading.load(server, str(dump), shop.scratch(), request)
+    assert answer["fingerprint"] == shop.fingerprint()
 
 
 @pytest.mark.long
