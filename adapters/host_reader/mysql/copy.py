@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional
 
-from adapters.host_reader.answers import Refusal, progress
+from adapters.host_reader.answers import Refusal
 from adapters.host_reader.images.image import image_of_file, make_image
 from adapters.host_reader.images.numbers import keep_numbers
 from adapters.host_reader.mysql.client import Session
+from adapters.host_reader.mysql.copy_progress import CopyProgress
 from adapters.host_reader.mysql.definitions import in_order_of_making, make_definition
 from adapters.host_reader.mysql.dumping import dump_proven
 from adapters.host_reader.mysql.facts import read_migrations
@@ -170,22 +171,25 @@ def _from_database(server: MysqlServer, source: str, target: str) -> Answer:
         )
     before = server.fingerprint(source)
     server.create(target, source)
-    _copy_inside(server, source, target, structure)
+    _copy_inside(server, source, target, structure, before.rows)
     _refuse_unequal(server.fingerprint(source), before, source, source)
     found = server.fingerprint(target)
     _refuse_unequal(found, before, source, target)
     return _answer(server, target, found)
 
 
-def _copy_inside(server: MysqlServer, source: str, target: str, structure: Structure) -> None:
+def _copy_inside(
+    server: MysqlServer, source: str, target: str, structure: Structure, rows: Dict[str, int]
+) -> None:
     session = server.session(target, (*server.unchecked, "unique_checks = 0"))
     session.run("SET SESSION TRANSACTION ISOLATION LEVEL " + _isolation(session), f"copying {source}")
     for name, sql in structure.creates.items():
         session.run(sql, f"making {target}.{name}")
     tables = structure.schema.tables
-    for done, name in enumerate(sorted(tables)):
-        progress("copying", done, len(tables), "tables")
-        server.copy_rows(session, source, target, tables[name])
+    told = CopyProgress(lambda: server.session(target), sum(rows.values()))
+    for name in sorted(tables):
+        with told.of(name, rows.get(name, 0)):
+            server.copy_rows(session, source, target, tables[name])
         if name in structure.counters:
             counter = structure.counters[name]
             session.run(
@@ -193,8 +197,8 @@ def _copy_inside(server: MysqlServer, source: str, target: str, structure: Struc
             )
     for each in in_order_of_making(structure.definitions):
         make_definition(session, each)
+    told.end()
     session.end()
-    progress("copying", len(tables), len(tables), "tables")
 
 
 def _isolation(session: Session) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Dict
 
-from adapters.host_reader.answers import Refusal, progress
+from adapters.host_reader.answers import Refusal
 from adapters.host_reader.opening import content_blocks
 from adapters.host_reader.postgresql.archive import restore_archive
+from adapters.host_reader.postgresql.dump_progress import looking
 from adapters.host_reader.postgresql.fingerprint import Content, wrong_counts
 from adapters.host_reader.postgresql.left_behind import left_behind
 from adapters.host_reader.postgresql.names import literal
@@ -51,7 +51,7 @@ def _dump(server: PostgresqlServer, source: str, part: str, request: Request) ->
             raise Refusal(
                 "changed", f"{source} is not as expected. No backup was kept and nothing was changed."
             )
-        dump_to(server, source, part, request)
+        dump_to(server, source, part, request, before.stored_rows)
     _prove_archive(part, before)
     if server.fingerprint(source) != before.fingerprint:
         raise Refusal(
@@ -62,8 +62,11 @@ def _dump(server: PostgresqlServer, source: str, part: str, request: Request) ->
     return before.fingerprint
 
 
-def dump_to(server: PostgresqlServer, source: str, path: str, request: Request) -> None:
-    """Write the snapshot that is being read into an archive. *Changes*: that file. *Raises* Refusal."""
+def dump_to(server: PostgresqlServer, source: str, path: str, request: Request, rows: Dict[str, int]) -> None:
+    """Write the snapshot that is being read into an archive; `rows` are its tables'. *Changes*: that file.
+
+    *Raises* Refusal.
+    """
     argv = [find_beside_server("pg_dump", server.major), "-Fc", f"--compress={_COMPRESSION}", "--no-owner"]
     argv += [
         "--no-acl",
@@ -72,13 +75,8 @@ def dump_to(server: PostgresqlServer, source: str, path: str, request: Request) 
         f"--snapshot={server.snapshot_name(source)}",
     ]
     argv += [f"--exclude-schema={OWN_PREFIX}*", "-f", path, "-d", server.connected(source)]
-
-    def look() -> None:
-        # How long it will be is not known: it is compressed, and indexes are not in it.
-        with contextlib.suppress(OSError):
-            progress("dumping", Path(path).stat().st_size, 0, "bytes")
-
-    run_tool(server.login, argv, request, Path(path).name, source, look)
+    with looking(server, source, path, rows) as look:
+        run_tool(server.login, argv, request, Path(path).name, source, look)
 
 
 def _prove_archive(path: str, content: Content) -> None:
