@@ -249,6 +249,9 @@ def _show(reply: dict[str, Any], as_json: bool) -> None:
 def inspect(
     file: Annotated[Path, typer.Argument(help="a dump or a SQLite file; plain, gzip, zstd, bzip2 or zip")],
     before: Annotated[str | None, typer.Option(help="a migration that the backup must not hold")] = None,
+    migrations_table: Annotated[
+        str, typer.Option(help="the name of Laravel's list of migrations, with the site's prefix")
+    ] = "migrations",
     as_json: JsonOption = False,
 ) -> None:
     """Judge one backup, without a site. Exit status 0 VERIFIED, 1 REFUSED, 2 COULD NOT VERIFY."""
@@ -258,7 +261,7 @@ def inspect(
     from bot.dumps.verdict import exit_status
 
     try:
-        result = inspect_file(str(file), before)
+        result = inspect_file(str(file), before, migrations_table)
     except Refusal as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(WRONG_USE) from None

@@ -90,9 +90,11 @@ def inspect(request: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def inspect_file(path: str, before: Optional[str] = None) -> Dict[str, Any]:
+def inspect_file(
+    path: str, before: Optional[str] = None, migrations_table: str = "migrations"
+) -> Dict[str, Any]:
     """Return the inspection of one file without a site, for the command line. *Raises* Refusal as `inspect` does."""
-    return inspect({"path": path, "before": before})
+    return inspect({"path": path, "before": before, "migrations_table": migrations_table})
 
 
 def exit_status(verdict: Dict[str, Any]) -> int:

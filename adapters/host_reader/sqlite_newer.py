@@ -54,7 +54,6 @@ def take_newer_values(
         left = bench.connection.execute(f"SELECT {columns_of('s', key)} {joined} WHERE {other}")
         listed = bench.lists.write(scratch.name, f"collision-{name}", left)
         if listed["count"]:
-            answer["put_back_values"][full] -= listed["count"]
             answer["collisions"][full] = listed
 
 

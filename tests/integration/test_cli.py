@@ -136,6 +136,15 @@ def test_inspect_knows_a_backup_that_is_too_new(tmp_path: Path) -> None:
     assert "2026_01_01_make_orders" in done.stdout
 
 
+def test_inspect_finds_a_list_of_migrations_under_its_own_name(tmp_path: Path) -> None:
+    """A site with a prefix has another name for it, which is said on the command line."""
+    path = tmp_path / "shop.sql"
+    path.write_text((DUMP + END).replace("migrations", "shop_migrations"))
+    assert backout("inspect", str(path)).returncode == 1
+    done = backout("inspect", str(path), "--migrations-table", "shop_migrations")
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("name", ["no.sql", "a folder", "line\nbreak"])
 def test_inspect_of_what_is_no_file_is_told(tmp_path: Path, name: str) -> None:
     """A missing file or a folder gets one sentence with its name, and no traceback."""

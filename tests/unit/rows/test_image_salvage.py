@@ -117,6 +117,20 @@ def test_a_unique_value_in_use_is_a_collision(case: Case) -> None:
     assert value(case.scratch, "SELECT count(*) FROM users") == 5
 
 
+def test_a_value_that_the_old_shape_cannot_take_is_a_collision(case: Case) -> None:
+    """It is listed and passed over, and counted among what was put back in no way."""
+    run(
+        case.live,
+        "PRAGMA foreign_keys=OFF; CREATE TABLE people AS SELECT * FROM users; DROP TABLE users;"
+        "CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL, created_at TEXT);"
+        "INSERT INTO users SELECT * FROM people; DROP TABLE people;"
+        "UPDATE users SET email = 'u2@example.org' WHERE id = 1",
+    )
+    answer = sqlite_salvage(case.request())
+    assert answer["collisions"]["users.email"]["keys"] == [1]
+    assert answer["put_back_values"]["users.email"] == 0
+
+
 def test_a_newer_row_keeps_its_key(case: Case) -> None:
     """A key used by another thing since: the newer row stands and the backup's is listed."""
     run(case.live, "UPDATE pictures SET created_at = '2025-12-01', place = 'other' WHERE id = 8")
