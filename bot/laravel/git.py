@@ -148,6 +148,19 @@ def parse_commit(stdout: str) -> str:
     return text
 
 
+def prefix_command(app_path: str) -> Command:
+    """Return the command that tells in which folder of its repository the application lies. Reads only."""
+    return _git(app_path, "rev-parse", "--show-prefix")
+
+
+def parse_prefix(stdout: str) -> str:
+    """Return that folder, `apps/shop`; empty where the application is the whole repository. *Raises* FailedError."""
+    folder = stdout.removesuffix("\n").rstrip("/")
+    if "\n" in folder or folder.startswith("/") or ".." in folder.split("/"):
+        raise FailedError("git named no folder of the repository; nothing was changed")
+    return folder
+
+
 def deployed_at_command(app_path: str) -> Command:
     """Return the command that tells when the checked-out commit came onto the host, by git's own log of it. Reads only."""
     return _git(
@@ -196,11 +209,26 @@ def relation_refusal(relation: Relation) -> str | None:
 
 
 def commits_command(app_path: str, deployed: str, offered: str, *, limit: int = 50) -> Command:
-    """Return the command that lists the commits which the offered commit brings, newest first. Reads only."""
+    """Return the command that lists the commits which the offered commit brings, newest first. Reads only.
+
+    Their files are those of the application, by their paths in it.
+    """
     form = f"--format={_RECORD}%H{_FIELD}%an{_FIELD}%aI{_FIELD}%s"
     span = f"{_commit(deployed)}..{_commit(offered)}"
     return _git(
-        app_path, "log", "-z", f"--max-count={limit}", "--name-only", "-m", "--first-parent", form, span, "--"
+        app_path,
+        *(
+            "log",
+            "-z",
+            f"--max-count={limit}",
+            "--name-only",
+            "--relative",
+            "-m",
+            "--first-parent",
+            form,
+            span,
+            "--",
+        ),
     )
 
 
@@ -213,9 +241,9 @@ def parse_commits(stdout: str) -> tuple[CommitNote, ...]:
 
 
 def changed_files_command(app_path: str, deployed: str, offered: str) -> Command:
-    """Return the command that lists the files which differ between two commits. Reads only."""
+    """Return the command that lists the files of the application which differ between two commits. Reads only."""
     span = (_commit(deployed), _commit(offered))
-    return _git(app_path, "diff", "--name-status", "--no-renames", "-z", *span, "--")
+    return _git(app_path, "diff", "--name-status", "--no-renames", "--relative", "-z", *span, "--")
 
 
 def parse_changed_files(stdout: str) -> tuple[FileChange, ...]:

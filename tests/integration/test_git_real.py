@@ -87,3 +87,34 @@ def test_a_bit_of_execution_is_no_change_of_the_code(deployed: Deployed) -> None
     assert file.read_text() == "<?php // 2\n"
     file.write_text("<?php // mine\n")
     assert git.parse_work_tree(run(git.work_tree_command(path))).modified == ("one.php",)
+
+
+def test_an_application_in_a_folder_of_its_repository(tmp_path: Path) -> None:
+    """Its commits, files and sources are told by their paths in the application; other folders' files are none of it."""
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    migrations = origin / "apps/my shop/database/migrations"
+    migrations.mkdir(parents=True)
+    git_in(origin, "init", "-q")
+    (origin / "apps/my shop/artisan").write_text("<?php // 1\n")
+    git_in(origin, "add", ".")
+    git_in(origin, "commit", "-qm", "first")
+    git_in(tmp_path, "clone", "-q", str(origin), str(clone))
+    (migrations / "one.php").write_text("<?php // 1\n")
+    (origin / "composer.lock").write_text("{}")  # another application's
+    git_in(origin, "add", ".")
+    git_in(origin, "commit", "-qm", "second")
+    path = str(clone / "apps/my shop")
+    run(git.fetch_command(path, "origin", "main"))
+    offered = git.parse_commit(run(git.remote_commit_command(path, "origin", "main")))
+    deployed = git.parse_commit(run(git.head_command(path)))
+    changes = git.parse_changed_files(run(git.changed_files_command(path, deployed, offered)))
+    assert [one.path for one in git.migration_changes(changes)] == ["database/migrations/one.php"]
+    assert not git.composer_changed(changes)
+    (note,) = git.parse_commits(run(git.commits_command(path, deployed, offered)))
+    assert note.files == ("database/migrations/one.php",)
+    assert run(git.show_file_command(path, offered, note.files[0])) == "<?php // 1\n"
+    inside = git.parse_prefix(run(git.prefix_command(path)))
+    assert inside == "apps/my shop"
+    assert git.parse_prefix(run(git.prefix_command(str(clone)))) == ""
+    run(git.add_worktree_command(path, str(tmp_path / "tree"), offered))
+    assert (tmp_path / "tree" / inside / note.files[0]).read_text() == "<?php // 1\n"

@@ -215,9 +215,15 @@ async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Dat
         return Tried(reasons=(reason,))
     folders = await work.folders()
     tree = f"{folders.scratch}/tree-{work.tag}"
-    await _make_tree(work, folders, tree, offer.commit.commit)
+    inside = git.parse_prefix(
+        await work.look_ok(
+            git.prefix_command(work.settings.app_path), "git: find the application's folder in its repository"
+        )
+    )
+    app = f"{tree}/{inside}" if inside else tree
+    await _make_tree(work, folders, tree, app, offer.commit.commit)
     try:
-        outcome = await _rehearse_in(work, offer, facts, database, folders, tree)
+        outcome = await _rehearse_in(work, offer, facts, database, folders, app)
     except UnknownOutcomeError:
         raise  # not an end: the same tree is used when this is looked at again
     except BackoutError:
@@ -228,10 +234,10 @@ async def _rehearse(work: SiteWork, offer: Offer, facts: AppFacts, database: Dat
 
 
 async def _rehearse_in(
-    work: SiteWork, offer: Offer, facts: AppFacts, database: Database, folders: Folders, tree: str
+    work: SiteWork, offer: Offer, facts: AppFacts, database: Database, folders: Folders, app: str
 ) -> Tried:
     tree_facts = parse_app_facts(
-        await work.look_ok(app_facts_command(tree), f"php: read the migrations of {offer.commit.commit[:12]}")
+        await work.look_ok(app_facts_command(app), f"php: read the migrations of {offer.commit.commit[:12]}")
     )
     # What ran is asked of the live application: beside its own folder the tree may find no database, or an old one.
     tree_facts = replace(tree_facts, migration_rows=facts.migration_rows)
@@ -247,7 +253,7 @@ async def _rehearse_in(
     # Recorded before the migration runs: after a restart the copy may not be what it was.
     numbers = await work.once("checks-before", dict, lambda: numbers_at(work, database, copied.path, asked))
     target = Target(driver=facts.database.driver, database=copied.database, is_scratch=True)
-    run = await run_migrations(work, folders, database, tree, target, approved, "scratch")
+    run = await run_migrations(work, folders, database, app, target, approved, "scratch")
     reasons, shrunk, loss = await judge_migrations(
         work,
         facts,
@@ -281,10 +287,10 @@ async def _remove_tree(work: SiteWork, folders: Folders, tree: str) -> None:
     )
 
 
-async def _make_tree(work: SiteWork, folders: Folders, tree: str, commit: str) -> None:
+async def _make_tree(work: SiteWork, folders: Folders, tree: str, app: str, commit: str) -> None:
     add = git.add_worktree_command(work.settings.app_path, tree, commit)
     await work.job("tree", add, f"git worktree add {tree} {commit[:12]}", root=folders.scratch_jobs)
-    fill = Command(argv=["sh", "-c", _MAKE_TREE, "sh", work.settings.app_path, tree])
+    fill = Command(argv=["sh", "-c", _MAKE_TREE, "sh", work.settings.app_path, app])
     await work.job(
-        "tree-fill", fill, f"fill {tree} with packages, .env and empty storage", root=folders.scratch_jobs
+        "tree-fill", fill, f"fill {app} with packages, .env and empty storage", root=folders.scratch_jobs
     )

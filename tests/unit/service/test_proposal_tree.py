@@ -54,10 +54,16 @@ def restored(**orphans: int) -> Story:
 class TreeHost(ToldHost):
     """A host whose application has its database in a folder that git does not hold, as new applications on SQLite have.
 
-    `changed` is a file that differs from the deployed commit.
+    `changed` is a file that differs from the deployed commit, `prefix` the application's folder in its repository. `at_work`
+    are the folders in which something of the rehearsal ran.
     """
 
     changed = ""
+    prefix = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_work: set[str] = set()
 
     async def run(self, command: Command) -> Completed:
         plain = await super().run(command)
@@ -68,7 +74,10 @@ class TreeHost(ToldHost):
             if command.argv[0] == "git" and verb in command.argv
         ]
         said = words[0] if words else plain.stdout
+        if "--show-prefix" in command.argv:
+            said = f"{self.prefix}\n"
         if "/tree-" in str(command.cwd):
+            self.at_work.add(str(command.cwd))
             said = printed({"facts": self._beside()})
         return Completed(command="", exit_status=0, stdout=said, stderr="", duration_s=0.0)
 
@@ -82,6 +91,8 @@ class TreeHost(ToldHost):
 
     async def start_job(self, root: str, key: str, command: Command) -> JobStatus:
         said = printed({"run": RAN}) if "migrate" in command.argv else ""
+        if "migrate" in command.argv:
+            self.at_work.add(str(command.cwd))
         self._ended[key] = JobStatus(key=key, state=JobState.DONE, exit_status=0, duration_s=0.1, stdout=said)
         return self._ended[key]
 
@@ -121,6 +132,23 @@ async def test_only_more_orphans_stop_a_commit(
     if not offered:
         body = (await night.asked("propose")).body
         assert f"3 orphans in {KEY} (2 were there before)" in body
+
+
+@pytest.mark.parametrize("prefix", ["", "apps/shop/"])
+async def test_an_application_in_a_folder_of_its_repository_is_rehearsed_there(
+    prefix: str, night: Night, host: TreeHost
+) -> None:
+    """The work tree is the whole repository; what is asked and migrated is the application in it."""
+    host.prefix = prefix
+    await night.office.tell(restored(before=0))
+    host.answers["copy"] = COPY
+    host.answers["compare"] = loss_answer("none")
+    host.answers["orphans"] = {"foreign_keys": []}
+    await night.run("propose")
+    assert [one.purpose for one in await night.office.open_decisions()] == ["deploy"]
+    assert len(host.at_work) == 1
+    (folder,) = host.at_work
+    assert folder.partition("/tree-")[2].partition("/")[2] == prefix.rstrip("/")
 
 
 async def test_code_changed_on_the_host_is_told_before_anything_is_rehearsed(
