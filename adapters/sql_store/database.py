@@ -14,6 +14,8 @@ from bot.model.errors import NotStartedError, SettingsError
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = "0002"
+"""The newest revision in `MIGRATIONS`. A store that has it is opened without alembic, which takes longer to import."""
 # How long SQLite itself waits for a lock of another process (a backup tool, a person's sqlite3) before it says busy.
 BUSY_TIMEOUT_MS = 10_000
 # Pages that are open and people who ask; each reader is a thread.
@@ -110,6 +112,8 @@ def prepare_sqlite(engine: AsyncEngine, *, read_only: bool) -> None:
 
 def migrate(connection: sa.Connection) -> None:
     """Bring the schema to the newest revision. *Raises* NotStartedError when a newer Backout has written it."""
+    if _revisions(connection) == [NEWEST]:
+        return
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -124,3 +128,10 @@ def migrate(connection: sa.Connection) -> None:
             f"the store has a schema that this Backout does not know ({error}). Nothing was changed. "
             "It was written by a newer version: run that one."
         ) from error
+
+
+def _revisions(connection: sa.Connection) -> list[str]:
+    """Return what alembic has noted of the schema; nothing where it was never at work."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return []
+    return list(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars())

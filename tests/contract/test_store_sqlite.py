@@ -17,8 +17,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from adapters.sql_store.database import MIGRATIONS
+from adapters.sql_store.database import MIGRATIONS, NEWEST
 from adapters.sql_store.schema import metadata
 from adapters.sql_store.store import SqlStore
 from bot.model.decision import DecisionState
@@ -138,6 +139,11 @@ async def test_the_schema_refuses_to_change_a_timeline(tmp_path: Path, change: s
     with pytest.raises(sqlite3.IntegrityError):
         connection.execute(change)
     connection.close()
+
+
+def test_the_code_names_the_newest_revision() -> None:
+    """A store that has it is taken as it is; were another one named, older stores would stay as they are."""
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == NEWEST
 
 
 async def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-IMPORTED = ("bot.__main__", "bot.wiring", "adapters.slack_chat.chat", "tests.faults.crashing_bot")
+IMPORTED = (
+    *("bot.__main__", "bot.wiring", "adapters.slack_chat.chat", "tests.faults.crashing_bot"),
+    *("alembic.command", "alembic.context", "mako.template"),  # imported only where a store is made
+)
 MAINS = {"bot": "bot.__main__", "tests.faults.crashing_bot": "tests.faults.crashing_bot"}
 
 
