@@ -28,7 +28,7 @@ from tests.site.bot_settings import APPROVER, READER, RESPONDER, write_settings
 from tests.site.clone import clone_production
 from tests.site.forked import REPOSITORY
 from tests.site.history import git
-from tests.site.play import Player, answer_tables
+from tests.site.play import LONGEST_PAUSE_S, PAUSE_S, Player, answer_tables
 from tests.site.production import Production
 from tests.site.running_bot import Api, RunningBot
 from tests.site.server_content import server_content
@@ -91,12 +91,13 @@ class Scene:
 
     def until(self, what: str, done: Callable[[dict[str, Any]], Any], limit_s: float = 40) -> dict[str, Any]:
         """Return the incident's state once `done` says so, whatever failed meanwhile. *Raises* TimeoutError."""
-        deadline = time.monotonic() + limit_s
+        deadline, pause_s = time.monotonic() + limit_s, PAUSE_S
         while time.monotonic() < deadline:
             state = self.state()
             if done(state):
                 return state
-            time.sleep(0.1)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         log = self.bot.log.read_text()[-1500:]
         raise TimeoutError(f"{what}: {state['headline']} {state['operation']} {state['cutover']}\n{log}")
 
