@@ -322,12 +322,16 @@ async def test_messages_go_into_the_timeline(scene: SlackScene) -> None:
 
 async def test_a_pin_elsewhere_means_nothing(scene: SlackScene) -> None:
     """A pushpin in a channel without an incident is no business of Backout's, and it says nothing."""
+
+    async def said_there() -> int:
+        return sum(one["channel"] == scene.general for one in await scene.anna.whispers())
+
     ts = await scene.anna.say(scene.general, "lunch?")
-    before = len(await scene.anna.whispers())
+    before = await said_there()
     await scene.anna.react(scene.general, ts)
     await scene.anna.command(scene.general, "/incident list")
     await scene.anna.wait_for_whisper("incident(s)")
-    assert len(await scene.anna.whispers()) == before + 1
+    assert await said_there() == before + 1
 
 
 async def test_a_mention_in_a_thread_is_a_command(scene: SlackScene) -> None:
