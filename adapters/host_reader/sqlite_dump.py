@@ -28,7 +28,11 @@ _VIRTUAL = re.compile(
     r"values\('table','((?:[^']|'')+)','\1',0,'(create\s+virtual\s+table\s(?:[^']|'')+)'\)",
     re.IGNORECASE,
 )
-_MODULE = re.compile(r"\busing\s+(?:fts[345]|rtree|rtree_i32)\b", re.IGNORECASE)
+_MODULE = re.compile(
+    r"""create\s+virtual\s+table\s+(?:if\s+not\s+exists\s+)?(?:"(?:[^"]|"")+"|'(?:[^']|'')+'|`(?:[^`]|``)+`|\[[^\]]+\]|[^\s"'`\[(]+)"""
+    r"\s+using\s+(?:fts[345]|rtree|rtree_i32)\s*\(",
+    re.IGNORECASE,
+)
 _FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"}
 
 
@@ -77,7 +81,7 @@ def _run(connection: sqlite3.Connection, statement: str, count: int) -> None:
 
 def _make_virtual(connection: sqlite3.Connection, name: str, sql: str, count: int) -> None:
     """Write a virtual table into the schema. *Changes*: one row of it, with the schema writable for that moment alone."""
-    if not _MODULE.search(sql):
+    if not _MODULE.match(sql):
         raise _refused(f"makes a virtual table of an unknown kind in statement {count}")
     connection.set_authorizer(None)
     try:

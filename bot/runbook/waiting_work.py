@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,8 @@ from typing import Any
 from bot.model.message import Table
 from bot.runbook.wording import duration_words
 
-JOBS_ITEM = "the jobs that wait in the queue may run when the application opens"
-"""The item of the manual list that is asked about where jobs wait; in the words of the report."""
-LEFT_ITEM = "failed jobs, sessions and locks may stay as they are when the application opens"
-"""The item where no job waits, but something else of this kind is there."""
+LEFT_ITEM = "jobs, failed jobs, sessions and locks may be as they are when the application opens"
+"""The one item of the manual list about all of it; in the words of the report. It is the same whatever of it is left."""
 
 _WHAT = {
     "jobs": "jobs that wait",
@@ -64,7 +62,8 @@ def age_words(one: Told, now: datetime) -> str:
         if one.get("reserved")
         else ""
     )
-    return f"oldest {oldest}, newest {newest}{busy}"
+    age = f"{oldest} old" if oldest == newest else f"oldest {oldest}, newest {newest}"
+    return f"{age}{busy}"
 
 
 def _end_words(at: str, now: datetime) -> str:
@@ -94,61 +93,55 @@ def elsewhere_words(*, queue: str, sessions: str, cache: str) -> str:
     return f"Not in this database, so neither listed nor asked about: {', '.join(found)}." if found else ""
 
 
-def left_over(told: Sequence[Told], now: datetime) -> tuple[Left, ...]:
-    """Return each kind of which there is something to decide about before the application opens; empty: none."""
-    kinds = (_jobs, _failed_jobs, _sessions, _locks)
-    return tuple(found for kind in kinds if (found := kind(told, now)) is not None)
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """How one kind is told: what one and several are called, and as `Left` has it. `role` is that of its tables."""
+
+    role: str
+    one: str
+    many: str
+    meaning: str
+    label: str
+
+    def counted(self, rows: int) -> str:
+        return f"{rows:,} {self.one if rows == 1 else self.many}"
 
 
-def _of(told: Sequence[Told], role: str) -> list[Told]:
-    return [one for one in told if one["role"] == role and one["rows"] and one.get("in_use", True)]
-
-
-def _jobs(told: Sequence[Told], now: datetime) -> Left | None:
-    return _left(
-        told,
-        "jobs",
-        now,
-        counted=lambda rows: "1 waiting job" if rows == 1 else f"{rows:,} waiting jobs",
-        meaning="they run as soon as it opens: mails, charges, work on rows that may be others by now. Single ones are taken out "
-        "by your queue's own tools",
+_KINDS = (
+    _Kind(
+        role="jobs",
+        one="waiting job",
+        many="waiting jobs",
+        meaning="work that begins as soon as it opens: mails, charges, changes of rows that may be others by now. Single jobs are "
+        "taken out by your queue's own tools",
         label="Take waiting jobs out",
-    )
-
-
-def _failed_jobs(told: Sequence[Told], now: datetime) -> Left | None:
-    return _left(
-        told,
-        "failed_jobs",
-        now,
-        counted=lambda rows: "1 failed job" if rows == 1 else f"{rows:,} failed jobs",
-        meaning="they run only if somebody retries them (`queue:retry`), and then do again what people may have done by hand",
+    ),
+    _Kind(
+        role="failed_jobs",
+        one="failed job",
+        many="failed jobs",
+        meaning="nothing happens unless somebody retries (`queue:retry`); then what people may have done by hand is done again",
         label="Set failed jobs aside",
-    )
-
-
-def _sessions(told: Sequence[Told], now: datetime) -> Left | None:
-    return _left(
-        told,
-        "sessions",
-        now,
-        counted=lambda rows: "1 session" if rows == 1 else f"{rows:,} sessions",
+    ),
+    _Kind(
+        role="sessions",
+        one="session",
+        many="sessions",
         meaning="people stay logged in, and nobody becomes somebody else, as no user's number is given twice. A cart or a draft "
         "may name rows that are gone",
         label="Log everybody out",
-    )
+    ),
+)
 
 
-def _left(
-    told: Sequence[Told],
-    role: str,
-    now: datetime,
-    *,
-    counted: Callable[[int], str],
-    meaning: str,
-    label: str,
-) -> Left | None:
-    found = _of(told, role)
+def left_over(told: Sequence[Told], now: datetime) -> tuple[Left, ...]:
+    """Return each kind of which there is something to decide about before the application opens; empty: none."""
+    found = (*(_left(told, kind, now) for kind in _KINDS), _locks(told, now))
+    return tuple(one for one in found if one is not None)
+
+
+def _left(told: Sequence[Told], kind: _Kind, now: datetime) -> Left | None:
+    found = [one for one in told if one["role"] == kind.role and one["rows"] and one.get("in_use", True)]
     if not found:
         return None
     ages = "; ".join(
@@ -158,7 +151,9 @@ def _left(
         for one in found
     )
     rows = sum(int(one["rows"]) for one in found)
-    return Left(kind=role, counted=counted(rows), meaning=f"({ages}): {meaning}.", label=label)
+    return Left(
+        kind=kind.role, counted=kind.counted(rows), meaning=f"({ages}): {kind.meaning}.", label=kind.label
+    )
 
 
 def _locks(told: Sequence[Told], now: datetime) -> Left | None:
@@ -184,10 +179,12 @@ def _locks(told: Sequence[Told], now: datetime) -> Left | None:
 
 def question_words(left: Sequence[Left]) -> str:
     """Return the question about all of it, short enough for a heading on every platform."""
-    rest = _listed([one.counted for one in left if one.kind != "jobs"])
+    others = [one.counted for one in left if one.kind != "jobs"]
+    rest = _listed(others)
     jobs = next((one.counted for one in left if one.kind == "jobs"), None)
     if jobs is None:
-        return f"When it opens: may {rest} stay as they are?"
+        as_is = "as it is" if len(others) == 1 and others[0].startswith("1 ") else "as they are"
+        return f"When it opens: may {rest} stay {as_is}?"
     return f"When it opens: may {jobs} run{f', and {rest} stay' if rest else ''}?"
 
 

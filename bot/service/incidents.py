@@ -272,13 +272,7 @@ async def _ask_to_close(tx: Transaction, call: Call, outcome: str) -> Reply:
         step=Step.REPORT,
         tone=Tone.BAD,
     )
-    await tx.append(call.incident_id, [typed(call)])
-    decision = await open_question(tx, call.incident_id, question, call.person.name)
-    return Reply(
-        text=f"{decision.question} The question is in the channel; the incident is still open.",
-        incident_id=call.incident_id,
-        decision_id=decision.id,
-    )
+    return await _asked(tx, call, question)
 
 
 async def _ask_to_close_by_hand(tx: Transaction, call: Call, outcome: str) -> Reply:
@@ -304,6 +298,10 @@ async def _ask_to_close_by_hand(tx: Transaction, call: Call, outcome: str) -> Re
         step=Step.REPORT,
         tone=Tone.BAD,
     )
+    return await _asked(tx, call, question)
+
+
+async def _asked(tx: Transaction, call: Call, question: Question) -> Reply:
     await tx.append(call.incident_id, [typed(call)])
     decision = await open_question(tx, call.incident_id, question, call.person.name)
     return Reply(

@@ -109,7 +109,11 @@ def assert_application_was_tested(entries: list[dict[str, Any]]) -> None:
     ]
     assert {(e["actor"], e["data"]["purpose"], e["data"]["answer"]) for e in ticked} == {
         ("Anna", "manual:the newest photos are shown", "ok"),
-        ("Anna", "manual:the jobs that wait in the queue may run when the application opens", "ok"),
+        (
+            "Anna",
+            "manual:jobs, failed jobs, sessions and locks may be as they are when the application opens",
+            "ok",
+        ),
     }
 
 

@@ -77,6 +77,16 @@ def test_rows_that_lie_elsewhere_are_not_written_to_by_a_copy(shop: Scene) -> No
     assert shop.login.number("SELECT COUNT(*) FROM b") == 0
 
 
+def test_rows_of_a_table_without_transactions_are_not_set_aside(shop: Scene) -> None:
+    """What is removed from it comes back by no rollback: it is refused by name, before a row is kept or gone."""
+    shop.login.run("CREATE TABLE jobs (id int PRIMARY KEY) ENGINE=MyISAM; INSERT INTO jobs VALUES (1)")
+    kept = shop.workspace / "kept"
+    with pytest.raises(Refusal, match=r"jobs .MyISAM.: a table without transactions"):
+        shop.ask("set_aside", tables=[{"table": "jobs"}], folder=str(kept), tag="t")
+    assert shop.login.number("SELECT COUNT(*) FROM jobs") == 1
+    assert not kept.exists()
+
+
 def test_a_trigger_that_writes_into_another_database_is_refused(shop: Scene) -> None:
     """In a copy such a trigger would write into that database when the corrected migration is rehearsed."""
     shop.server.superuser.run("CREATE DATABASE audit; CREATE TABLE audit.log (told varchar(50))")

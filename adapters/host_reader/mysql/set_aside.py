@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Iterator, Sequence
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.kept_rows import (
@@ -16,6 +16,7 @@ from adapters.host_reader.kept_rows import (
 from adapters.host_reader.mysql.client import Session
 from adapters.host_reader.mysql.names import at, listed, quoted
 from adapters.host_reader.mysql.rows import stream_rows, writer_of
+from adapters.host_reader.mysql.schema import texts
 from adapters.host_reader.mysql.server import MysqlServer
 from adapters.host_reader.server.port import ServerTable
 from adapters.host_reader.sqlite_request import Answer, Request
@@ -37,12 +38,26 @@ def set_rows_aside(server: MysqlServer, database: str, request: Request) -> Answ
             raise Refusal("not_found", f"There is no table {one.table} in {database}. Nothing was changed.")
         refuse_hanging(one, children_of(parents, one.table))
     session = server.session(database)
+    _refuse_without_transactions(session, [one.table for one in wanted])
     session.run(_REPEATABLE, "setting rows aside")
     session.run("START TRANSACTION", "setting rows aside")
     place = server.physical(database)
     answers = [_taken(session, place, tables[one.table], one) for one in wanted]
     session.run("COMMIT", "setting rows aside")
     return {"tables": answers}
+
+
+def _refuse_without_transactions(session: Session, tables: Sequence[str]) -> None:
+    """Do nothing where what is removed comes back when the work ends half done. *Raises* Refusal (refused) by name."""
+    rest = "FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() ORDER BY 1"
+    rows = texts(session, ["TABLE_NAME", "ENGINE"], rest, "looking at the storage engines")
+    found = [f"{name} ({engine})" for name, engine in rows if name in tables and engine != "InnoDB"]
+    if found:
+        raise Refusal(
+            "refused",
+            f"{', '.join(found)}: a table without transactions cannot be kept and emptied in one step. Nothing was changed; take its"
+            " rows out by hand.",
+        )
 
 
 def _taken(session: Session, database: str, table: ServerTable, one: Wanted) -> Answer:

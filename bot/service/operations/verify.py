@@ -98,9 +98,10 @@ def data_reasons(
     """Return what stands against the data: values or rows of the restored state that are gone, orphans that it did not
     have `before`, failed checks.
 
-    Once visitors could write, what is gone since the cut-over may be gone by their wish, and is only told.
+    Once visitors could write, what is gone since the cut-over may be gone by their wish, and is only told; a table or a
+    column that is no more is no visitor's doing.
     """
-    reasons = [] if opened else _gone(loss)
+    reasons = _dropped(loss) if opened else _gone(loss)
     reasons += more_orphans(orphans, before)
     return reasons + failure_words(results)
 
@@ -115,6 +116,19 @@ def _gone(loss: Loss) -> list[str]:
     if loss.verdict == "rewritten":
         reasons.append(loss_sentence(loss).replace("**", "").rstrip("."))
     return reasons
+
+
+def _dropped(loss: Loss) -> list[str]:
+    """Return what went with its table or column since the cut-over."""
+    tables = [t for t in loss.tables if t.status == "dropped"]
+    reasons = [f"the table {t.table} is gone since the cut-over" for t in tables if t.missing]
+    return reasons + [
+        f"the column {t.table}.{c.column} is gone since the cut-over, with {c.values_lost:,} values"
+        for t in loss.tables
+        if t not in tables
+        for c in t.columns
+        if c.status == "dropped" and c.values_lost
+    ]
 
 
 def good_words(gone: list[str], orphans: Mapping[str, int], *, opened: bool) -> tuple[str, Tone]:

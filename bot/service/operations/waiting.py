@@ -18,7 +18,6 @@ from bot.model.message import Message, Tone
 from bot.model.step import Step
 from bot.ports.database import Database
 from bot.runbook.waiting_work import (
-    JOBS_ITEM,
     LEFT_ITEM,
     Left,
     elsewhere_words,
@@ -95,7 +94,7 @@ def ask_what_is_left(incident: Incident, now: datetime) -> Question | None:
     left = left_over((incident.data_check or {}).get("waiting") or (), now)
     if not left:
         return None
-    return _question(left, JOBS_ITEM if any(one.kind == "jobs" for one in left) else LEFT_ITEM)
+    return _question(left, LEFT_ITEM)
 
 
 def ask_again(incident: Incident, item: str, now: datetime) -> list[Question]:

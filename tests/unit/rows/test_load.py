@@ -154,6 +154,7 @@ def test_search_and_map_indexes_are_loaded(source: Path, as_text: bool, tmp_path
     "values",
     [
         "('table','x','x',0,'CREATE VIRTUAL TABLE x USING csv(filename=''/etc/passwd'')')",
+        "('table','x','x',0,'CREATE VIRTUAL TABLE x USING csv(data='' using fts5(a) '')')",
         "('table','x','x',0,'CREATE TABLE x (a)')",
         "('trigger','x','users',0,'CREATE TRIGGER x AFTER INSERT ON users BEGIN SELECT 1; END')",
     ],

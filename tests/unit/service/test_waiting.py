@@ -21,7 +21,7 @@ from bot.model.event import Kind
 from bot.model.incident import Incident
 from bot.ports.database import Work as Asked
 from bot.runbook.guards import reopen_objections
-from bot.runbook.waiting_work import JOBS_ITEM, LEFT_ITEM, left_over, waiting_table
+from bot.runbook.waiting_work import LEFT_ITEM, left_over, waiting_table
 from bot.service.operations.waiting import ask_what_is_left, waiting_rows, waiting_shown
 from bot.service.site_work import SiteWork
 from tests.playbooks.story import DATA_GOOD, DEPLOYED_STORY, moment
@@ -86,8 +86,8 @@ async def test_each_kind_is_told_with_its_age(live: str) -> None:
             "oldest 3 days, newest 2 min 0 s; 1 were being worked on, and may run a second time",
         ),
         "batches of jobs": ("0", "–"),
-        "failed jobs": ("1", "oldest 2 h 0 min, newest 2 h 0 min"),
-        "sessions": ("1", "oldest 10 min 0 s, newest 10 min 0 s"),
+        "failed jobs": ("1", "2 h 0 min old"),
+        "sessions": ("1", "10 min 0 s old"),
         "cached values": ("2", "the last runs out in 1 h 0 min"),
         "locks, the scheduler's too": ("1", "the last runs out in 30 min 0 s"),
     }
@@ -130,12 +130,12 @@ async def test_waiting_jobs_are_asked_about_and_stand_against_opening(live: str)
         "aside_sessions",
         "aside_locks",
     ]
-    tested = moment(Kind.APP_TESTED, passed=True, manual_items=[JOBS_ITEM])
+    tested = moment(Kind.APP_TESTED, passed=True, manual_items=[LEFT_ITEM])
     story = DEPLOYED_STORY.and_then(DATA_GOOD, tested)
-    assert reopen_objections(story.state()) == (f"nobody has confirmed: {JOBS_ITEM}",)
+    assert reopen_objections(story.state()) == (f"nobody has confirmed: {LEFT_ITEM}",)
     said = {key: moment(Kind.DECISION_ANSWERED, purpose=asked.purpose, answer=key) for key in ("ok", "bad")}
     assert reopen_objections(story.and_then(said["bad"]).state()) == (
-        f"a person said no to this: {JOBS_ITEM}",
+        f"a person said no to this: {LEFT_ITEM}",
     )
     assert reopen_objections(story.and_then(said["ok"]).state()) == ()
 
