@@ -19,7 +19,7 @@ kept = use_kept_code(sys.argv[0])
 
 from adapters.host_reader.__main__ import main
 
-status = main()
+status = main(loaded=kept.keep)
 if not sys.argv[-1].endswith("_cutover"):
     kept.keep()
 raise SystemExit(status)

@@ -1,5 +1,7 @@
 """The row reader: `python3 reader.pyz VERB` reads a JSON request on stdin and writes one JSON answer to stdout.
 
+`python3 reader.pyz serve` answers requests for any verb, one after another and at the same time.
+
 It runs on the production host with the host's own Python (3.9 or later) and nothing but the standard library. No row
 content ever leaves it: names, counts, sizes, times, hashes and keys only.
 """
@@ -7,6 +9,7 @@ content ever leaves it: names, counts, sizes, times, hashes and keys only.
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import sys
@@ -98,11 +101,21 @@ def _place(verb: str, error: BaseException) -> str:
 
 
 def main(
-    arguments: Optional[List[str]] = None, stdin: Optional[TextIO] = None, stdout: Optional[TextIO] = None
+    arguments: Optional[List[str]] = None,
+    stdin: Optional[TextIO] = None,
+    stdout: Optional[TextIO] = None,
+    loaded: Callable[[], None] = lambda: None,
 ) -> int:
-    """Answer one request and return the exit status: 0 for `ok`, 1 otherwise."""
+    """Answer one request and return the exit status: 0 for `ok`, 1 otherwise.
+
+    With `serve` answer many, until standard input ends (`serving.py`); `loaded` is called when modules were loaded.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     os.umask(_UMASK)
+    if arguments == ["serve"]:
+        from adapters.host_reader.serving import Serving
+
+        return Serving(_work, verb_function, loaded).run()
     if len(arguments) != 1:
         document: Dict[str, Any] = {
             "ok": False,
@@ -116,6 +129,10 @@ def main(
     (stdout or sys.stdout).write(json.dumps(document) + "\n")
     (stdout or sys.stdout).flush()
     return 0 if document["ok"] else 1
+
+
+def _work(verb: str, request_text: str) -> int:
+    return main([verb], io.StringIO(request_text))
 
 
 if __name__ == "__main__":

@@ -100,4 +100,5 @@ class ShellHost:
     async def close(self) -> None:
         """Close the connection. Detached jobs run on."""
         await self._jobs.close()
+        await self._reader.close()
         await self._link.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,6 +44,23 @@ class BoundedOutput:
         return bytes(self._kept)
 
 
+class Talk(Protocol):
+    """A program on the host that is spoken with."""
+
+    @property
+    def ended(self) -> asyncio.Task[Ended]:
+        """Return what is done once the program has ended: how, or UnknownOutcomeError where the link was lost.
+
+        Of its standard output it holds the first bytes only.
+        """
+
+    def say(self, data: bytes) -> None:
+        """Write to its standard input; where it has ended already, `ended` tells that."""
+
+    def close(self) -> None:
+        """Close its standard input, upon which it is to end."""
+
+
 class Link(Protocol):
     """One kept connection to one host, opened when first needed and again when lost."""
 
@@ -73,6 +91,12 @@ class Link(Protocol):
         `stdin` is sent, then closed. At most `max_output_bytes` of each stream are kept. `listener` is given what there
         is of standard output so far, each time that there is more. *Raises* NotStartedError when nothing was sent,
         UnknownOutcomeError when it cannot be told whether the line ran to its end.
+        """
+
+    async def talk(self, line: str, heard: Listener) -> Talk:
+        """Start a shell line as `execute` does, and return what speaks with it; `heard` is given what it writes, piece by piece.
+
+        *Raises* NotStartedError, UnknownOutcomeError.
         """
 
     async def close(self) -> None:

@@ -6,8 +6,9 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from adapters.ssh_host.link import Ended, Link
+from adapters.ssh_host.link import Link
 from adapters.ssh_host.program_output import GREETING_BYTES, printed_by_program
+from adapters.ssh_host.serving_reader import ANSWER_BYTES, Answer, ServingReader
 from adapters.ssh_host.settings import HostSettings
 from adapters.ssh_host.shell_line import framed_line
 from adapters.ssh_host.shipped import ShippedProgram, Shipping, reader_program
@@ -19,9 +20,6 @@ _FIND_PYTHON = """for name in python3 python3.14 python3.13 python3.12 python3.1
   "$name" -c 'import sqlite3, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && command -v "$name" && exit 0
 done; exit 1
 """
-# Answers list at most 50 keys a table; this is far more than the tables of any application need.
-_ANSWER_BYTES = 16_000_000
-_GRACE_S = 5
 # Nothing of the account, and nothing that was installed beside the standard library, is looked at.
 _ALONE = ("-I", "-S")
 
@@ -33,18 +31,14 @@ class RowReader:
         self, link: Link, shipping: Shipping, settings: HostSettings, content_path: Path, sha256: str
     ) -> None:
         self._link = link
-        self._shipping = shipping
         self.program: ShippedProgram = reader_program(settings.work_folder, content_path, sha256)
+        self._serving = ServingReader(link, shipping, self.program)
         self._python: str | None = None
 
     async def ask(self, verb: str, request: dict[str, object], timeout: timedelta) -> dict[str, object]:
         """Run a read-only verb and return its answer; see `Host.reader`."""
-        limit_s = timeout.total_seconds() + _GRACE_S
-        interpreter = ["timeout", "-k", str(_GRACE_S), f"{limit_s:.1f}", await self._find_python(), *_ALONE]
-        line = framed_line(self.program.argv(interpreter, [verb]))
-        stdin = json.dumps(request).encode()
-        ended = await self._shipping.run([self.program], line, stdin, timeout, _ANSWER_BYTES + GREETING_BYTES)
-        return self._read_answer(verb, ended)
+        interpreter = [await self._find_python(), *_ALONE]
+        return self._read_answer(verb, await self._serving.ask(interpreter, verb, request, timeout))
 
     async def job_command(self, verb: str, request: dict[str, object]) -> Command:
         """Return the command of a detached job that runs a verb; who starts it has the reader (`program`) checked first."""
@@ -65,24 +59,27 @@ class RowReader:
             self._python = found
         return self._python
 
-    def _read_answer(self, verb: str, ended: Ended) -> dict[str, object]:
-        printed = printed_by_program(self._link, ended)
+    async def close(self) -> None:
+        """End the reader's process on the host; it is started again by the next question."""
+        await self._serving.close()
+
+    def _read_answer(self, verb: str, given: Answer) -> dict[str, object]:
         # What it wrote on its error stream stays unread: it may quote a row.
         damaged = FailedError(
-            f"The row reader on {self._link.place} ended {verb!r} with exit status {ended.exit_status} and gave no "
+            f"The row reader on {self._link.place} ended {verb!r} with exit status {given.exit_status} and gave no "
             "whole answer. It only read; nothing was changed."
         )
-        if ended.truncated:
+        if len(given.printed) > ANSWER_BYTES:
             raise damaged
         try:
-            answer = json.loads(printed)
+            answer = json.loads(given.printed)
         except ValueError as cause:
             raise damaged from cause
         if not isinstance(answer, dict) or not isinstance(answer.get("ok"), bool):
             raise damaged
         if not answer["ok"]:
             raise self._refusal(answer.get("error"))
-        if ended.exit_status != 0:
+        if given.exit_status != 0:
             raise damaged
         return answer
 

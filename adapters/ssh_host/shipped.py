@@ -85,17 +85,25 @@ class Shipping:
         ended = await self._link.execute(line, stdin, timeout, max_output_bytes, listener)
         if ended.exit_status != NOT_AS_SENT:
             return ended
+        await self.send(programs)
+        ended = await self._link.execute(line, stdin, timeout, max_output_bytes, listener)
+        if ended.exit_status == NOT_AS_SENT:
+            raise self.changed(programs)
+        return ended
+
+    async def send(self, programs: Sequence[ShippedProgram]) -> None:
+        """Send programs, one after the other. *Changes*: their files on the host."""
         async with self._sending:
             for program in programs:
                 await ship(self._link, program)
-        ended = await self._link.execute(line, stdin, timeout, max_output_bytes, listener)
-        if ended.exit_status == NOT_AS_SENT:
-            names = " or ".join(program.host_path for program in programs)
-            raise NotStartedError(
-                f"{names} on {self._link.place} is not the file that was just sent there. Nothing was run. See who "
-                f"else writes below that folder, and whether {self._link.user} has the program sha256sum."
-            )
-        return ended
+
+    def changed(self, programs: Sequence[ShippedProgram]) -> NotStartedError:
+        """Return what is raised where they are not as they were sent a moment ago."""
+        names = " or ".join(program.host_path for program in programs)
+        return NotStartedError(
+            f"{names} on {self._link.place} is not the file that was just sent there. Nothing was run. See who "
+            f"else writes below that folder, and whether {self._link.user} has the program sha256sum."
+        )
 
 
 async def ship(link: Link, program: ShippedProgram) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import asyncssh
 
 from adapters.ssh_host.kept_connection import KeptConnection
-from adapters.ssh_host.link import BoundedOutput, Ended, Listener
+from adapters.ssh_host.link import BoundedOutput, Ended, Listener, Talk
+from adapters.ssh_host.program_output import GREETING_BYTES
 from adapters.ssh_host.settings import HostSettings
 from bot.model.errors import NotStartedError, UnknownOutcomeError
 
@@ -61,7 +63,7 @@ class SshLink:
         session = _OutputSession(max_output_bytes, listener)
         try:
             async with asyncio.timeout(timeout.total_seconds()), self._channels:
-                return await self._execute(session, line, stdin)
+                return await self._execute(session, line, lambda: self._result_of(session, stdin))
         except TimeoutError as cause:
             limit = f"{timeout.total_seconds():g} s"
             if not session.asked_for:
@@ -79,7 +81,35 @@ class SshLink:
         """Close the connection; detached jobs run on."""
         await self._connection.close()
 
-    async def _execute(self, session: _OutputSession, line: str, stdin: bytes) -> Ended:
+    async def talk(self, line: str, heard: Listener) -> Talk:
+        """Start a shell line and return what speaks with it; see the port. It takes one of the channels until it ends."""
+        session = _TalkSession(heard)
+        opened = asyncio.get_running_loop().create_future()
+
+        async def spoken() -> Ended:
+            opened.set_result(None)
+            return await self._ending_of(session)
+
+        async def held() -> Ended:
+            try:
+                async with self._channels:
+                    return await self._execute(session, line, spoken)
+            finally:
+                session.abandon()
+
+        talk = _SshTalk(session, asyncio.create_task(held(), name=f"talk with {self.place}"))
+        try:
+            await asyncio.wait({opened, talk.ended}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            talk.ended.cancel()
+            raise
+        if not opened.done():
+            await talk.ended
+        return talk
+
+    async def _execute(
+        self, session: _OutputSession, line: str, then: Callable[[], Awaitable[Ended]]
+    ) -> Ended:
         refusal: asyncssh.ChannelOpenError | None = None
         for _ in range(_CONNECTIONS_TRIED):
             async with self._connection.borrowed() as connection:
@@ -87,7 +117,7 @@ class SshLink:
                     await asyncio.sleep(pause_s)
                     refusal = await self._open_channel(connection, session, line)
                     if refusal is None:
-                        return await self._result_of(session, stdin)
+                        return await then()
                     if connection.is_closed():
                         break
                 self._connection.leave(connection)
@@ -123,8 +153,11 @@ class SshLink:
         )
 
     async def _result_of(self, session: _OutputSession, stdin: bytes) -> Ended:
-        began = time.monotonic()
         session.send(stdin)
+        return await self._ending_of(session)
+
+    async def _ending_of(self, session: _OutputSession) -> Ended:
+        began = time.monotonic()
         lost = await session.closed
         # Where the link was lost after the status, output may be missing: that is not known to be whole either.
         if lost is not None or session.exit_status is None:
@@ -194,6 +227,46 @@ class _OutputSession(asyncssh.SSHClientSession[bytes]):
         """Wake the caller: the channel is closed, by the host (None) or by the loss of the link."""
         if not self.closed.done():
             self.closed.set_result(exc)
+
+
+class _TalkSession(_OutputSession):
+    """One remote program that is spoken with."""
+
+    def __init__(self, heard: Listener) -> None:
+        super().__init__(GREETING_BYTES, None)
+        self._heard = heard
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        """Take output of the program, and hand on what it says."""
+        super().data_received(data, datatype)
+        if datatype != asyncssh.EXTENDED_DATA_STDERR:
+            self._heard(data)
+
+    def say(self, data: bytes) -> None:
+        """Write to its standard input."""
+        if self._channel is not None and not self._channel.is_closing():
+            self._channel.write(data)
+
+    def end(self) -> None:
+        """Close its standard input."""
+        if self._channel is not None and not self._channel.is_closing():
+            self._channel.write_eof()
+
+
+class _SshTalk:
+    """What speaks with a program through its channel; see the port `Talk`."""
+
+    def __init__(self, session: _TalkSession, ended: asyncio.Task[Ended]) -> None:
+        self._session = session
+        self.ended = ended
+
+    def say(self, data: bytes) -> None:
+        """Write to its standard input."""
+        self._session.say(data)
+
+    def close(self) -> None:
+        """Close its standard input."""
+        self._session.end()
 
 
 async def _open(connection: asyncssh.SSHClientConnection, session: _OutputSession, line: str) -> None:

@@ -6,17 +6,36 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+from adapters.host_reader import serving
+
 _MAIN = """
-import json, sys
-request = json.load(sys.stdin)
-if sys.argv[1] == "echo":
-    print(json.dumps({"ok": True, "request": request}))
-elif sys.argv[1] == "refuse":
-    print(json.dumps({"ok": False, "error": {"kind": "not_found", "message": "no such file; nothing was changed"}}))
-    sys.exit(1)
-else:
-    print("Traceback: row content")
-    sys.exit(1)
+import io, json, os, subprocess, sys, time
+
+def work(verb, text):
+    request = json.loads(text)
+    if verb == "echo":
+        print(json.dumps({"ok": True, "request": request}))
+    elif verb == "refuse":
+        print(json.dumps({"ok": False, "error": {"kind": "not_found", "message": "no such file; nothing was changed"}}))
+        return 1
+    elif verb == "process":
+        print(json.dumps({"ok": True, "process": os.getpid(), "parent": os.getppid()}))
+    elif verb == "sleep":
+        sleeper = subprocess.Popen(["sleep", "30"])
+        with open(request["path"], "w") as file:
+            file.write(f"{os.getpid()} {sleeper.pid}")
+        time.sleep(30)
+    elif verb == "die":
+        os.kill(os.getpid(), 9)
+    else:
+        print("Traceback: row content")
+        return 1
+    return 0
+
+if sys.argv[1] == "serve":
+    from adapters.host_reader.serving import Serving
+    sys.exit(Serving(work, lambda verb: None, lambda: None).run())
+sys.exit(work(sys.argv[1], sys.stdin.read()))
 """
 
 
@@ -25,4 +44,7 @@ def make_echo_reader(folder: Path) -> tuple[Path, str]:
     path = folder / "reader.pyz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("__main__.py", _MAIN)
+        for package in ("adapters", "adapters/host_reader"):
+            archive.writestr(f"{package}/__init__.py", "")
+        archive.write(serving.__file__, "adapters/host_reader/serving.py")
     return path, hashlib.sha256(path.read_bytes()).hexdigest()

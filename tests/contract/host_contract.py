@@ -84,6 +84,15 @@ def cmdlines() -> str:
     return "\n".join(seen)
 
 
+async def gone(pid: int) -> None:
+    """Return once there is no such process, and fail after ten seconds."""
+    for _ in range(500):
+        if not is_alive(pid):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"process {pid} is still there")
+
+
 class RunContract:
     """Short read-only commands."""
 
@@ -496,3 +505,68 @@ class ReaderContract:
         sent.write_text("print('not ours')")
         assert await host.reader("echo", {}) == {"ok": True, "request": {}}
         assert sent.stat().st_mode & 0o077 == 0
+
+    async def test_one_process_answers_all(self, host: ShellHost) -> None:
+        """Each question has a process of its own, made by the one that was started for the first; close ends that."""
+        answers = await asyncio.gather(*(host.reader("process", {}) for _ in range(12)))
+        assert len({str(answer["process"]) for answer in answers}) == 12
+        (parent,) = {str(answer["parent"]) for answer in answers}
+        await host.close()
+        await gone(int(parent))
+
+    async def test_a_question_without_an_answer_is_ended(self, host: ShellHost, tmp_path: Path) -> None:
+        """What takes too long is ended with all that it has started, and others are answered meanwhile."""
+        asked = asyncio.create_task(
+            host.reader("sleep", {"path": str(tmp_path / "pids")}, timedelta(seconds=1))
+        )
+        await eventually_exists(tmp_path / "pids")
+        assert (await host.reader("echo", {}))["ok"]
+        with pytest.raises(UnknownOutcomeError, match="no answer to 'sleep' within 1 s"):
+            await asked
+        for pid in (tmp_path / "pids").read_text().split():
+            await gone(int(pid))
+
+    async def test_a_question_that_is_cancelled_is_ended(self, host: ShellHost, tmp_path: Path) -> None:
+        """Who gives up leaves nothing running on the host."""
+        asked = asyncio.create_task(host.reader("sleep", {"path": str(tmp_path / "pids")}))
+        await eventually_exists(tmp_path / "pids")
+        asked.cancel()
+        await asyncio.gather(asked, return_exceptions=True)
+        for pid in (tmp_path / "pids").read_text().split():
+            await gone(int(pid))
+        assert (await host.reader("echo", {}))["ok"]
+
+    async def test_closing_ends_what_is_asked(self, host: ShellHost, tmp_path: Path) -> None:
+        """With the process end those that work for it; who asked is told that no answer comes."""
+        asked = asyncio.create_task(host.reader("sleep", {"path": str(tmp_path / "pids")}))
+        await eventually_exists(tmp_path / "pids")
+        await host.close()
+        with pytest.raises(UnknownOutcomeError, match="gave no answer"):
+            await asked
+        for pid in (tmp_path / "pids").read_text().split():
+            await gone(int(pid))
+
+    async def test_a_killed_question_fails_alone(self, host: ShellHost) -> None:
+        """A process that is killed on the host gives no whole answer; the next question has one."""
+        with pytest.raises(FailedError, match="'die' with exit status 137"):
+            await host.reader("die", {})
+        assert (await host.reader("echo", {}))["ok"]
+
+    async def test_a_killed_reader_is_started_again(self, host: ShellHost) -> None:
+        """Where the process that answers was killed the next question starts another."""
+        answer = await host.reader("process", {})
+        os.kill(int(str(answer["parent"])), signal.SIGKILL)
+        await gone(int(str(answer["parent"])))
+        await asyncio.sleep(0.1)
+        assert (await host.reader("process", {}))["parent"] != answer["parent"]
+
+    async def test_a_reader_that_was_replaced_is_not_asked(self, host: ShellHost, work_folder: Path) -> None:
+        """Also a process that runs already answers nothing once its file is another one."""
+        before = await host.reader("process", {})
+        (sent,) = work_folder.glob("bin/reader-*.pyz")
+        content = sent.read_bytes()
+        sent.unlink()
+        sent.write_bytes(content)
+        after = await host.reader("process", {})
+        assert after["parent"] != before["parent"]
+        await gone(int(str(before["parent"])))

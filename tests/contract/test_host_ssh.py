@@ -26,6 +26,7 @@ from tests.contract.host_contract import (
     RunContract,
     ended,
     eventually_exists,
+    gone,
     is_alive,
     shell,
 )
@@ -219,6 +220,19 @@ class TestDroppedLinks:
         with pytest.raises(UnknownOutcomeError, match="dropped"):
             await running
         assert (await host.run(Command(argv=["echo", "again"]))).stdout == "again\n"
+
+    async def test_a_question_whose_link_drops_has_no_answer(
+        self, host: ShellHost, sshd: PrivateSshd, tmp_path: Path
+    ) -> None:
+        """The reader's questions end with the link, on this side and on the host; the next one reconnects."""
+        asked = asyncio.create_task(host.reader("sleep", {"path": str(tmp_path / "pids")}))
+        await eventually_exists(tmp_path / "pids")
+        sshd.drop_links()
+        with pytest.raises(UnknownOutcomeError, match="gave no answer"):
+            await asked
+        for pid in (tmp_path / "pids").read_text().split():
+            await gone(int(pid))
+        assert (await host.reader("echo", {}))["ok"]
 
     async def test_a_frozen_host_is_unknown(
         self, settings: HostSettings, sshd: PrivateSshd, tmp_path: Path

@@ -37,7 +37,7 @@ class LocalLink:
 
     async def proved_key(self) -> str:
         """Return a fingerprint that depends on the home folder alone."""
-        self._refuse_when_unplugged()
+        self.refuse_when_unplugged()
         return "SHA256:" + hashlib.sha256(str(self.home).encode()).hexdigest()[:43]
 
     async def execute(
@@ -49,7 +49,7 @@ class LocalLink:
         listener: Listener | None = None,
     ) -> Ended:
         """Run the line under a local shell, as sshd would."""
-        self._refuse_when_unplugged()
+        self.refuse_when_unplugged()
         self.lines.append(line)
         dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         process = await self._begin(line)
@@ -71,6 +71,44 @@ class LocalLink:
             )
         return running.result()
 
+    async def talk(self, line: str, heard: Listener) -> LocalTalk:
+        """Start the line under a local shell; until it ends it is one of the calls in flight."""
+        self.refuse_when_unplugged()
+        self.lines.append(line)
+        dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        process = await self._begin(line)
+        talk = LocalTalk(self, process, asyncio.create_task(self._held(process, dropped, heard)))
+        self._in_flight.add(dropped)
+        self._running[talk.ended] = process
+        talk.ended.add_done_callback(lambda ended: self._running.pop(ended, None))
+        return talk
+
+    async def _held(
+        self, process: asyncio.subprocess.Process, dropped: asyncio.Future[None], heard: Listener
+    ) -> Ended:
+        whole = BoundedOutput(65_536)
+
+        def hear(data: bytes) -> None:
+            whole.add(data)
+            if not dropped.done():
+                heard(data)
+
+        began = time.monotonic()
+        assert process.stdout
+        assert process.stderr
+        stderr = BoundedOutput(65_536)
+        running = asyncio.gather(_each(process.stdout, hear), _drain(process.stderr, stderr), process.wait())
+        try:
+            either: set[asyncio.Future[Any]] = {running, dropped}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._in_flight.discard(dropped)
+        if not running.done():
+            running.cancel()
+            raise UnknownOutcomeError(f"The link to {self.place} dropped; look there.")
+        dropped.cancel()
+        return _ended(running.result()[2], whole, stderr, began)
+
     def drop(self) -> int:
         """Lose the calls in flight; return how many there were."""
         lost = [dropped for dropped in self._in_flight if not dropped.done()]
@@ -86,7 +124,8 @@ class LocalLink:
         if self._running:
             await asyncio.wait(list(self._running))
 
-    def _refuse_when_unplugged(self) -> None:
+    def refuse_when_unplugged(self) -> None:
+        """*Raises* NotStartedError where the plug is pulled."""
         if not self.reachable:
             raise NotStartedError(f"{self.place} cannot be reached; nothing was run. Check the network.")
 
@@ -102,6 +141,28 @@ class LocalLink:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
+
+
+class LocalTalk:
+    """What speaks with a local program as with one behind a link."""
+
+    def __init__(
+        self, link: LocalLink, process: asyncio.subprocess.Process, ended: asyncio.Task[Ended]
+    ) -> None:
+        self._link = link
+        self._process = process
+        self.ended = ended
+
+    def say(self, data: bytes) -> None:
+        """Write to its standard input."""
+        self._link.refuse_when_unplugged()
+        if self._process.stdin is not None:
+            self._process.stdin.write(data)
+
+    def close(self) -> None:
+        """Close its standard input."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
 
 class FakeHost(ShellHost):
@@ -146,7 +207,10 @@ async def _finish(
     await asyncio.gather(
         _feed(process.stdin, stdin), _drain(process.stdout, stdout), _drain(process.stderr, stderr)
     )
-    status = await process.wait()
+    return _ended(await process.wait(), stdout, stderr, began)
+
+
+def _ended(status: int, stdout: BoundedOutput, stderr: BoundedOutput, began: float) -> Ended:
     return Ended(
         exit_status=status if status >= 0 else 128 - status,
         stdout=stdout.kept(),
@@ -167,5 +231,9 @@ async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
 
 
 async def _drain(stream: asyncio.StreamReader, output: BoundedOutput) -> None:
+    await _each(stream, output.add)
+
+
+async def _each(stream: asyncio.StreamReader, heard: Listener) -> None:
     while data := await stream.read(65_536):
-        output.add(data)
+        heard(data)

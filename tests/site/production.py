@@ -32,6 +32,7 @@ from tests.site.engines.place import ServerPlace
 from tests.site.engines.sqlite import copy_database
 from tests.site.framework import with_framework
 from tests.site.history import History, git, write_history
+from tests.site.php_cache import php_environment
 from tests.site.seed import seed_base, seed_rest
 from tests.site.servers import (
     Process,
@@ -315,7 +316,8 @@ def write_deploy_script(production: Production) -> None:
 
 def environment(production: Production) -> dict[str, str]:
     """Return the environment of a login on this production."""
-    return {"PATH": os.environ["PATH"], "HOME": str(production.home_path), "LC_ALL": "C.UTF-8"}
+    own = {"PATH": os.environ["PATH"], "HOME": str(production.home_path), "LC_ALL": "C.UTF-8"}
+    return own | php_environment()
 
 
 def artisan(production: Production, *arguments: str) -> str:

@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.site.php_cache import php_environment
+
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
@@ -154,7 +156,10 @@ def sshd_config(keys: Path, home: Path, port: int) -> str:
             "StrictModes no",
             "PrintMotd no",
             "MaxStartups 60",
-            f'SetEnv "HOME={home}"',
+            "SetEnv "
+            + " ".join(
+                f'"{name}={value}"' for name, value in {"HOME": str(home), **php_environment()}.items()
+            ),
             f"ForceCommand /bin/sh {login}",
             "Subsystem sftp /usr/lib/openssh/sftp-server",
             "",
