@@ -9,7 +9,7 @@ set -eu
 repo=$(cd -- "$(dirname -- "$0")/.." && pwd -P)
 case "$# ${1:-}" in
 '0 ') chosen='not long' ;;
-'1 long') chosen='long or not long' ;;
+'1 long') chosen='long or not long' BACKOUT_TEST_EXAMPLES=all && export BACKOUT_TEST_EXAMPLES ;;
 *)
     sed -n '2,/^set -eu$/ { /^set -eu$/!s/^# \{0,1\}//p; }' "$0"
     exit 2
@@ -72,6 +72,6 @@ if [ "$chosen" != 'not long' ]; then
     cat .checks/demos
     [ -z "${failed:-}" ] || exit "$failed"
 fi
-# Four at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
+# Five at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
 # How long each test took is in .tests.xml afterwards.
-step "$python" -m pytest -m "$chosen" --numprocesses 4 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml
+step "$python" -m pytest -m "$chosen" --numprocesses 5 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml

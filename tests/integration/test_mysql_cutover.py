@@ -264,7 +264,18 @@ def kill_cut_over(shop: Scene, place: tuple[str, ...], **request: object) -> Non
     assert json.loads(note.read_text())["swaps"][-1]["state"] == "intended"
 
 
-@pytest.mark.parametrize("place", [*BEFORE_THE_MOVE, *BEHIND_THE_MOVE], ids=" then ".join)
+# One behind the move and one before it, in the normal suite.
+NORMAL = (BEFORE_THE_MOVE[2], BEHIND_THE_MOVE[0])
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=() if place in NORMAL else pytest.mark.long)
+        for place in (*BEFORE_THE_MOVE, *BEHIND_THE_MOVE)
+    ],
+    ids=" then ".join,
+)
 def test_a_killed_cut_over_is_finished_or_taken_back(
     broken: tuple[Scene, str, Path], place: tuple[str, ...]
 ) -> None:

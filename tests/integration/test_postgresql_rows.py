@@ -29,7 +29,7 @@ def shop(postgres_servers: Postgreses, tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.parametrize("version", [15, 17, 18])
+@pytest.mark.parametrize("version", [15, pytest.param(17, marks=pytest.mark.long), 18])
 def test_hostile_values_come_back_equal_from_dump_and_restore(
     postgres_servers: Postgreses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:

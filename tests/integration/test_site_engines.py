@@ -59,6 +59,9 @@ class KillingPlayer(Player):
             super().approve(site)
 
 
+@pytest.mark.parametrize(
+    "template", ["mariadb", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
 def test_the_played_incident_recovers(template: Production, tmp_path: Path) -> None:
     """The incident is played over the JSON API to its end, its server killed in the swap; an independent oracle agrees."""
     site = clone_production(template.folder, tmp_path / "production")

@@ -16,6 +16,7 @@ from adapters.discord_chat.rendering import Rendered, render, render_reply, size
 from adapters.discord_chat.text import cut_marked, escape, markdown
 from bot.model.decision import Choice, DecisionState
 from bot.model.message import Message, Progress, Reply, Table, Tone
+from tests.examples import examples
 from tests.fakes.discord.rules import content_faults
 from tests.fakes.discord.rules_components import component_faults, modal_faults
 from tests.unit.slack.test_rendering import decision
@@ -58,7 +59,7 @@ def test_those_who_are_called_are_notified_and_nobody_else() -> None:
     assert body["allowed_mentions"] == {"parse": [], "users": ["1"]}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     st.text(max_size=6000),
     st.text(max_size=400),
@@ -89,14 +90,14 @@ def test_every_message_is_within_the_limits(
     assert size_of(shown.embed) <= 6000
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.text(max_size=8000), st.lists(st.text(max_size=200), max_size=30), st.booleans())
 def test_every_reply_is_within_the_limits(text: str, lines: list[str], ok: bool) -> None:
     """Long answers are cut, not refused."""
     assert faults(render_reply(Reply(text=text, ok=ok, suggestions=tuple(lines)), "<#1>")) == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.text(max_size=3000), st.lists(st.tuples(st.text(max_size=50), st.text(max_size=900)), max_size=40))
 def test_every_form_is_within_the_limits(body: str, facts: list[tuple[str, str]]) -> None:
     """The plan before a grave answer fits into a form, whatever stands in it."""
@@ -105,7 +106,7 @@ def test_every_form_is_within_the_limits(body: str, facts: list[tuple[str, str]]
     assert list(modal_faults(form)) == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.text(), st.integers(min_value=10, max_value=60))
 def test_a_cut_keeps_the_limit(text: str, limit: int) -> None:
     """Cut markup is within its limit and ends in no half escape."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.dumps.manifest import PRESENT, Manifest
 from bot.dumps.outline import Outline, outline
 from bot.dumps.scanner import DumpScanner
+from tests.examples import examples
 
 PIECES = st.lists(
     st.sampled_from(
@@ -50,7 +51,7 @@ def mysql_literal(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     tables=st.dictionaries(NAMES, st.lists(PIECES, max_size=8), max_size=4), block_bytes=st.integers(1, 90)
 )
@@ -71,7 +72,7 @@ def test_sqlite_rows_are_counted_exactly(tables: dict[str, list[str]], block_byt
     assert manifest.end_marker == PRESENT
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     tables=st.dictionaries(NAMES, st.lists(PIECES, min_size=1, max_size=8), max_size=4),
     block_bytes=st.integers(1, 90),
@@ -160,7 +161,7 @@ def read_by_sign(data: str, *, inside: bool, depth: int, backslash: bool) -> Out
     return Outline(rows, depth, ends, inside, False, in_string or in_row or bare)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(
     data=st.text(alphabet="'();\n\\a,", max_size=60)
     | st.lists(st.sampled_from(["()", "('a'),", "(1)\n", "(2);\n", "((),(()))", "'(", "\\'", "\n", ";"])).map(
@@ -182,7 +183,7 @@ def test_the_outline_is_what_reading_sign_by_sign_gives(
     assert found._replace(end_in_string=False) == wanted
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(data=st.text(alphabet="';\na", max_size=30), inside=st.booleans())
 def test_an_end_of_a_statement_within_a_string_is_never_missed(data: str, inside: bool) -> None:
     """Where a string holds a semicolon with a line end behind it, the outline says that ends cannot be told by looks."""
@@ -193,7 +194,7 @@ def test_an_end_of_a_statement_within_a_string_is_never_missed(data: str, inside
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     rows=st.lists(
         st.lists(st.sampled_from(["", "a", "\\n", "\\\\.", "\\N", "."]), min_size=3, max_size=3), max_size=30

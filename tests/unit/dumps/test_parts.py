@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bot.dumps.hazards import FOREIGN_TEXT
 from bot.dumps.manifest import Reading
 from bot.dumps.scanner import DumpScanner
+from tests.examples import examples
 
 BEGINS = re.compile(rb";\n(?=INSERT INTO )")
 MYSQL_HEAD = b"-- MySQL dump 10.13  Distrib 8.0.36\n-- Host: localhost    Database: album\n"
@@ -136,7 +137,7 @@ def feed(scanner: DumpScanner, text: bytes, block_bytes: int) -> DumpScanner:
     return scanner
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(dump=dumps(), block_bytes=st.integers(1, 200))
 def test_where_blocks_end_changes_nothing(dump: tuple[str, bytes], block_bytes: int) -> None:
     """A dump gives the same in blocks of any size."""
@@ -145,7 +146,7 @@ def test_where_blocks_end_changes_nothing(dump: tuple[str, bytes], block_bytes: 
     assert told(feed(DumpScanner(kind), text, block_bytes)) == told(feed(DumpScanner(kind), text, 1 << 20))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(dump=dumps(), block_bytes=st.integers(16, 4000), chosen=st.lists(st.booleans(), max_size=12))
 @example(
     dump=(

@@ -18,6 +18,7 @@ from bot.report.html import to_html
 from bot.report.markdown import code, escaped, to_markdown
 from bot.report.report import Report, report_of
 from bot.report.visible import visible
+from tests.examples import examples
 from tests.unit.report.timelines import Row, at, entries_of, iso
 
 NASTY = [
@@ -160,7 +161,7 @@ def test_templates_are_not_run_on_recorded_text():
     assert "{{ 7*7 }}" in to_html(_nasty_report("{{ 7*7 }}"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(SIGNS)
 def test_escaped_text_reads_back_as_it_was(text: str):
     """A Markdown reader shows exactly the visible form of the text, as one paragraph without marks."""
@@ -171,7 +172,7 @@ def test_escaped_text_reads_back_as_it_was(text: str):
     assert " ".join(shown.split()) == " ".join(f"x {visible(text)} y".split())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(SIGNS, SIGNS)
 def test_cells_stay_in_their_columns(first: str, second: str):
     """A row with any text and any code in it still has its two cells, with these contents."""
@@ -184,7 +185,7 @@ def test_cells_stay_in_their_columns(first: str, second: str):
     assert " ".join(shown[1].split()) == " ".join(visible(second).split())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(SIGNS)
 def test_code_reads_back_as_it_was(text: str):
     """A code span shows exactly the visible form of the text."""

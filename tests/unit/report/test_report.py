@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -276,29 +277,40 @@ def test_an_empty_timeline_gives_a_report():
     assert "not recorded" in text
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize(
-    "junk",
-    [
-        None,
-        "text",
-        7,
-        -1.5,
-        -1e300,
-        True,
-        [],
-        [None, 3, "x", {}],
-        {"totals": [], "tables": "x", "a": {"b": None}},
-    ],
-    ids=repr,
-)
-def test_data_of_any_shape_does_not_stop_the_report(kind: Kind, junk: object):
-    """An entry of an older or damaged shape is read as far as it can be; both forms are written."""
+JUNK = [
+    None,
+    "text",
+    7,
+    -1.5,
+    -1e300,
+    True,
+    [],
+    [None, 3, "x", {}],
+    {"totals": [], "tables": "x", "a": {"b": None}},
+]
+"""What stands in an entry of an older or damaged shape."""
+
+
+def _assert_written(kinds: Iterable[Kind], junk: object) -> None:
     keys = sorted({key for row in story() for key in row[4]})
-    rows = [*story()[:3], (15, kind, "", "", dict.fromkeys(keys, junk))]
-    report = _report(rows)
+    rows = [(15 + place, kind, "", "", dict.fromkeys(keys, junk)) for place, kind in enumerate(kinds)]
+    report = _report([*story()[:3], *rows])
     assert to_markdown(report)
     assert to_html(report)
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_data_of_any_shape_does_not_stop_the_report(junk: object):
+    """Entries of an older or damaged shape are read as far as they can be; both forms are written."""
+    _assert_written(Kind, junk)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_no_kind_of_any_shape_stops_the_report(kind: Kind, junk: object):
+    """The same for an entry of each kind alone, whatever another kind would hide."""
+    _assert_written([kind], junk)
 
 
 @pytest.mark.parametrize("left_out", sorted({row[1] for row in story()}))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.host_reader.sqlite_verbs import sqlite_fingerprint
+from tests.examples import examples
 from tests.unit.rows.shapes import run
 
 VALUES = st.one_of(
@@ -34,7 +35,7 @@ def build(path: Path, rows: list[tuple[Any, Any]], page_size: int = 4096) -> str
     return str(sqlite_fingerprint({"path": str(path)})["fingerprint"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ROWS, st.randoms(use_true_random=False), st.sampled_from([512, 8192]))
 def test_order_and_page_layout_do_not_count(
     rows: list[tuple[Any, Any]], shuffle: random.Random, page_size: int
@@ -46,7 +47,7 @@ def test_order_and_page_layout_do_not_count(
         assert build(Path(folder, "a"), rows) == build(Path(folder, "b"), other, page_size)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(ROWS, st.data())
 def test_any_single_change_counts(rows: list[tuple[Any, Any]], data: st.DataObject) -> None:
     """One other value, by content or only by type, gives another fingerprint."""

@@ -12,6 +12,7 @@ from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.ddl import disabled_event, take_apart, without_definer
 from adapters.host_reader.mysql.splitter import Plain, Rows, Splitter, flat
 from bot.dumps.tokens import MYSQL, statement_end
+from tests.examples import examples
 
 LIMIT = 1 << 20
 TRICKY = [
@@ -57,7 +58,7 @@ def rows_in(statements: list[Rows | Plain]) -> bytes:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=6), st.booleans(), st.booleans())
 def test_rows_come_out_as_they_went_in(
     rows: list[tuple[str, str]], raw_lines: bool, one_by_one: bool
@@ -76,7 +77,7 @@ def test_rows_come_out_as_they_went_in(
         assert rows_in(found) == ",".join(texts).encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.lists(st.sampled_from(["(1,'a')", ",", "(2)", "f(", " ", "'b'", *TRICKY]), max_size=12).map("".join)
 )

@@ -17,6 +17,7 @@ from adapters.slack_chat.text import cut_escaped, escape, mrkdwn, pieces, typed_
 from bot.model.decision import Choice, Decision, DecisionState
 from bot.model.message import Message, Progress, Reply, Table, Tone
 from bot.model.person import Permission
+from tests.examples import examples
 
 AT = datetime(2026, 11, 28, 3, 14, tzinfo=UTC)
 HOSTILE = "<!channel> <@U1> & `rm` *b* _i_ @here ```"
@@ -82,7 +83,7 @@ def test_bold_and_code_of_the_neutral_text_are_slack_s() -> None:
     assert mrkdwn("**No loss.** see `a_b` & c") == "*No loss.* see `a_b` &amp; c"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.text(), st.integers(min_value=2, max_value=40))
 def test_a_cut_never_breaks_an_entity(text: str, limit: int) -> None:
     """Markup cut to a limit is within it and ends in no half entity."""
@@ -91,7 +92,7 @@ def test_a_cut_never_breaks_an_entity(text: str, limit: int) -> None:
     assert "&" not in short.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(st.text(alphabet="ab&<\n ", max_size=300), st.integers(min_value=8, max_value=40))
 def test_pieces_lose_nothing_but_line_ends(text: str, limit: int) -> None:
     """A long text in pieces is the whole text, each piece within the limit."""
@@ -146,7 +147,7 @@ def test_a_message_that_is_too_long_keeps_its_buttons() -> None:
     assert len(shown.file[1]) > 100_000
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(
     title=st.text(max_size=400),
     body=st.text(max_size=9000),
