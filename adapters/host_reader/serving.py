@@ -21,6 +21,8 @@ from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Set
 READY = b"reader-ready\n"
 # As the shell says it of a program that is missing or not the one that was sent: the caller sends it and starts anew.
 NOT_AS_SENT = 97
+# The host allows no more processes or open files. *Source*: sysexits.h, EX_OSERR.
+_NO_PROCESS = 71
 # Of an answer this is kept, and one byte that shows the caller that there was more.
 MOST_BYTES = 16_000_000
 _PIECE_BYTES = 1 << 16
@@ -132,9 +134,17 @@ class Serving:
         with contextlib.suppress(Exception):  # The copy meets it again, and tells it as its answer.
             self._prepare(verb)
         self._kept()
-        answer_here, answer_there = os.pipe()
-        learned_here, learned_there = os.pipe()
-        pid = os.fork()
+        files: List[int] = []
+        try:
+            files += os.pipe()
+            files += os.pipe()
+            pid = os.fork()
+        except OSError:
+            for file in files:
+                os.close(file)
+            _write(b"%d %d 0\n" % (number, _NO_PROCESS))
+            return
+        answer_here, answer_there, learned_here, learned_there = files
         if pid == 0:
             self._work_alone(verb, text, answer_there, learned_there)
         _lead_own_group(pid)
@@ -145,12 +155,10 @@ class Serving:
         self._selector.register(answer_here, selectors.EVENT_READ, copy)
 
     def _work_alone(self, verb: str, text: str, answer: int, learned: int) -> NoReturn:
-        """Do the work, in the copy, and end it."""
+        """Do the work, in the copy, and end it: told to end it leaves, so that it removes what it has put down."""
         status = 1
         try:
             _lead_own_group(0)
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
             nothing = os.open(os.devnull, os.O_RDWR)
             # What it writes on its error stream stays unread: it may quote a row.
             for source, target in ((nothing, 0), (answer, 1), (nothing, 2)):

@@ -23,7 +23,7 @@ _READY = f"{BEGIN_SIGN}\nreader-ready\n".encode()
 # Each request is a process on the host at work.
 _AT_ONCE = 8
 # Nothing of ours is left running on a host that is not looked at.
-_IDLE_S = 60
+IDLE_S = 60.0
 # The host ends a request a little after the bot has given up.
 _GRACE_S = 5
 _TRIES = 2
@@ -39,7 +39,10 @@ class Answer(NamedTuple):
 class ServingReader:
     """Asks the reader's process on one host, which it starts when it is needed and ends when it is not."""
 
-    def __init__(self, link: Link, shipping: Shipping, program: ShippedProgram) -> None:
+    def __init__(
+        self, link: Link, shipping: Shipping, program: ShippedProgram, idle_s: float = IDLE_S
+    ) -> None:
+        self._idle_s = idle_s
         self._link = link
         self._shipping = shipping
         self._program = program
@@ -101,7 +104,7 @@ class ServingReader:
 
     async def _begin(self, line: str) -> _Conversation | None:
         """Start the process; None where the host has not the program as it was sent."""
-        conversation = _Conversation(self._link.place)
+        conversation = _Conversation(self._link.place, self._idle_s)
         talk = await self._link.talk(line, conversation.hear)
         conversation.lead(talk)
         try:
@@ -145,7 +148,8 @@ class _Asked:
 class _Conversation:
     """What is said to one such process, and what it answers."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, idle_s: float) -> None:
+        self._idle_s = idle_s
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._place = place
         self._talk: Talk | None = None
@@ -186,8 +190,8 @@ class _Conversation:
 
     async def close(self) -> None:
         """Close it now, and wait for its end."""
+        self._end()
         if self._talk is not None:
-            self._talk.close()
             await asyncio.wait({self._talk.ended}, timeout=_GRACE_S)
 
     def hear(self, data: bytes) -> None:
@@ -220,9 +224,17 @@ class _Conversation:
         return True
 
     def _rest_when_idle(self) -> None:
-        if not self._asked and self._talk is not None:
-            pause_s = 0 if self._left else _IDLE_S
-            self._rest = asyncio.get_running_loop().call_later(pause_s, self._talk.close)
+        if self._asked or self._talk is None:
+            return
+        if self._rest is not None:
+            self._rest.cancel()
+        pause_s = 0 if self._left else self._idle_s
+        self._rest = asyncio.get_running_loop().call_later(pause_s, self._end)
+
+    def _end(self) -> None:
+        self._left = True
+        if self._talk is not None:
+            self._talk.close()
 
     def _say(self, document: dict[str, object]) -> None:
         if self._talk is not None:
