@@ -105,6 +105,21 @@ install_here() { # OPTION…
         stop "pip did not install them (its own words are above). Once it can reach its packages, run this again."
 }
 
+# Two at once, each every other package, as unpacking and compiling keeps one processor busy. The lock file names every
+# package that is needed, so that neither looks for what its own ones need; that none is missing is checked at the end.
+install_locked() {
+    failed=
+    for half in 0 1; do
+        awk -v half="$half" '/^[A-Za-z0-9]/ { number++ } number % 2 == half' "$repo/requirements.lock" >"$venv/half-$half.txt"
+    done
+    install_here --no-deps --require-hashes -r "$venv/half-0.txt" &
+    other=$!
+    (install_here --no-deps --require-hashes -r "$venv/half-1.txt") || failed=2
+    wait "$other" || failed=2
+    rm -f "$venv/half-0.txt" "$venv/half-1.txt"
+    [ -z "$failed" ] || exit "$failed"
+}
+
 need_venv() {
     venv=$repo/.venv
     python=$venv/bin/python
@@ -123,7 +138,8 @@ need_venv() {
     say "Installing the libraries of requirements.lock into $venv"
     rm -f "$venv/installed-from"
     is_python_3_11 "$python" || "$base" -m venv --clear "$venv" || stop "$base cannot make a virtual environment in $venv."
-    install_here --require-hashes -r "$repo/requirements.lock"
+    install_locked
     install_here --no-deps --no-build-isolation --editable "$repo"
+    "$python" -m pip check >&2 || stop "The lock file does not name all that is needed (see above)."
     printf '%s\n' "$stamp" >"$venv/installed-from"
 }
