@@ -10,7 +10,10 @@ import re
 from typing import NamedTuple, Tuple
 
 _DROPPED = bytes(code for code in range(256) if code not in b"'();\n")
+_DROPPED_BUT_ESCAPES = _DROPPED.replace(b"\\", b"")
+_ESCAPES_AS_QUOTES = bytes.maketrans(b"\\", b"'")
 _ESCAPED = re.compile(rb"\\[\\']")
+_OTHER_ESCAPE = re.compile(rb"\\(?![\\'])")
 # How the tools write a row behind a row: each in a statement, each on a line, all on one line; so many of each that a
 # block is compared with them at once.
 _MANY_ROWS = tuple((row, row * (1 << 14)) for row in (b"();\n", b"()\n", b"()"))
@@ -40,10 +43,8 @@ def outline(data: bytes, *, inside: bool, depth: int, backslash: bool) -> Outlin
 
     `backslash` says whether `\\'` is an escape; then `data` must not end between a backslash and its sign.
     """
-    if backslash and b"\\" in data:
-        data = _ESCAPED.sub(b"", data)
     # Two quotes side by side, as an empty string or a doubled quote, leave all others as they are: inside or not.
-    parts = data.translate(None, _DROPPED).replace(b"''", b"").split(b"'")
+    parts = _kept(data, backslash=backslash).replace(b"''", b"").split(b"'")
     outside = b"".join(parts[int(inside) :: 2])
     within = b"'".join(parts[1 - int(inside) :: 2])
     rows, open_at_end, is_broken = _level(outside, depth)
@@ -55,6 +56,20 @@ def outline(data: bytes, *, inside: bool, depth: int, backslash: bool) -> Outlin
         end_in_string=b";\n" in within,
         broken_line=is_broken or b"\n" in within,
     )
+
+
+def _kept(data: bytes, *, backslash: bool) -> bytes:
+    """Return the quotes, brackets, semicolons and line ends of `data`, without quotes that are escaped.
+
+    Where only quotes and backslashes are escaped, as in most texts, each backslash is read as a quote: that makes two of
+    an escaped sign, which change nothing. Finding out that this is so takes a third of the time of taking them away.
+    """
+    if not backslash or b"\\" not in data:
+        return data.translate(None, _DROPPED)
+    if not _OTHER_ESCAPE.search(data):
+        return data.translate(_ESCAPES_AS_QUOTES, _DROPPED_BUT_ESCAPES)
+    # The same as `sub`, which goes through twice as long a list.
+    return b"".join(_ESCAPED.split(data)).translate(None, _DROPPED)
 
 
 def _has_bare_line(outside: bytes) -> bool:
