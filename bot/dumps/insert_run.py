@@ -60,13 +60,17 @@ class InsertRun:
             return Taken(0, False)
         found, repeats = self._outline(part)
         if found.ends == 0:
+            self._widen()
             return self._count(part, found, False)
         whole = part.endswith(b";\n") and not found.inside
         if found.ends == repeats + whole and not found.end_in_string:
-            self._window = min(self._window * 2, LAST_WINDOW)
+            self._widen()
             self.between = whole
             return self._count(part, found, False)
         return self._take_to_end(part, found.end_in_string)
+
+    def _widen(self) -> None:
+        self._window = min(self._window * 2, LAST_WINDOW)
 
     def _take_head(self, data: bytes, start: int, last: bool) -> Taken:
         """Behind a statement's end: go on where the same head follows; else the run is over."""
