@@ -64,9 +64,9 @@ class DumpScanner:
         if self._found.damage:
             return  # Nothing from there on is believed, and so nothing is read.
         self._tail = (self._tail + block)[-TAIL_BYTES:] if len(block) < TAIL_BYTES else block[-TAIL_BYTES:]
-        self._data = self._data[self._place :] + block
-        self._place = 0
+        self._data += block
         self._advance(last=False)
+        self._data, self._place = self._rest(), 0
 
     def later(self) -> DumpScanner:
         """Return a scanner for a later part of this dump, which begins right behind a statement's `;` and line end.
