@@ -22,8 +22,10 @@ from bot.dumps.compression import DamagedError, decompressed
 
 # Big enough that a system call costs nothing, small enough to stay in a processor's cache while it is read.
 BLOCK_BYTES = 1 << 18
-# Bigger for the hash: after each block its thread waits some 5 ms for the interpreter's lock, while the scan runs.
+# Bigger for the hash, whose thread waits for the interpreter's lock twice a block while the scan runs,
 HASH_BLOCK_BYTES = 1 << 23
+# and so long each time: with the interpreter's own 5 ms it would take as long in waiting as in hashing.
+_LOCK_WAIT_S = 0.0005
 # Two would do for a thread that is never held up; each is up to 512 kB.
 BLOCKS_AHEAD = 4
 # As much as an ordinary user may ask for on Linux; 64 kB is what a pipe holds by itself.
@@ -190,10 +192,14 @@ class FileHash:
             self._thread.start()
 
     def _run(self) -> None:
+        usual_s = sys.getswitchinterval()
+        sys.setswitchinterval(_LOCK_WAIT_S)
         try:
             self._digest = sha256_of(self._path)
         except OSError as error:
             self._error = error
+        finally:
+            sys.setswitchinterval(usual_s)
 
     def result(self) -> str:
         """Return the hash, waiting for it. *Raises* Refusal when the file could not be read."""
