@@ -1,6 +1,7 @@
-"""Read a long plain dump with two processes, each every other part of it, where two processors are there for it.
+"""Read a long plain dump with two processes, which share its parts, where two processors are there for it.
 
-The second process reads its parts ahead, taking for granted that each begins behind a statement's end; the first one
+Whoever is done with a part takes the next one that nobody has taken; so it does not matter that the first process takes
+the hash besides. The second process reads its parts ahead, taking for granted that each begins behind a statement's end; the first one
 takes a part over only where that turns out to be so, and reads it itself where it does not: what the second process does
 changes how long the reading takes, never what it says.
 """
@@ -77,6 +78,7 @@ class PartsReader:
         self.parts_joined = 0
         self.second: Optional[SecondProcess] = None
         self._beginning = DumpScanner(kind, migrations_table)
+        self._own = self._take_part()  # The first one, which begins with the dump's own header.
         # PostgreSQL's rows are no INSERTs, and are counted twice as fast as theirs.
         is_long = self._size_bytes >= LEAST_PARTS * part_bytes and DIALECTS[kind] != PGSQL
         if is_long and is_of_use():
@@ -100,10 +102,21 @@ class PartsReader:
         """Read the whole dump, telling the progress by the name of the work. *Raises* OSError."""
         places = self._places() if self.second else iter([(0, self._size_bytes)])
         for number, (begin, end) in enumerate(places):
-            if not (number % 2 and self._join_next()):
+            if number == self._own:
+                self._read_part(begin, end, what)
+                self._own = self._take_part()
+            elif not self._join_next():
                 self._read_part(begin, end, what)
             progress(what, end, self._size_bytes, "bytes")
         return self._scanner.finish()
+
+    def _take_part(self) -> int:
+        """Return the number of the next part that neither process has taken.
+
+        The count is the place in the open file, which both processes share and the system moves in one step; the reading
+        goes by places of its own and does not move it.
+        """
+        return os.lseek(self._file, 1, os.SEEK_CUR) - 1
 
     def _places(self) -> Iterator[Tuple[int, int]]:
         return part_places(self._file, self._size_bytes, self._part_bytes)
@@ -135,10 +148,12 @@ class PartsReader:
             self.second = None
 
     def _read_others(self, results: IO[bytes]) -> None:
+        own = self._take_part()
         for number, (begin, end) in enumerate(self._places()):
-            if number % 2:
+            if number == own:
                 later = self._beginning.later()
                 for block in _blocks(self._file, begin, end):
                     later.feed(block)
                 pickle.dump(later, results)
                 results.flush()
+                own = self._take_part()
