@@ -12,6 +12,7 @@ from typing import List, Optional, Tuple
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.mysql.ddl import Piece, pieces
+from adapters.host_reader.mysql.rocksdb import is_for_rocksdb
 from bot.dumps.tokens import unquoted
 
 
@@ -71,7 +72,7 @@ _OTHER_DATABASE = (
 def judged(text: bytes) -> Judgement:
     """Return what a statement that is no INSERT of values is. *Raises* Refusal for all that a dump has no need of."""
     found = pieces(text)
-    if not found:
+    if not found or is_for_rocksdb(found):
         return Judgement(Kind.SKIP, "NOTHING")
     word = found[0].word
     reader = _READERS.get(word)

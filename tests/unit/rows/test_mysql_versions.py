@@ -77,6 +77,22 @@ SETTINGS = [
     ("MySQL 8.0", b"/*!50503 SET NAMES utf8mb4 */"),
     ("MySQL 8.0", b"/*!50503 SET character_set_client = utf8mb4 */"),
     ("MySQL 9", b"SET @@SESSION.SQL_LOG_BIN = @MYSQLDUMP_TEMP_LOG_BIN"),
+    (
+        "Percona 8.0",
+        b"/*!50717 SELECT COUNT(*) INTO @rocksdb_has_p_s_session_variables FROM x WHERE y = 'z' */",
+    ),
+    (
+        "Percona 8.0",
+        b"/*!50717 SET @rocksdb_enable_bulk_load = IF (@x, 'SET SESSION y = 1', 'SET @z = 0') */",
+    ),
+    ("Percona 8.0", b"/*!50717 PREPARE s FROM @rocksdb_enable_bulk_load */"),
+    ("Percona 8.0", b"/*!50717 EXECUTE s */"),
+    (
+        "Percona 5.7",
+        b"/*!50112 SET @disable_bulk_load = IF (@is_rocksdb_supported, 'SET x = 1', 'SET y = 0') */",
+    ),
+    ("Percona 5.7", b"/*!50112 PREPARE s FROM @disable_bulk_load */"),
+    ("Percona 5.7", b"/*!50112 DEALLOCATE PREPARE s */"),
     ("MariaDB 10.11", b"/*!40111 SET @OLD_SQL_NOTES=@@SQL_NOTES, SQL_NOTES=0 */"),
     ("MariaDB 11", b"/*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY, NOTE_VERBOSITY=0 */"),
     ("MariaDB 12", b"/*M!100616 SET NOTE_VERBOSITY=@OLD_NOTE_VERBOSITY */"),
@@ -91,9 +107,21 @@ def test_what_a_version_sets_around_its_tables_is_known(version: str, sql: bytes
     assert judged(sql).kind in (Kind.SKIP, Kind.LATE)
 
 
-@pytest.mark.parametrize("sql", [b"SET GLOBAL NOTE_VERBOSITY=0", b"SET SESSION max_connections=1"])
-def test_what_no_version_sets_is_refused(sql: bytes) -> None:
-    """A setting of the whole server, and one that no dump program knows, are not let through with the known ones."""
+@pytest.mark.parametrize(
+    "sql",
+    [
+        b"SET GLOBAL NOTE_VERBOSITY=0",
+        b"SET SESSION max_connections=1",
+        b"SET @x = IF (1, 'DROP TABLE t', '')",
+        b"PREPARE s FROM 'DROP TABLE rocksdb'",
+        b"PREPARE s FROM @rocksdb, @x",
+        b"PREPARE other FROM @rocksdb_x",
+        b"EXECUTE other",
+        b"SELECT COUNT(*) INTO OUTFILE 'rocksdb' FROM t",
+    ],
+)
+def test_what_no_version_writes_is_refused(sql: bytes) -> None:
+    """A setting of the whole server, and what only looks like a known statement, are not let through with the known ones."""
     with pytest.raises(Refusal, match="that a load has no need of"):
         judged(sql)
 
