@@ -173,8 +173,8 @@ class _Conversation:
         if self._rest is not None:
             self._rest.cancel()
         number = next(self._numbers)
-        self._asked[number] = _Asked(self, number)
         self._say({"id": number, "verb": verb, "limit_s": limit_s, "request": request})
+        self._asked[number] = _Asked(self, number)
         return self._asked[number]
 
     def give_up(self, number: int) -> None:

@@ -19,6 +19,8 @@ from tests.fakes.host import LocalLink
 
 PYTHON = ["/usr/bin/python3", "-I", "-S"]
 LIMIT = timedelta(seconds=30)
+SENT = 1
+"""Lines that send the program."""
 
 
 @pytest.fixture
@@ -106,3 +108,14 @@ async def test_it_cannot_be_asked_in_time(link: LocalLink, tmp_path: Path) -> No
     """A process that does not come up within the limit was not asked."""
     with pytest.raises(NotStartedError, match=r"could not be asked within 0\.3 s"):
         await reader_on(link, tmp_path).ask(["sh", "-c", "exec sleep 20"], "echo", {}, timedelta(seconds=0.3))
+
+
+async def test_a_host_without_room_for_a_process_is_told(link: LocalLink, tmp_path: Path) -> None:
+    """Where the host allows no more open files or processes that question fails, and the reader lives on."""
+    few_files = ["sh", "-c", 'ulimit -n 6; exec /usr/bin/python3 -I -S "$@"', "sh"]
+    reader = reader_on(link, tmp_path)
+    for _ in range(2):
+        answer = await reader.ask(few_files, "echo", {}, LIMIT)
+        assert (answer.exit_status, answer.printed) == (71, b"")
+    assert len(link.lines) == 2 + SENT
+    await reader.close()
