@@ -13,7 +13,7 @@ import pickle
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Iterator, Optional, Tuple, Type
+from typing import IO, Iterator, List, Optional, Tuple, Type
 
 from adapters.host_reader.answers import progress
 from adapters.host_reader.opening import BLOCK_BYTES
@@ -101,13 +101,19 @@ class PartsReader:
     def read(self, what: str) -> Reading:
         """Read the whole dump, telling the progress by the name of the work. *Raises* OSError."""
         places = self._places() if self.second else iter([(0, self._size_bytes)])
+        theirs: List[Tuple[int, int]] = []
         for number, (begin, end) in enumerate(places):
-            if number == self._own:
-                self._read_part(begin, end, what)
-                self._own = self._take_part()
-            elif not self._join_next():
+            if number < self._own:
+                theirs.append((begin, end))
+                continue
+            # Read before the second process's parts are taken over, so that it is not waited for meanwhile.
+            own = self._read_later(begin, end) if theirs else None
+            self._join_others(theirs, what)
+            if own is None or not self._scanner.join(own):
                 self._read_part(begin, end, what)
             progress(what, end, self._size_bytes, "bytes")
+            theirs, self._own = [], self._take_part()
+        self._join_others(theirs, what)
         return self._scanner.finish()
 
     def _take_part(self) -> int:
@@ -126,6 +132,20 @@ class PartsReader:
             self._scanner.feed(block)
             begin += len(block)
             progress(what, begin, self._size_bytes, "bytes")
+
+    def _read_later(self, begin: int, end: int) -> DumpScanner:
+        """Return what a part holds that begins behind a statement's end, if it does."""
+        later = self._beginning.later()
+        for block in _blocks(self._file, begin, end):
+            later.feed(block)
+        return later
+
+    def _join_others(self, places: List[Tuple[int, int]], what: str) -> None:
+        """Take over the parts that the second process took, or read them here."""
+        for begin, end in places:
+            if not self._join_next():
+                self._read_part(begin, end, what)
+            progress(what, end, self._size_bytes, "bytes")
 
     def _join_next(self) -> bool:
         """Take over the second process's next part; at the first that cannot be, it is ended and all is read here."""
@@ -151,9 +171,6 @@ class PartsReader:
         own = self._take_part()
         for number, (begin, end) in enumerate(self._places()):
             if number == own:
-                later = self._beginning.later()
-                for block in _blocks(self._file, begin, end):
-                    later.feed(block)
-                pickle.dump(later, results)
+                pickle.dump(self._read_later(begin, end), results)
                 results.flush()
                 own = self._take_part()
