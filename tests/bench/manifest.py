@@ -222,7 +222,7 @@ def compare(name: str, plain: Path, dump: Path, rows: int, bound: float) -> None
 
 def _packed(plain: Path) -> Iterator[tuple[str, Path]]:
     """Yield the dump packed by gzip and by zstd, one at a time."""
-    for suffix, command in (("gz", ["gzip", "-1", "-k"]), ("zst", ["zstd", "-q", "-1", "-k"])):
+    for suffix, command in (("gz", ["gzip", "-k"]), ("zst", ["zstd", "-q", "-1", "-k"])):
         packed = Path(f"{plain}.{suffix}")
         subprocess.run([*command, str(plain)], check=True)
         yield suffix, packed
