@@ -52,16 +52,20 @@ class Drawing:
             target=_work, args=(sender, work, args), name="drawing of a PDF", daemon=True
         )
         starting = asyncio.create_task(asyncio.to_thread(process.start), name="start of a drawing")
+        receiving: asyncio.Task[tuple[bool, Any]] | None = None
         try:
             # What is being started is started, whoever goes away meanwhile: only then can it be ended.
             await asyncio.shield(starting)
             sender.close()  # so that the end of the process is the end of what it sends
-            is_good, result = await asyncio.to_thread(_received, receiver, self._limit_s)
+            receiving = asyncio.create_task(asyncio.to_thread(_received, receiver, self._limit_s))
+            is_good, result = await asyncio.shield(receiving)
         except (TimeoutError, EOFError, OSError) as error:
             raise _not_drawn(type(error).__name__) from error
         finally:
             # What is not wanted any more must not take the core.
-            ending = asyncio.create_task(_end(starting, process, sender, receiver), name="end of a drawing")
+            ending = asyncio.create_task(
+                _end(starting, receiving, process, sender, receiver), name="end of a drawing"
+            )
             await asyncio.shield(ending)
         if not is_good:
             raise _not_drawn(result)
@@ -92,11 +96,21 @@ def _received(receiver: Connection, limit_s: float) -> tuple[bool, Any]:
     return found
 
 
-async def _end(starting: asyncio.Task[None], process: Any, sender: Connection, receiver: Connection) -> None:
-    """End the process, which wakes whoever still waits for what it sends."""
+async def _end(
+    starting: asyncio.Task[None],
+    receiving: asyncio.Task[tuple[bool, Any]] | None,
+    process: Any,
+    sender: Connection,
+    receiver: Connection,
+) -> None:
+    """End the process, which wakes the thread that still waits for what it sends."""
     await asyncio.wait([starting])
     sender.close()
     if process.pid is not None:
         process.kill()
         await asyncio.to_thread(process.join)
+    if receiving is not None:
+        # Closed under that thread, the number of the file could become another file's, for which it would wait.
+        await asyncio.wait([receiving])
+        receiving.exception()
     receiver.close()

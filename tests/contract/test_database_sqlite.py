@@ -39,6 +39,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         put_back=put_back,
     )
     await host.close()
+    await host.close()
 
 
 class TestSqlite(DatabaseContract):

@@ -33,7 +33,7 @@ class LocalLink:
         self.reachable = True
         self.lines: list[str] = []
         self._in_flight: set[asyncio.Future[None]] = set()
-        self._running: dict[asyncio.Task[Ended], asyncio.subprocess.Process] = {}
+        self._running: dict[asyncio.Future[Any], asyncio.subprocess.Process] = {}
 
     async def proved_key(self) -> str:
         """Return a fingerprint that depends on the home folder alone."""
@@ -79,8 +79,6 @@ class LocalLink:
         process = await self._begin(line)
         talk = LocalTalk(self, process, asyncio.create_task(self._held(process, dropped, heard)))
         self._in_flight.add(dropped)
-        self._running[talk.ended] = process
-        talk.ended.add_done_callback(lambda ended: self._running.pop(ended, None))
         return talk
 
     async def _held(
@@ -98,13 +96,15 @@ class LocalLink:
         assert process.stderr
         stderr = BoundedOutput(65_536)
         running = asyncio.gather(_each(process.stdout, hear), _drain(process.stderr, stderr), process.wait())
+        # Also what a drop leaves running is ended by `close`.
+        self._running[running] = process
+        running.add_done_callback(lambda ended: self._running.pop(ended, None))
         try:
             either: set[asyncio.Future[Any]] = {running, dropped}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._in_flight.discard(dropped)
         if not running.done():
-            running.cancel()
             raise UnknownOutcomeError(f"The link to {self.place} dropped; look there.")
         dropped.cancel()
         return _ended(running.result()[2], whole, stderr, began)
