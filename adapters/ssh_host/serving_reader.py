@@ -59,6 +59,7 @@ class ServingReader:
         lost, FailedError where the process could not be started.
         """
         asked: _Asked | None = None
+        conversation: _Conversation | None = None
         try:
             async with asyncio.timeout(timeout.total_seconds()), self._at_once:
                 for _ in range(_TRIES):
@@ -68,8 +69,11 @@ class ServingReader:
                     if answer.exit_status != NOT_AS_SENT:
                         return answer
                     self._leave(conversation)
+                    asked = None
                 raise self._shipping.changed([self._program])
         except TimeoutError as cause:
+            if conversation is not None:
+                self._leave(conversation)  # It may hang itself: the next question is for another one.
             limit = f"{timeout.total_seconds():g} s"
             if asked is None:
                 raise NotStartedError(
@@ -111,7 +115,7 @@ class ServingReader:
             either: set[asyncio.Future[Any]] = {conversation.ready, talk.ended}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            talk.close()
+            talk.ended.cancel()  # What does not come up may not hear that its input ends, and would keep its channel.
             raise
         if conversation.ready.done():
             return conversation
@@ -233,8 +237,10 @@ class _Conversation:
 
     def _end(self) -> None:
         self._left = True
-        if self._talk is not None:
+        if self._talk is not None and not self._talk.ended.done():
             self._talk.close()
+            # One that hangs does not hear it: its channel is taken from it once all that it does must be over.
+            self._rest = asyncio.get_running_loop().call_later(2 * _GRACE_S, self._talk.ended.cancel)
 
     def _say(self, document: dict[str, object]) -> None:
         if self._talk is not None:

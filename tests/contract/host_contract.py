@@ -570,3 +570,15 @@ class ReaderContract:
         after = await host.reader("process", {})
         assert after["parent"] != before["parent"]
         await gone(int(str(before["parent"])))
+
+    async def test_a_reader_that_hangs_is_left(self, host: ShellHost) -> None:
+        """Where the process that answers hangs one question has no answer, and the next is another one's."""
+        hanging = int(str((await host.reader("process", {}))["parent"]))
+        os.kill(hanging, signal.SIGSTOP)
+        try:
+            with pytest.raises(UnknownOutcomeError, match="no answer to 'echo'"):
+                await host.reader("echo", {}, timedelta(seconds=0.3))
+            assert (await host.reader("process", {}))["parent"] != hanging
+        finally:
+            os.kill(hanging, signal.SIGCONT)
+        await gone(hanging)
