@@ -14,14 +14,16 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import IO, Generator, Iterator, Optional
+from typing import IO, Callable, Generator, Iterator, Optional
 
 from adapters.host_reader.answers import Refusal, progress
 from bot.dumps import formats
-from bot.dumps.compression import DamagedError, decompressed
+from bot.dumps.compression import DamagedError, GzipDecoder, Piece, decompressed, pieces
 
 # Big enough that a system call costs nothing, small enough to stay in a processor's cache while it is read.
 BLOCK_BYTES = 1 << 18
+# What is packed becomes several times as long.
+PACKED_BLOCK_BYTES = 1 << 17
 # Bigger for the hash, whose thread waits for the interpreter's lock twice a block while the scan runs,
 HASH_BLOCK_BYTES = 1 << 23
 # and so long each time: with the interpreter's own 5 ms it would take as long in waiting as in hashing.
@@ -36,11 +38,13 @@ class ProgramMissingError(Exception):
     """The file needs a program that this host has not; the message names it."""
 
 
-def raw_blocks(file: IO[bytes], what: str = "", total: int = 0) -> Iterator[bytes]:
+def raw_blocks(
+    file: IO[bytes], what: str = "", total: int = 0, block_bytes: int = BLOCK_BYTES
+) -> Iterator[bytes]:
     """Yield an open file's bytes in blocks, telling the progress where `what` names the work."""
     done = 0
     while True:
-        block = file.read(BLOCK_BYTES)
+        block = file.read(block_bytes)
         if not block:
             return
         done += len(block)
@@ -62,6 +66,13 @@ def content_blocks(path: Path, what: str = "", *, ahead: bool = True) -> Iterato
         blocks = _unpacked(file, packed, what, path.stat().st_size)
         # What is not packed, or is unpacked by a program, is there as fast as it can be read.
         yield from blocks if packed in {None, "zstd"} or not ahead else _made_ahead(blocks)
+
+
+def gzip_pieces(path: Path, what: str, decoder: Callable[[], GzipDecoder]) -> Iterator[Piece]:
+    """Yield the content of a gzip file, unpacked by the caller's decoder. *Raises* as `content_blocks`."""
+    with path.open("rb", buffering=0) as file:
+        blocks = raw_blocks(file, what, path.stat().st_size, PACKED_BLOCK_BYTES)
+        yield from pieces(blocks, "gzip", decoder)
 
 
 def compression(path: Path) -> Optional[str]:
@@ -101,7 +112,7 @@ def _unpacked(
     elif compression == "zstd":
         yield from _zstd_blocks(file, what, total)
     else:
-        yield from decompressed(raw_blocks(file, what, total), compression)
+        yield from decompressed(raw_blocks(file, what, total, PACKED_BLOCK_BYTES), compression)
 
 
 def _made_ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -14,13 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Callable, Iterator, Optional
 
-from adapters.host_reader.opening import ProgramMissingError, compression, content_blocks
+from adapters.host_reader.opening import ProgramMissingError, compression, content_blocks, gzip_pieces
 from adapters.host_reader.pipes import widen
-from bot.dumps.compression import DamagedError
+from adapters.host_reader.slots import Slots, decoder_into
+from bot.dumps.compression import DamagedError, Piece
 
 # A packed file that is shorter is unpacked before a second process has begun.
 LEAST_PACKED_BYTES = 1 << 22
-# How a piece of the pipe begins: what it is, and how many bytes of it follow.
+# How a piece of the pipe begins: what it is, and how many bytes of it follow, or lie in the next slot.
 _HEAD = struct.Struct(">cI")
 _BLOCK, _DAMAGED, _MISSING, _UNREADABLE, _END = b"B", b"D", b"M", b"O", b"E"
 
@@ -82,7 +83,11 @@ class Unpacking:
         is_long = path.stat().st_size >= LEAST_PACKED_BYTES and compression(path) != "zstd"
         if is_long and is_of_use():
             with suppress(OSError):
-                self.process = SecondProcess(self._write)
+                self._slots = Slots()
+                try:
+                    self.process = SecondProcess(self._write)
+                except OSError:
+                    self._slots.close()
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the content in blocks. *Raises* as `content_blocks`; OSError also where the second process was ended."""
@@ -90,15 +95,19 @@ class Unpacking:
             yield from content_blocks(self._path, self._what)
             return
         try:
-            yield from _read_pieces(self.process.results)
+            yield from _read_pieces(self.process.results, self._slots)
         finally:
             self.process.end()
+            self._slots.close()
 
     def _write(self, results: IO[bytes]) -> None:
+        self._slots.fill_here()
         try:
-            for block in content_blocks(self._path, self._what, ahead=False):
-                results.write(_HEAD.pack(_BLOCK, len(block)))
-                results.write(block)
+            for piece in self._pieces():
+                if isinstance(piece, bytes):
+                    self._slots.put(piece)
+                results.write(_HEAD.pack(_BLOCK, len(piece)))
+                results.flush()
         except (DamagedError, ProgramMissingError, OSError) as error:
             kind = {DamagedError: _DAMAGED, ProgramMissingError: _MISSING}.get(type(error), _UNREADABLE)
             said = (error.strerror or "" if isinstance(error, OSError) else str(error)).encode()
@@ -106,12 +115,19 @@ class Unpacking:
         else:
             results.write(_HEAD.pack(_END, 0))
 
+    def _pieces(self) -> Iterator[Piece]:
+        """Yield the content; what is no bytes lies in a slot already."""
+        decoder = decoder_into(self._slots) if compression(self._path) == "gzip" else None
+        if decoder is None:
+            return content_blocks(self._path, self._what, ahead=False)
+        return gzip_pieces(self._path, self._what, decoder)
 
-def _read_pieces(results: IO[bytes]) -> Iterator[bytes]:
+
+def _read_pieces(results: IO[bytes], slots: Slots) -> Iterator[bytes]:
     while True:
         head = results.read(_HEAD.size)
         kind, size = _HEAD.unpack(head) if len(head) == _HEAD.size else (_UNREADABLE, 0)
-        piece = results.read(size)
+        piece = slots.take(size) if kind == _BLOCK else results.read(size)
         if kind == _END:
             return
         if kind == _DAMAGED:

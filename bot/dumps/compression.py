@@ -5,10 +5,14 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
-from typing import Callable, Iterable, Iterator, Protocol
+from typing import Callable, Iterable, Iterator, Protocol, Union
 
-# A block of zeros grows a thousandfold; what leaves at once is bounded so that memory stays flat.
-PIECE_BYTES = 1 << 19
+# A block of zeros grows a thousandfold; what leaves at once is bounded so that memory stays flat, and is still in the
+# processor's cache when it is read.
+PIECE_BYTES = 1 << 18
+
+# What leaves: a decoder may have its own memory to unpack into.
+Piece = Union[bytes, memoryview]
 
 
 class DamagedError(Exception):
@@ -30,15 +34,38 @@ class _Decoder(Protocol):
     def unused_data(self) -> bytes:
         """Return what stood behind the stream's end."""
 
-    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+    def decompress(self, data: bytes, max_length: int = -1, /) -> Piece:
         """Return up to `max_length` decompressed bytes."""
 
 
-class _Gzip:
-    """zlib's gzip decoder with the same face as bz2's and lzma's."""
+class GzipDecoder(Protocol):
+    """What zlib's decoder of gzip has."""
 
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=31)
+    @property
+    def eof(self) -> bool:
+        """Whether the stream's end was reached, and its checksum was right."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """Return what stood behind the stream's end."""
+
+    @property
+    def unconsumed_tail(self) -> bytes:
+        """Return what was not read for want of room."""
+
+    def decompress(self, data: bytes, max_length: int, /) -> Piece:
+        """Return up to `max_length` decompressed bytes. *Raises* zlib.error."""
+
+
+def _zlibs() -> GzipDecoder:
+    return zlib.decompressobj(wbits=31)
+
+
+class _Gzip:
+    """A gzip decoder with the same face as bz2's and lzma's."""
+
+    def __init__(self, inner: GzipDecoder) -> None:
+        self._inner = inner
 
     @property
     def eof(self) -> bool:
@@ -52,15 +79,8 @@ class _Gzip:
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
-    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+    def decompress(self, data: bytes, max_length: int = -1, /) -> Piece:
         return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-
-
-_DECODERS: "dict[str, Callable[[], _Decoder]]" = {
-    "gzip": _Gzip,
-    "bzip2": bz2.BZ2Decompressor,
-    "xz": lzma.LZMADecompressor,
-}
 
 
 def decompressed(blocks: Iterable[bytes], compression: str) -> Iterator[bytes]:
@@ -68,7 +88,19 @@ def decompressed(blocks: Iterable[bytes], compression: str) -> Iterator[bytes]:
 
     *Raises* DamagedError when a checksum is wrong, the stream is cut short, or other bytes follow it.
     """
-    start = _DECODERS[compression]
+    return (bytes(piece) for piece in pieces(blocks, compression, _zlibs))
+
+
+def pieces(
+    blocks: Iterable[bytes], compression: str, gzip_decoder: Callable[[], GzipDecoder]
+) -> Iterator[Piece]:
+    """Yield and raise the same, with each gzip stream unpacked by a decoder of the caller's."""
+
+    def start() -> _Decoder:
+        if compression == "gzip":
+            return _Gzip(gzip_decoder())
+        return bz2.BZ2Decompressor() if compression == "bzip2" else lzma.LZMADecompressor()
+
     decoder = start()
     fresh = True
     for block in blocks:
@@ -85,7 +117,7 @@ def decompressed(blocks: Iterable[bytes], compression: str) -> Iterator[bytes]:
         raise DamagedError(f"the {compression} stream is cut short")
 
 
-def _pieces(decoder: _Decoder, data: bytes, compression: str) -> Iterator[bytes]:
+def _pieces(decoder: _Decoder, data: bytes, compression: str) -> Iterator[Piece]:
     """Yield what one block of compressed bytes holds, in bounded pieces."""
     try:
         piece = decoder.decompress(data, PIECE_BYTES)

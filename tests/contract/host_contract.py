@@ -167,8 +167,8 @@ class RunContract:
         """A command that does not end in time has an unknown outcome, told soon after the limit."""
         began = time.monotonic()
         with pytest.raises(UnknownOutcomeError):
-            await host.run(Command(argv=["sleep", "30"], timeout=timedelta(seconds=0.3)))
-        assert time.monotonic() - began < 3
+            await host.run(Command(argv=["sleep", "30"], timeout=timedelta(seconds=1)))
+        assert time.monotonic() - began < 4
 
     async def test_missing_folder_is_not_started(self, host: ShellHost) -> None:
         """A folder that is not there means that nothing ran, and the message names it."""
