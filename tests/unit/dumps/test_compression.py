@@ -48,9 +48,10 @@ def zlibs(data: bytes) -> bytes | None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 16])
-@pytest.mark.parametrize("packed", [gzip.compress(TEXT), full_head(TEXT), gzip.compress(b"")])
-def test_a_changed_byte_is_told_where_zlib_tells_it(packed: bytes, size: int) -> None:
+@pytest.mark.parametrize("kind", ["plain", "full head", "empty"])
+def test_a_changed_byte_is_told_where_zlib_tells_it(kind: str, size: int) -> None:
     """Whichever byte of a stream is changed, or wherever it is cut: it is refused just where zlib refuses it."""
+    packed = full_head(TEXT) if kind == "full head" else gzip.compress(TEXT if kind == "plain" else b"")
     assert ours(packed, size) == zlibs(packed) is not None
     damaged = [packed[:place] for place in range(1, len(packed))]
     for place, byte in enumerate(packed):
