@@ -4,7 +4,7 @@
 #   sh deploy/test.sh         style, types, and the suite on small data; at most 10 minutes on 2 cores
 #   sh deploy/test.sh long    also the full demos and every test; at most 60 minutes
 #
-# The last line is pytest's own. Exit status 0 only when nothing failed. With CI=true a skipped test is a failure.
+# The last line is pytest's own, unless a type is wrong. Exit status 0 only when nothing failed. With CI=true a skipped test is a failure.
 set -eu
 repo=$(cd -- "$(dirname -- "$0")/.." && pwd -P)
 case "$# ${1:-}" in
@@ -36,11 +36,19 @@ demo() { # NAME OPTION…: runs a demo, and shows the end of what it said.
     [ -z "${failed:-}" ] || exit "$failed"
 }
 
-# The types take one processor some time: the other checks are made beside them, and are told first.
+# The types take one processor some time: they are checked beside all that follows, and told at the end where one is wrong.
 mkdir -p .checks
+printf '== %s -m mypy, beside the rest\n' "$python"
 "$python" -m mypy >.checks/mypy 2>&1 &
 types=$!
 trap 'kill "$types" 2>/dev/null || :' EXIT
+types_are_right() {
+    wait "$types" || {
+        cat .checks/mypy
+        exit 1
+    }
+    trap - EXIT
+}
 step "$python" -m ruff check .
 step "$python" -m ruff format --check .
 find deploy adapters tests .ci \( -name '*.sh' -o -path .ci/run \) -type f -exec shellcheck -x {} +
@@ -52,12 +60,8 @@ step "$python" -m compileall -q bot commands adapters tests
     cat .checks/collected
     exit 1
 }
-wait "$types" || failed=$?
-trap - EXIT
-printf '== %s -m mypy\n' "$python"
-cat .checks/mypy
-[ -z "${failed:-}" ] || exit "$failed"
 if [ "$chosen" != 'not long' ]; then
+    types_are_right
     # Two at once: each waits for its own host most of the time.
     (
         demo play --play
@@ -74,4 +78,7 @@ if [ "$chosen" != 'not long' ]; then
 fi
 # Five at once, as each waits much of its time; each group of tests/conftest.py as a whole: what it has built is used by all of it.
 # How long each test took is in .tests.xml afterwards.
-step "$python" -m pytest -m "$chosen" --numprocesses 5 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml
+tests=0
+step "$python" -m pytest -m "$chosen" --numprocesses 5 --dist loadfile --no-loadscope-reorder --junitxml .tests.xml || tests=$?
+[ "$chosen" != 'not long' ] || types_are_right
+exit "$tests"

@@ -81,7 +81,7 @@ class ProcessList:
 
     def _look(self) -> None:
         flag = self._seen.site.app_path / "storage/framework/down"
-        while not self._over.wait(0.04):
+        while not self._over.wait(0.1):
             self._seen.shown_by_ps.update(command_lines(self._seen.site))
             with suppress(OSError, ValueError):
                 secret = json.loads(flag.read_text(encoding="utf-8"))["secret"]

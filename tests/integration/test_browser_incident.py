@@ -61,7 +61,7 @@ class Console:
         wait = WebDriverWait(
             self.driver,
             WAIT_S,
-            poll_frequency=0.05,
+            poll_frequency=0.1,
             ignored_exceptions=(
                 NoSuchElementException,
                 StaleElementReferenceException,

@@ -24,6 +24,7 @@ from tests.integration.sshd import make_key
 from tests.site import servers
 from tests.site.bot_settings import RESPONDER, write_settings
 from tests.site.fixtures import production, production_template
+from tests.site.play import LONGEST_PAUSE_S, PAUSE_S
 from tests.site.production import Production, start
 from tests.site.running_bot import Api, RunningBot
 from tests.site.servers import end_process, free_port, write_known_hosts
@@ -52,12 +53,13 @@ class Night:
 
     def settled(self) -> dict[str, Any]:
         """Return the incident once nothing runs any more."""
-        deadline = time.monotonic() + LIMIT_S
+        deadline, pause_s = time.monotonic() + LIMIT_S, PAUSE_S
         while time.monotonic() < deadline:
             state = dict(self.api.get(f"/api/incidents/{self.incident}"))
             if state["operation"] is None:
                 return state
-            time.sleep(0.05)
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         raise AssertionError(f"still running after {LIMIT_S} s: {state['operation']}")
 
     def after(self, text: str) -> dict[str, Any]:

@@ -24,6 +24,11 @@ Version = Tuple[int, int]
 
 def find_psql() -> str:
     """Return the newest psql of this host; it talks to all servers from 9.2 on. *Raises* Refusal (refused)."""
+    candidates = _candidates("psql")
+    if len(candidates) == 1:
+        return candidates[
+            0
+        ]  # Nothing to choose from: it is not run to ask its version, at each question anew.
     found = _all("psql")
     if not found:
         raise Refusal("refused", "This host has no psql. Nothing was changed; install the PostgreSQL client.")

@@ -106,14 +106,21 @@ class Session:
         self._mark = secrets.token_hex(16)
         self._mark_line = self._mark.encode("ascii") + b"\n"
         self._errors: IO[bytes] = tempfile.TemporaryFile(dir=login.folder)  # noqa: SIM115 - closed by close()
-        self._psql = subprocess.Popen(
-            [psql, *_OPTIONS, "-d", login.target(login.database if side else database)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            bufsize=_BUFFER_BYTES,
-            env=login.environment(),
-        )
+        try:
+            self._psql = subprocess.Popen(
+                [psql, *_OPTIONS, "-d", login.target(login.database if side else database)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                bufsize=_BUFFER_BYTES,
+                env=login.environment(),
+            )
+        except OSError as error:
+            self._errors.close()
+            raise Refusal(
+                "refused",
+                f"{psql} cannot be started: {error.strerror}. Look at this host's PostgreSQL client.",
+            ) from None
         try:
             self.run(SETTINGS if path else SETTINGS + NO_PATH + ";")
             if side:

@@ -87,6 +87,17 @@ def opened(
     return PostgresqlServer({"access": {"argv": ["/bin/echo", told]}, "workspace": str(tmp_path)})
 
 
+def test_a_client_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that cannot be started, as it is being replaced, is named, with what to look at."""
+    psql = "#!/bin/sh\nrm -- \"$0\"\necho 'psql (PostgreSQL) 99.1'\n"
+    monkeypatch.setenv("PATH", f"{Path(program(tmp_path / 'bin', 'psql', psql)).parent}:/bin")
+    told = "BACKOUT1:" + json.dumps(
+        {"credentials": {"driver": "pgsql", "host": "127.0.0.1", "username": "u", "database": "shop"}}
+    )
+    with pytest.raises(Refusal, match=r"psql cannot be started: No such file.* Look at this host's"):
+        PostgresqlServer({"access": {"argv": ["/bin/echo", told]}, "workspace": str(tmp_path)})
+
+
 @pytest.mark.parametrize(
     ("told", "major", "version"),
     [
