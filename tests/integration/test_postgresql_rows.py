@@ -29,7 +29,9 @@ def shop(postgres_servers: Postgreses, tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.parametrize("version", [15, pytest.param(17, marks=pytest.mark.long), 18])
+@pytest.mark.parametrize(
+    "version", [15, *(pytest.param(version, marks=pytest.mark.long) for version in (17, 18))]
+)
 def test_hostile_values_come_back_equal_from_dump_and_restore(
     postgres_servers: Postgreses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:

@@ -59,9 +59,7 @@ class KillingPlayer(Player):
             super().approve(site)
 
 
-@pytest.mark.parametrize(
-    "template", ["mariadb", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
-)
+@pytest.mark.long
 def test_the_played_incident_recovers(template: Production, tmp_path: Path) -> None:
     """The incident is played over the JSON API to its end, its server killed in the swap; an independent oracle agrees."""
     site = clone_production(template.folder, tmp_path / "production")
@@ -146,6 +144,9 @@ def test_a_clone_leaves_its_template_alone(template: Production, tmp_path: Path)
     assert load(template.folder).pids == ()
 
 
+@pytest.mark.parametrize(
+    "template", ["mariadb", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
 def test_a_stopped_production_comes_back_with_its_rows(template: Production, tmp_path: Path) -> None:
     """After `start` the same ports answer, the rows are there, and the oracle says of them what it said before."""
     site = clone_production(template.folder, tmp_path / "production")

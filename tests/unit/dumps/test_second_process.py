@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import os
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,8 +54,9 @@ def test_several_streams_arrive(content: bytes, packed: Path) -> None:
 @TWO
 def test_what_python_unpacks_arrives_too(content: bytes, tmp_path: Path) -> None:
     """A file that is packed in another way arrives whole."""
-    path = tmp_path / "d.sql.bz2"
-    path.write_bytes(bz2.compress(content, 1))
+    path = tmp_path / "d.sql.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("d.sql", content)
     unpacking = Unpacking(path, "unpacking")
     assert unpacking.process is not None
     assert b"".join(unpacking.blocks()) == content
