@@ -4,7 +4,8 @@
 #   sh deploy/test.sh         style, types, and the suite on small data; at most 10 minutes on 2 cores
 #   sh deploy/test.sh long    also the full demos and every test; at most 60 minutes
 #
-# The last line is pytest's own, unless a type is wrong. Exit status 0 only when nothing failed. With CI=true a skipped test is a failure.
+# The last line is pytest's own, unless a type is wrong. Exit status 0 only when nothing failed. With CI=true a skipped
+# test is a failure.
 set -eu
 repo=$(cd -- "$(dirname -- "$0")/.." && pwd -P)
 case "$# ${1:-}" in

@@ -15,7 +15,7 @@ from bot.dumps.compression import PIECE_BYTES, GzipDecoder, Piece
 
 # Few enough to stay in the processor's cache from one process to the other, enough that neither waits at each step.
 SLOTS = 6
-_OK, _STREAM_END, _NO_ROOM_OR_INPUT = 0, 1, -5
+_OK, _STREAM_END, _NEEDS_MORE, _DAMAGED, _WANTS_DICTIONARY = 0, 1, -5, -3, 2
 # gzip's head and checksum, as `zlib.decompressobj(wbits=31)`.
 _GZIP = 31
 
@@ -104,7 +104,7 @@ def decoder_into(slots: Slots, zlib_name: str = "libz.so.1") -> Optional[Callabl
         )
 
     class IntoSlots:
-        """As `zlib.decompressobj`; what `decompress` returns lies in a slot, which is full then."""
+        """As `zlib.decompressobj`, MemoryError included; what `decompress` returns lies in a slot, which is full then."""
 
         def __init__(self) -> None:
             self._stream = Stream()
@@ -123,8 +123,10 @@ def decoder_into(slots: Slots, zlib_name: str = "libz.so.1") -> Optional[Callabl
             stream.next_in, stream.avail_in = data, len(data)
             stream.next_out, stream.avail_out = ctypes.addressof(ctypes.c_char.from_buffer(room)), size
             said = library.inflate(self._by_reference, 0)
-            if said not in {_OK, _STREAM_END, _NO_ROOM_OR_INPUT}:
+            if said in {_DAMAGED, _WANTS_DICTIONARY}:
                 raise zlib.error(f"zlib's inflate gave {said}")
+            if said not in {_OK, _STREAM_END, _NEEDS_MORE}:
+                raise MemoryError(f"zlib's inflate gave {said}")  # Nothing that speaks against the file.
             rest = data[len(data) - stream.avail_in :]
             if said == _STREAM_END:
                 self.eof, self.unused_data, self.unconsumed_tail = True, rest, b""
