@@ -119,7 +119,8 @@ class Session:
             self._errors.close()
             raise Refusal(
                 "refused",
-                f"{psql} cannot be started: {error.strerror}. Look at this host's PostgreSQL client.",
+                f"{psql} cannot be started: {error.strerror}. It asked nothing of the server;"
+                " put this host's PostgreSQL client right, then ask again.",
             ) from None
         try:
             self.run(SETTINGS if path else SETTINGS + NO_PATH + ";")

@@ -94,7 +94,10 @@ def test_a_client_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.Monke
     told = "BACKOUT1:" + json.dumps(
         {"credentials": {"driver": "pgsql", "host": "127.0.0.1", "username": "u", "database": "shop"}}
     )
-    with pytest.raises(Refusal, match=r"psql cannot be started: No such file.* Look at this host's"):
+    with pytest.raises(
+        Refusal,
+        match=r"psql cannot be started: No such file.* It asked nothing of the server; put this host's",
+    ):
         PostgresqlServer({"access": {"argv": ["/bin/echo", told]}, "workspace": str(tmp_path)})
 
 
