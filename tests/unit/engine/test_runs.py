@@ -247,10 +247,15 @@ async def test_a_lease_that_cannot_be_renewed_is_given_up_in_time(scene: Scene) 
     await scene.add("op")
     await scene.until(lambda: inside == ["one"])
     store.reachable = False
-    await scene.engine({"work": handler}, owner="two", lease=0.5)
+    await scene.engine({"work": handler}, owner="two")
     ended = await scene.engines[1].wait("op", timedelta(seconds=5))
-    assert (ended.state, ended.fence) == (OperationState.DONE, 2)
-    assert overlaps == [["one"], ["two"]]
+    # On a busy machine the first may have lost its short lease, and got it back, before the plug was pulled.
+    *firsts, last = overlaps
+    assert ended.state is OperationState.DONE
+    assert ended.fence >= len(overlaps)
+    assert firsts
+    assert all(alone == ["one"] for alone in firsts)
+    assert last == ["two"]
 
 
 async def test_a_lost_claim_writes_nothing(scene: Scene) -> None:
