@@ -225,6 +225,8 @@ class KeyedAccount:
         if value is None or same_value(value, self._defaults[name], converted=True):
             return True
         column = self._copy.column(name)
+        if column is not None and column.given is not None:
+            return bool(value == column.given)
         return (
             column is not None
             and column.notnull

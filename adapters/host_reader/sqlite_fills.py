@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional
 
 from adapters.host_reader.answers import Refusal
-from adapters.host_reader.sqlite_open import quoted
+from adapters.host_reader.sqlite_open import quoted, text_literal
 from adapters.host_reader.sqlite_rows import (
     all_of,
     at,
@@ -120,11 +120,14 @@ def _converted_back(bench: Bench, live: Table, scratch: Table, key: List[str], n
 def unset(alias: str, column: Column, lost: bool) -> str:
     """Return the condition that a column has no value of its own: NULL, or the default of a column just added again.
 
-    A column that is NOT NULL and has no default was given the empty value of its type: '', 0, 0.00, 0000-00-00.
+    A column that is NOT NULL and has no default was given the empty value of its type: '', 0, 0.00, 0000-00-00, or the
+    first value of its list.
     """
     value = f"{alias}.{quoted(column.name)}"
     if lost and column.default is not None:
         return f"({value} IS NULL OR {value} IS ({column.default}))"
+    if lost and column.given is not None:
+        return f"({value} IS {text_literal(column.given)})"
     if lost and column.notnull:
         return f"(trim({value}, '{EMPTY_SIGNS}') = '')"
     return f"({value} IS NULL)"

@@ -30,6 +30,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def text_literal(value: str) -> str:
+    """Return a text as a literal of SQLite's SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def existing_file(path: str) -> str:
     """Return the real path of a regular file; reads only. *Raises* Refusal when there is none."""
     real = os.path.realpath(path)

@@ -14,6 +14,8 @@ from adapters.host_reader.sqlite_open import quoted
 _CHANGING_TIMES = {"updated_at", "deleted_at"}
 # White space outside quotes; quoted parts are matched first so that they stay as they are.
 _QUOTED_OR_SPACE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|(\s+)")
+# In the image of a server's database it stands in a column's type, with the value in hexadecimal digits of its UTF-8.
+GIVEN = "GIVEN_"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ class Column:
     notnull: bool
     default: Optional[str]
     pk: int
+
+    @property
+    def given(self) -> Optional[str]:
+        """Return what the server gives the rows there are where it adds this column, None where that is an empty value."""
+        _, found, digits = self.type.rpartition(GIVEN)
+        return bytes.fromhex(digits).decode() if found and self.notnull and self.default is None else None
 
     @property
     def affinity(self) -> str:

@@ -15,7 +15,7 @@ from adapters.host_reader.kept_rows import (
     refuse_others,
     wanted_rows,
 )
-from adapters.host_reader.sqlite_open import quoted, writing
+from adapters.host_reader.sqlite_open import quoted, text_literal, writing
 from adapters.host_reader.sqlite_request import Answer, Request, number, text
 
 _BUSY_S = 20
@@ -76,7 +76,7 @@ def _literal(value: object) -> str:
     if isinstance(value, str):
         if "\0" in value:
             return f"CAST(X'{value.encode('utf-8', 'surrogateescape').hex()}' AS TEXT)"
-        return "'" + value.replace("'", "''") + "'"
+        return text_literal(value)
     if isinstance(value, float) and math.isinf(value):
         return "9e999" if value > 0 else "-9e999"
     return repr(value)

@@ -18,6 +18,7 @@ from adapters.host_reader.images.image import make_image
 from adapters.host_reader.images.verbs import compare, prove, repair, salvage, swap_prepare
 from adapters.host_reader.server.port import Row, Server, ServerTable
 from tests.integration.image_servers import HOSTILE, TABLES, Album, build_album, make_place, own_name
+from tests.servers.mariadb import MariadbServer
 from tests.unit.rows.shapes import rows as image_rows
 
 ENGINES = ("mariadb", "postgres")
@@ -64,6 +65,39 @@ def test_everything_is_back_and_proven(album: Album) -> None:
     assert repair(request, album.open_server)["attached"] is True
     album.login.run("INSERT INTO remarks (picture_id, body) VALUES (1, 'next')", database=scratch)
     assert album.rows(scratch, "SELECT max(id) FROM remarks") == [("90003",)]
+
+
+def test_the_first_of_a_list_is_no_value_of_its_own(mariadb_server: MariadbServer, tmp_path: Path) -> None:
+    """MariaDB gives each row the first value where a rollback adds an ENUM that must be set: the backup's are put back."""
+    login = mariadb_server.make(f"letters_{secrets.token_hex(4)}")
+    state = "state ENUM('it''s new', 'sent', 'read') NOT NULL"
+    before = f"""
+CREATE TABLE migrations (id INT PRIMARY KEY, migration VARCHAR(190) NOT NULL, batch INT NOT NULL);
+CREATE TABLE letters (id INT PRIMARY KEY, {state});
+INSERT INTO letters VALUES (1, 'sent'), (2, 'it''s new'), (3, 'read');"""
+    broken = f"{before} ALTER TABLE letters DROP COLUMN state; INSERT INTO letters VALUES (4);"
+    album = Album(
+        login=login,
+        live=login.database,
+        baseline=own_name("base"),
+        scratch=own_name("scratch"),
+        workspace=tmp_path,
+    )
+    login.run(broken)
+    for place, script in (
+        (album.baseline, before),
+        (album.scratch, f"{broken} ALTER TABLE letters ADD COLUMN {state};"),
+    ):
+        login.run(f"CREATE DATABASE {place}")
+        login.run(script, database=place)
+    request = album.request(decisions={}, mappings=[])
+    repair(request, album.open_server)
+    letters = album.rows(album.scratch, "SELECT id, state FROM letters ORDER BY id")
+    assert letters == [("1", "sent"), ("2", "it's new"), ("3", "read"), ("4", "it's new")]
+    proof = prove(request, album.open_server)
+    assert (proof["proven"], proof["reasons"]) == (True, [])
+    for place in (album.scratch, album.baseline, album.live):
+        login.run(f"DROP DATABASE {place}")
 
 
 def test_an_image_holds_hostile_values_as_they_are(album: Album) -> None:

@@ -7,7 +7,8 @@ from typing import Callable, Dict, Iterable, List, Sequence, Set, Tuple
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.server.port import Row, ServerColumn, ServerKey, ServerSchema, ServerTable
-from adapters.host_reader.sqlite_open import quoted
+from adapters.host_reader.sqlite_open import quoted, text_literal
+from adapters.host_reader.sqlite_schema import GIVEN
 
 # After so many rows progress is told and the free space looked at.
 _ROWS_BETWEEN = 5_000
@@ -88,7 +89,11 @@ def _column(table: ServerTable, column: ServerColumn) -> str:
         counted = " AUTOINCREMENT" if table.numbered == column.name else ""
         return f"{quoted(column.name)} INTEGER PRIMARY KEY{counted}"
     notnull = " NOT NULL" if column.notnull or column.name in table.key else ""
-    return f"{quoted(column.name)} {_TYPES[column.kind]}{notnull}{_default(column)}"
+    return f"{quoted(column.name)} {_TYPES[column.kind]}{_given(column)}{notnull}{_default(column)}"
+
+
+def _given(column: ServerColumn) -> str:
+    return "" if column.given is None else f" {GIVEN}{column.given.encode().hex()}"
 
 
 def _default(column: ServerColumn) -> str:
@@ -99,7 +104,7 @@ def _default(column: ServerColumn) -> str:
             return f" DEFAULT {int(column.default)}"
         except ValueError:
             return ""
-    return " DEFAULT '" + str(column.default).replace("'", "''") + "'"
+    return f" DEFAULT {text_literal(str(column.default))}"
 
 
 def _foreign_key(key: ServerKey) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from adapters.host_reader.answers import Refusal
@@ -241,6 +241,8 @@ def _columns(session: Session, doing: str) -> _Columns:
         kind = kind_of(data_type)
         default = _mariadb_default(row[5], kind) if is_mariadb else _mysql_default(row[5], kind, extra)
         column = ServerColumn(name, full_type, kind, nullable == "NO", default, "_ci" in str(row[8] or ""))
+        if column.notnull and row[5] is None:
+            column = replace(column, given=first_of_enum(full_type))
         found.stored.setdefault(table, []).append(column)
         if "on update" in extra.lower():
             found.touched[table] = (*found.touched.get(table, ()), name)
@@ -260,6 +262,15 @@ def kind_of(data_type: str) -> str:
     if base in _INTEGERS:
         return "integer"
     return "binary" if base in _BINARY else "text"
+
+
+def first_of_enum(full_type: str) -> Optional[str]:
+    """Return the first value of an ENUM's list, None for another type. With a backslash in it None: servers tell it in two ways.
+
+    *Source*: MySQL 8.0 manual, "Data Type Default Values": the implicit default of ENUM is its first value.
+    """
+    found = re.match(r"enum\('((?:[^'\\]|'')*)'", full_type, re.IGNORECASE)
+    return found.group(1).replace("''", "'") if found else None
 
 
 def _mariadb_default(told: Text, kind: str) -> Union[int, str, None]:

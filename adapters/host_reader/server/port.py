@@ -21,7 +21,8 @@ class ServerColumn:
     `type` is the engine's own name of its type; `kind` how its values are given: `integer` (int within 64 bits signed),
     `binary` (bytes), `text` (str; every other type in the engine's exact text form). `default` is the literal it gets
     where nothing is given (int or str), None where there is none or it is computed. `folds_case`: the server takes texts
-    that differ only by case for equal.
+    that differ only by case for equal. `given` is what the rows there are get where the column is added NOT NULL without a
+    default, and the server then takes a value that is not an empty one (the first of an ENUM); None elsewhere.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ServerColumn:
     notnull: bool
     default: Union[int, str, None]
     folds_case: bool = False
+    given: Optional[str] = None
 
 
 @dataclass(frozen=True)
