@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Dict, FrozenSet, Iterator, List, Optional, Set, Tuple
 
-from adapters.host_reader.sqlite_fills import EMPTY_SIGNS
+from adapters.host_reader.sqlite_given import EMPTY_SIGNS, times_of
 from adapters.host_reader.sqlite_open import quoted
 from adapters.host_reader.sqlite_schema import Schema, Table, identity_columns
 
@@ -79,7 +79,7 @@ class KeyedAccount:
         self._key = list(base.key)
         self._account = Account()
         self._suspects: Dict[str, Dict[str, int]] = {}
-        self._defaults = {name: self._default(name) for name in self._lost_columns()}
+        self._given = {name: self._given_value(name) for name in self._lost_columns()}
         self._kept_columns = [] if live is None else _compared(live, copy)
         self._back_columns = _compared(base, copy)
         self._base_columns = {} if live is None else dict(_compared(base, live))
@@ -90,11 +90,30 @@ class KeyedAccount:
             return []
         return [name for name in self._base.common(self._copy) if not self._live.column(name)]
 
-    def _default(self, name: str) -> Any:
+    def _given_value(self, name: str) -> Any:
+        """Return what the rows there were, were given when the rollback added the column again, None where unknown."""
         column = self._copy.column(name)
         if column is None or column.default is None:
-            return None
+            return None if column is None else column.given
+        if column.is_stamped:
+            return self._moment(quoted(name))
         return self._books.connection.execute(f"SELECT {column.default}").fetchone()[0]
+
+    def _moment(self, name: str) -> Any:
+        """Return the newest time that is not the backup's, if it is later than what live tells and nothing there is equal."""
+        newest = self._books.connection.execute(
+            f"SELECT max({name}) FROM (SELECT {name} FROM main.{quoted(self._copy.name)}"
+            f" EXCEPT SELECT {name} FROM base.{quoted(self._base.name)})"
+        ).fetchone()[0]
+        if not isinstance(newest, str) or self._live is None or typed(newest) in self._books.moved:
+            return None
+        for time in times_of(self._live):
+            written = self._books.connection.execute(
+                f"SELECT max({quoted(time)}) FROM live.{quoted(self._live.name)}"
+            ).fetchone()[0]
+            if written is not None and str(written) >= newest:
+                return None
+        return newest
 
     def closed(self) -> Account:
         """Return the finished account; reads only."""
@@ -153,7 +172,7 @@ class KeyedAccount:
             self._account.rows["lost"] += 1
             return
         same = self._judge_live_row(live, copy, base)
-        for name in self._defaults:
+        for name in self._given:
             self._judge_lost_value(name, base, copy)
         self._account.rows["kept" if same else "changed_since"] += 1
 
@@ -219,14 +238,18 @@ class KeyedAccount:
             self._account.unaccounted += 1
         elif before is not None:
             self._account.values["lost"] += 1
+        elif base is not None and now is not None and self._may_be_null(name):
+            self._account.unaccounted += typed(now) not in self._books.moved
+
+    def _may_be_null(self, name: str) -> bool:
+        column = self._copy.column(name)
+        return column is not None and not column.notnull
 
     def _is_given(self, name: str, value: Any) -> bool:
         """Return whether a value says nothing of its own: NULL, the default, or what NOT NULL without a default is given."""
-        if value is None or same_value(value, self._defaults[name], converted=True):
+        if value is None or same_value(value, self._given[name], converted=True):
             return True
         column = self._copy.column(name)
-        if column is not None and column.given is not None:
-            return bool(value == column.given)
         return (
             column is not None
             and column.notnull
@@ -305,7 +328,7 @@ class KeyedAccount:
         """Judge a live row that is none of the backup's; a value of another row's past must not stand in it."""
         self._judge_live_row(live, copy, None)
         if copy is not None:
-            for name in self._defaults:
+            for name in self._given:
                 self._judge_lost_value(name, None, copy)
 
     def _strangers(self) -> int:

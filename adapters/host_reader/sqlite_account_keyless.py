@@ -76,7 +76,9 @@ def _count_lost_values(books: Books, base: Table, copy: Table, common: List[str]
     there = {row[: len(common)] for row in found}
     for row, count in before.items():
         values = sum(1 for value in row[len(common) :] if value != typed(None))
-        if row[: len(common)] in there and values:
+        if row[: len(common)] in there:
             kept = min(count, found[row])
             account.values["restored"] += values * kept
             account.values["lost"] += values * (count - kept)
+            # Not a value was lost, but another stands where there was none.
+            account.unaccounted += 0 if values else count - kept

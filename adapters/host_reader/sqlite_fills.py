@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional
 
 from adapters.host_reader.answers import Refusal
-from adapters.host_reader.sqlite_open import quoted, text_literal
+from adapters.host_reader.sqlite_given import given_value, is_in_new_shape, unset
+from adapters.host_reader.sqlite_open import quoted
 from adapters.host_reader.sqlite_rows import (
     all_of,
     at,
@@ -20,8 +21,6 @@ from adapters.host_reader.sqlite_workbench import Bench
 
 # From this share on a difference is the migration's doing for the column as a whole, not an edit of single rows.
 _WHOLE_COLUMN = 0.5
-# Of these alone is made what MySQL puts into the rows there are where a column without a default is added as NOT NULL.
-EMPTY_SIGNS = "0.:- "
 
 
 def put_back_rows(bench: Bench, live: Table, scratch: Table) -> int:
@@ -32,7 +31,7 @@ def put_back_rows(bench: Bench, live: Table, scratch: Table) -> int:
         return insert_surplus(bench, f"FROM {at('live', live.name)}", scratch, common, scratch)
     needed = [column for column in scratch.columns if not live.column(column.name) and _must_be_given(column)]
     base = bench.table("base", live.name)
-    given = [f"(SELECT b.{quoted(each.name)} {_base_row(base, live, key)})" for each in needed if base]
+    given = [_from_base(each, _base_row(base, live, key), scratch) for each in needed if base]
     names = [*common, *(each.name for each in needed if base)]
     values = ", ".join([columns_of("l", common), *given])
     return bench.change(
@@ -43,7 +42,16 @@ def put_back_rows(bench: Bench, live: Table, scratch: Table) -> int:
 
 
 def _must_be_given(column: Column) -> bool:
-    return column.notnull and column.default is None
+    return column.notnull and (column.default is None or column.is_stamped)
+
+
+def _from_base(column: Column, row: str, scratch: Table) -> str:
+    """Return the backup's value as SQL; a time that it has not is as in the rows that the rollback left."""
+    value = f"(SELECT b.{quoted(column.name)} {row})"
+    if not column.is_stamped:
+        return value
+    newest = f"(SELECT max({quoted(column.name)}) FROM {at('main', scratch.name)})"
+    return f"coalesce({value}, {newest}, {column.default})"
 
 
 def _base_row(base: Optional[Table], live: Table, key: List[str]) -> str:
@@ -117,22 +125,6 @@ def _converted_back(bench: Bench, live: Table, scratch: Table, key: List[str], n
     return bool(back) and converted >= _WHOLE_COLUMN * rows and back >= _WHOLE_COLUMN * converted
 
 
-def unset(alias: str, column: Column, lost: bool) -> str:
-    """Return the condition that a column has no value of its own: NULL, or the default of a column just added again.
-
-    A column that is NOT NULL and has no default was given the empty value of its type: '', 0, 0.00, 0000-00-00, or the
-    first value of its list.
-    """
-    value = f"{alias}.{quoted(column.name)}"
-    if lost and column.default is not None:
-        return f"({value} IS NULL OR {value} IS ({column.default}))"
-    if lost and column.given is not None:
-        return f"({value} IS {text_literal(column.given)})"
-    if lost and column.notnull:
-        return f"(trim({value}, '{EMPTY_SIGNS}') = '')"
-    return f"({value} IS NULL)"
-
-
 def lost_columns(bench: Bench, base: Table, scratch: Table) -> List[str]:
     """Return the columns that the backup and scratch have and the broken state has not."""
     live = bench.table("live", base.name)
@@ -144,11 +136,13 @@ def fill_columns(
 ) -> Dict[str, Any]:
     """Fill values from the backup where scratch has none, in rows that are the same thing; return counts.
 
+    A lost column whose default stands where the backup has NULL is NULL again, unless the value may have been moved back.
     `mapped` names for a "table.column" the temporary table of rows whose newer value came by a mapping.
     Rows of one key that are another thing now are not filled but listed under `asked`. *Changes*: scratch.
     """
     done: Dict[str, Any] = {"filled": {}, "asked": {}}
-    wanted = [name for name in columns if _has_values(bench, base, name)]
+    lost = lost_columns(bench, base, scratch)
+    wanted = [name for name in columns if name in lost or _has_values(bench, base, name)]
     if not wanted:
         return done
     key = matching_key(bench.connection, "base", base, "main", scratch)
@@ -159,7 +153,8 @@ def fill_columns(
         if column is None:
             continue
         full = f"{scratch.name}.{name}"
-        free = unset("s", column, lost=name in lost_columns(bench, base, scratch))
+        given = given_value(bench, base, scratch, column) if name in lost else None
+        free = unset("s", column, name in lost, given)
         if full in mapped:
             free += f" AND NOT EXISTS (SELECT 1 FROM {mapped[full]} AS m WHERE {mapped_row('s', key)})"
         worth = f"b.{quoted(name)} IS NOT NULL AND {differs('b', 's', name, base, scratch)}"
@@ -168,6 +163,12 @@ def fill_columns(
             f"UPDATE {at('main', scratch.name)} AS s SET {quoted(name)} = (SELECT b.{quoted(name)} {row})"
             f" WHERE {free} AND EXISTS (SELECT 1 {row} AND {same} AND {worth})"
         )
+        if given is not None and not column.notnull and not is_in_new_shape(bench, given):
+            empty = f"{free} AND s.{quoted(name)} IS NOT NULL"
+            bench.change(
+                f"UPDATE {at('main', scratch.name)} AS s SET {quoted(name)} = NULL"
+                f" WHERE {empty} AND EXISTS (SELECT 1 {row} AND {same} AND b.{quoted(name)} IS NULL)"
+            )
         if key:
             asked = f"EXISTS (SELECT 1 {row} AND NOT ({same}) AND {worth})"
             select = (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Set
 
 from adapters.host_reader.answers import Refusal
-from adapters.host_reader.sqlite_fills import lost_columns, mapped_row, unset
+from adapters.host_reader.sqlite_fills import mapped_row
+from adapters.host_reader.sqlite_given import given_value, unset
 from adapters.host_reader.sqlite_open import quoted
 from adapters.host_reader.sqlite_request import Request, mapping, names, objects, text
 from adapters.host_reader.sqlite_rows import all_of, at, columns_of, matching_key, same_key
@@ -78,8 +79,8 @@ def _apply(bench: Bench, rule: Mapping, source: str, target: str, name: str, don
         f"CREATE INDEX temp.{name}_key ON {name} ({', '.join(f'k{place}' for place in range(len(key)))})"
     )
     base = bench.table("base", scratch.name)
-    lost = base is not None and target in lost_columns(bench, base, scratch)
-    free = unset("s", column, lost or live.column(target) is None)
+    lost = live.column(target) is None
+    free = unset("s", column, lost, given_value(bench, base, scratch, column) if lost else None)
     full = f"{scratch.name}.{target}"
     done["tables"][full] = f"temp.{name}"
     done["mapped"][full] = bench.change(

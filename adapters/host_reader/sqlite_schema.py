@@ -35,6 +35,11 @@ class Column:
         return bytes.fromhex(digits).decode() if found and self.notnull and self.default is None else None
 
     @property
+    def is_stamped(self) -> bool:
+        """Return whether its default is the time at which a row is written."""
+        return self.default is not None and self.default.strip("() ").upper() == "CURRENT_TIMESTAMP"
+
+    @property
     def affinity(self) -> str:
         """Return the type to which SQLite turns values. *Source*: sqlite.org/datatype3.html, 3.1."""
         said = self.type.upper()

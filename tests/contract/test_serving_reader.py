@@ -54,12 +54,13 @@ async def test_it_ends_when_nobody_asks(link: LocalLink, tmp_path: Path) -> None
 
 async def test_what_is_given_up_does_not_end_it_later(link: LocalLink, tmp_path: Path) -> None:
     """Each question puts its end off, also behind one that was given up and answered all the same."""
-    reader = reader_on(link, tmp_path, idle_s=1.0)
+    reader = reader_on(link, tmp_path, idle_s=2.0)
+    await parent_of(reader)
     with pytest.raises(UnknownOutcomeError):
         await reader.ask(PYTHON, "sleep", {"path": str(tmp_path / "pids")}, timedelta(seconds=0.5))
     first = await parent_of(reader)
-    for _ in range(4):
-        await asyncio.sleep(0.4)
+    for _ in range(3):
+        await asyncio.sleep(0.8)
         assert await parent_of(reader) == first
     await reader.close()
 

@@ -17,8 +17,7 @@ from adapters.host_reader.answers import Refusal
 from adapters.host_reader.images.image import make_image
 from adapters.host_reader.images.verbs import compare, prove, repair, salvage, swap_prepare
 from adapters.host_reader.server.port import Row, Server, ServerTable
-from tests.integration.image_servers import HOSTILE, TABLES, Album, build_album, make_place, own_name
-from tests.servers.mariadb import MariadbServer
+from tests.integration.image_servers import HOSTILE, TABLES, Album, build_album, literal, make_place, own_name
 from tests.unit.rows.shapes import rows as image_rows
 
 ENGINES = ("mariadb", "postgres")
@@ -67,15 +66,47 @@ def test_everything_is_back_and_proven(album: Album) -> None:
     assert album.rows(scratch, "SELECT max(id) FROM remarks") == [("90003",)]
 
 
-def test_the_first_of_a_list_is_no_value_of_its_own(mariadb_server: MariadbServer, tmp_path: Path) -> None:
-    """MariaDB gives each row the first value where a rollback adds an ENUM that must be set: the backup's are put back."""
-    login = mariadb_server.make(f"letters_{secrets.token_hex(4)}")
-    state = "state ENUM('it''s new', 'sent', 'read') NOT NULL"
-    before = f"""
+LETTERS = """
 CREATE TABLE migrations (id INT PRIMARY KEY, migration VARCHAR(190) NOT NULL, batch INT NOT NULL);
-CREATE TABLE letters (id INT PRIMARY KEY, {state});
-INSERT INTO letters VALUES (1, 'sent'), (2, 'it''s new'), (3, 'read');"""
-    broken = f"{before} ALTER TABLE letters DROP COLUMN state; INSERT INTO letters VALUES (4);"
+CREATE TABLE letters (id INT PRIMARY KEY, created_at TIMESTAMP NULL, {column});
+INSERT INTO letters (id, created_at, lost) VALUES {values};
+"""
+SINCE = "ALTER TABLE letters DROP COLUMN lost; INSERT INTO letters (id) VALUES (4);"
+
+
+@pytest.mark.parametrize(
+    ("engine", "column", "before", "since"),
+    [
+        (
+            "mariadb",
+            "lost ENUM('it''s new', 'sent', 'read') NOT NULL",
+            ["sent", "it's new", "read"],
+            "it's new",
+        ),
+        ("mariadb", "lost VARCHAR(9) DEFAULT 'all'", [None, "all", "some"], "all"),
+        ("postgres", "lost VARCHAR(9) DEFAULT 'all'", [None, "all", "some"], "all"),
+        ("mariadb", "lost DATETIME DEFAULT CURRENT_TIMESTAMP", [None, "2025-11-01 10:00:00", None], ""),
+        ("mariadb", "lost TIMESTAMP(3) NOT NULL DEFAULT now(3)", ["2025-11-01 10:00:00.250"] * 3, ""),
+        ("postgres", "lost TIMESTAMP(0) DEFAULT CURRENT_TIMESTAMP", [None, "2025-11-01 10:00:00", None], ""),
+        ("postgres", "lost TIMESTAMPTZ NOT NULL DEFAULT now()", ["2025-11-01 10:00:00.25+00"] * 3, ""),
+    ],
+)
+def test_what_a_column_was_given_when_it_came_back_is_no_value_of_its_own(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    engine: str,
+    column: str,
+    before: list[str | None],
+    since: str,
+) -> None:
+    """A default, the first of a list or the time: the backup's values are put back over it, its NULL too."""
+    login = request.getfixturevalue(f"{engine}_server").make(f"letters_{secrets.token_hex(4)}")
+    born = "2025-11-01 09:00:00"
+    values = ", ".join(
+        "(" + ", ".join(literal(engine, each) for each in (number, born, kept)) + ")"
+        for number, kept in enumerate(before, 1)
+    )
+    script = LETTERS.format(column=column, values=values)
     album = Album(
         login=login,
         live=login.database,
@@ -83,20 +114,21 @@ INSERT INTO letters VALUES (1, 'sent'), (2, 'it''s new'), (3, 'read');"""
         scratch=own_name("scratch"),
         workspace=tmp_path,
     )
-    login.run(broken)
-    for place, script in (
-        (album.baseline, before),
-        (album.scratch, f"{broken} ALTER TABLE letters ADD COLUMN {state};"),
+    login.run(script + SINCE)
+    for place, more in (
+        (album.baseline, ""),
+        (album.scratch, f"{SINCE} ALTER TABLE letters ADD COLUMN {column};"),
     ):
         login.run(f"CREATE DATABASE {place}")
-        login.run(script, database=place)
-    request = album.request(decisions={}, mappings=[])
-    repair(request, album.open_server)
-    letters = album.rows(album.scratch, "SELECT id, state FROM letters ORDER BY id")
-    assert letters == [("1", "sent"), ("2", "it's new"), ("3", "read"), ("4", "it's new")]
-    proof = prove(request, album.open_server)
+        login.run(script + more, database=place)
+    asked = album.request(decisions={}, mappings=[])
+    repair(asked, album.open_server)
+    *kept, [fourth] = album.rows(album.scratch, "SELECT lost FROM letters ORDER BY id")
+    assert kept == album.rows(album.baseline, "SELECT lost FROM letters ORDER BY id")
+    assert fourth == since if since else fourth > born
+    proof = prove(asked, album.open_server)
     assert (proof["proven"], proof["reasons"]) == (True, [])
-    for place in (album.scratch, album.baseline, album.live):
+    for place in (album.scratch, album.baseline):
         login.run(f"DROP DATABASE {place}")
 
 

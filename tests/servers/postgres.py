@@ -163,7 +163,8 @@ def start_postgres(
     # A crash leaves its pid there, and that pid may be another program's by now.
     (folder / "data" / "postmaster.pid").unlink(missing_ok=True)
     socket, log, at = socket_folder(), folder / "postgres.out", port or free_port()
-    said = {"log_statement": "all" if logged else "none"}
+    # PostgreSQL 13 would keep passwords as MD5, and the access file asks for SCRAM.
+    said = {"log_statement": "all" if logged else "none", "password_encryption": "scram-sha-256"}
     settings = {
         **(_SETTINGS if small else _UNTUNED),
         **said,

@@ -97,6 +97,8 @@ def _given(column: ServerColumn) -> str:
 
 
 def _default(column: ServerColumn) -> str:
+    if column.stamped:
+        return " DEFAULT CURRENT_TIMESTAMP"
     if column.default is None or column.kind == "binary":
         return ""
     if column.kind == "integer":

@@ -42,6 +42,10 @@ _OPTIONS_LINE = re.compile(r"^\)", re.MULTILINE)
 _ESCAPES = {"\\\\": "\\", "\\'": "'", "''": "'", "\\n": "\n", "\\r": "\r", "\\0": "\0", "\\t": "\t"}
 _ESCAPE = re.compile("|".join(re.escape(sign) for sign in _ESCAPES))
 
+# Both servers tell every name of the function in this form. Source: MySQL 8.0 manual, "The INFORMATION_SCHEMA COLUMNS
+# Table"; MariaDB 10.11, asked.
+_STAMP = re.compile(r"current_timestamp(\(\d?\))?", re.IGNORECASE)
+_WITH_TIME = re.compile(r"datetime|timestamp", re.IGNORECASE)
 _STRINGS = re.compile(r"'(?:[^'\\]|\\.|'')*'", re.DOTALL)
 
 # The information schema compares names without case; two databases may differ in nothing else.
@@ -241,8 +245,11 @@ def _columns(session: Session, doing: str) -> _Columns:
         kind = kind_of(data_type)
         default = _mariadb_default(row[5], kind) if is_mariadb else _mysql_default(row[5], kind, extra)
         column = ServerColumn(name, full_type, kind, nullable == "NO", default, "_ci" in str(row[8] or ""))
-        if column.notnull and row[5] is None:
-            column = replace(column, given=first_of_enum(full_type))
+        column = replace(
+            column,
+            given=first_of_enum(full_type) if column.notnull and row[5] is None else None,
+            stamped=bool(row[5] and _STAMP.fullmatch(str(row[5])) and _WITH_TIME.fullmatch(data_type)),
+        )
         found.stored.setdefault(table, []).append(column)
         if "on update" in extra.lower():
             found.touched[table] = (*found.touched.get(table, ()), name)

@@ -106,6 +106,13 @@ _LITERAL = re.compile(
     re.IGNORECASE,
 )
 
+# The functions that give one time for all rows of a statement, as `pg_get_expr` tells them, with their casts.
+_STAMP = re.compile(
+    r"\(?(?:now\(\)|CURRENT_TIMESTAMP|LOCALTIMESTAMP|transaction_timestamp\(\))(?:\(\d\))?\)?"
+    r"(?:::timestamp(?:\(\d\))? with(?:out)? time zone)?",
+    re.IGNORECASE,
+)
+
 _Default = Union[int, str, None]
 
 
@@ -198,6 +205,7 @@ def _read_columns(session: Session, names: Dict[int, str]) -> Dict[int, List[Ser
                 bool(notnull),
                 None if kind == "binary" else value,
                 base.rpartition(".")[2] == "citext",
+                stamped=base.startswith("timestamp") and bool(default and _STAMP.fullmatch(default)),
             )
         )
     return columns

@@ -22,7 +22,8 @@ class ServerColumn:
     `binary` (bytes), `text` (str; every other type in the engine's exact text form). `default` is the literal it gets
     where nothing is given (int or str), None where there is none or it is computed. `folds_case`: the server takes texts
     that differ only by case for equal. `given` is what the rows there are get where the column is added NOT NULL without a
-    default, and the server then takes a value that is not an empty one (the first of an ENUM); None elsewhere.
+    default, and the server then takes a value that is not an empty one (the first of an ENUM); None elsewhere. `stamped`:
+    its default is the time at which a row is written.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ServerColumn:
     default: Union[int, str, None]
     folds_case: bool = False
     given: Optional[str] = None
+    stamped: bool = False
 
 
 @dataclass(frozen=True)

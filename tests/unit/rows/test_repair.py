@@ -246,6 +246,92 @@ def test_a_column_that_must_be_set_is_filled_over_the_empty_values_it_was_given(
     assert (proof["proven"], proof["reasons"]) == (True, [])
 
 
+@pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY", "id INTEGER"])
+def test_no_value_is_none_again_where_the_rollback_gave_the_default(tmp_path: Path, key: str) -> None:
+    """NULL says something of its own: what nobody was to see must not be public by a column's default."""
+    case = build_case(tmp_path)
+    change_before_incident(
+        case,
+        f"CREATE TABLE c ({key}, who TEXT DEFAULT 'public');",
+        "INSERT INTO c VALUES (1, NULL), (2, 'friends'), (3, 'public');",
+    )
+    run(case.live, "ALTER TABLE c DROP COLUMN who; INSERT INTO c VALUES (4);")
+    run(case.scratch, "UPDATE c SET who = 'public'; INSERT INTO c VALUES (4, 'public');")
+    sqlite_repair(case.request())
+    assert rows(case.scratch, "SELECT * FROM c") == [(1, None), (2, "friends"), (3, "public"), (4, "public")]
+    assert sqlite_prove(case.request())["proven"]
+    run(case.scratch, "UPDATE c SET who = 'public' WHERE id = 1;")
+    assert not sqlite_prove(case.request())["proven"]
+
+
+def test_a_default_that_came_back_with_the_new_shape_stays(tmp_path: Path) -> None:
+    """Where the new shape holds the very value, the rollback may have copied what a person has set since."""
+    case = build_case(tmp_path)
+    change_before_incident(
+        case,
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, who TEXT DEFAULT 'public');",
+        "INSERT INTO c VALUES (1, NULL), (2, 'friends');",
+    )
+    run(
+        case.live, "ALTER TABLE c RENAME COLUMN who TO seen_by; UPDATE c SET seen_by = 'public' WHERE id = 1;"
+    )
+    run(case.scratch, "UPDATE c SET who = 'public' WHERE id = 1;")
+    sqlite_repair(case.request())
+    assert rows(case.scratch, "SELECT * FROM c") == [(1, "public"), (2, "friends")]
+
+
+STAMPED = "CREATE TABLE c (id INTEGER PRIMARY KEY, at TEXT DEFAULT CURRENT_TIMESTAMP, created_at TEXT);"
+MOMENT = "2025-11-27 03:00:00"
+
+
+def stamped_case(tmp_path: Path) -> Case:
+    """Make an incident in which a column was lost whose default is the time, and the rollback wrote the moment into it."""
+    case = build_case(tmp_path)
+    change_before_incident(
+        case,
+        STAMPED,
+        "INSERT INTO c VALUES (1, '2025-11-01 10:00:00', '2025-11-01'), (2, NULL, '2025-11-02'),"
+        " (3, '2099-01-01 00:00:00', '2025-11-02');",
+    )
+    run(case.live, "ALTER TABLE c DROP COLUMN at; INSERT INTO c VALUES (4, '2025-11-26 09:00:00');")
+    run(case.scratch, f"INSERT INTO c VALUES (4, NULL, '2025-11-26 09:00:00'); UPDATE c SET at = '{MOMENT}';")
+    return case
+
+
+def test_the_moment_of_the_rollback_is_no_value_of_its_own(tmp_path: Path) -> None:
+    """Where the lost column's default is the time, all rows have the rollback's: the backup's times are put back."""
+    case = stamped_case(tmp_path)
+    sqlite_repair(case.request())
+    assert rows(case.scratch, "SELECT id, at FROM c") == [
+        (1, "2025-11-01 10:00:00"),
+        (2, None),
+        (3, "2099-01-01 00:00:00"),
+        (4, MOMENT),
+    ]
+    proof = sqlite_prove(case.request())
+    assert (proof["proven"], proof["reasons"]) == (True, [])
+    run(case.scratch, "UPDATE c SET at = '2025-11-20 00:00:00' WHERE id = 1;")
+    assert not sqlite_prove(case.request())["proven"]
+
+
+def test_a_time_that_stands_in_the_new_shape_is_not_taken_for_the_moment(tmp_path: Path) -> None:
+    """A person may have set it there since, and the rollback have copied it back: it stays, and counts as newer."""
+    case = stamped_case(tmp_path)
+    run(case.live, f"CREATE TABLE shown (c_id INTEGER, at TEXT); INSERT INTO shown VALUES (1, '{MOMENT}');")
+    sqlite_repair(case.request())
+    assert value(case.scratch, "SELECT at FROM c WHERE id = 1") == MOMENT
+
+
+def test_a_time_that_is_not_later_than_the_rows_is_not_taken_for_the_moment(tmp_path: Path) -> None:
+    """A rollback is later than all that was written: another time is left, and the repair is not proven."""
+    case = stamped_case(tmp_path)
+    for path in (case.live, case.scratch):
+        run(path, f"UPDATE c SET created_at = '{MOMENT}' WHERE id = 4;")
+    sqlite_repair(case.request())
+    assert value(case.scratch, "SELECT at FROM c WHERE id = 1") == MOMENT
+    assert not sqlite_prove(case.request())["proven"]
+
+
 def test_triggers_do_not_run_and_are_kept(case: Case) -> None:
     """A trigger that would stamp or copy rows does not run during the repair, and is there afterwards."""
     change_before_incident(
