@@ -118,8 +118,9 @@ class Shop:
     def twin(self) -> str:
         """Make a scratch database with the live one's content, faster than Backout does, and return its name."""
         name = self.scratch()
+        quickly = " STRATEGY = FILE_COPY" if self.server.major >= 15 else ""
         self.server.superuser.run(
-            f'CREATE DATABASE "{name}" TEMPLATE "{self.name}" OWNER "{self.login.username}" STRATEGY = FILE_COPY'
+            f'CREATE DATABASE "{name}" TEMPLATE "{self.name}" OWNER "{self.login.username}"{quickly}'
         )
         return name
 

@@ -48,6 +48,11 @@ class PostgresServer:
         return "pgsql"
 
     @property
+    def major(self) -> int:
+        """Return its major version: 15."""
+        return int(self.version.split(".")[0])
+
+    @property
     def superuser(self) -> Login:
         """Return the superuser's way in."""
         return _superuser(self.bin, self.socket, self.port)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import platform
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Dict
 
@@ -21,6 +22,10 @@ from adapters.host_reader.server.access import workspace_folder
 from adapters.host_reader.server.port import ServerTable
 from adapters.host_reader.sqlite_request import Answer, Request, number
 
+# Before 15 a separate process writes the counters to a file, which a session takes for new while it is this old.
+# Source: the manual of 14, 28.2.2, and PGSTAT_STAT_INTERVAL of its pgstat.c (500 ms).
+_COUNTERS_AT_ONCE = 15
+_COUNTERS_LATE_S = 0.6
 # Up to this size the content itself is the token: hashing it takes less than the pause between two samples.
 _SMALL_BYTES = 64 << 20
 
@@ -165,6 +170,8 @@ def sample(server: PostgresqlServer, database: str, request: Request) -> Answer:
     with server.session(database) as session:
         size = session.number(f"SELECT pg_database_size({literal(database)})")
         if size > number(request, "small_bytes", _SMALL_BYTES):
+            if server.major < _COUNTERS_AT_ONCE:
+                time.sleep(_COUNTERS_LATE_S)
             parts = [session.value(_COUNTERS), session.value(_SESSIONS)]
             token = hashlib.blake2b("|".join(map(str, parts)).encode("utf-8"), digest_size=16).hexdigest()
             return {"sample": token, "hot_journal": False}
