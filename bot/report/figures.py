@@ -20,7 +20,10 @@ class DownSpan:
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """When the turning points were; None where the timeline does not say. `downtime` sums all stretches."""
+    """When the turning points were; None where the timeline does not say. `downtime` sums all stretches.
+
+    `migrated_at` is when the code with the migration was deployed, after which it ran: when it ended no one has recorded.
+    """
 
     migrated_at: datetime | None
     detected_at: datetime | None
@@ -41,7 +44,7 @@ class Figures:
         return bool(self.down) and not self.down[-1].ended
 
     def since_migration(self, at: datetime | None) -> timedelta | None:
-        """Return the time from the migration's end to `at`; None where unknown or where the clocks contradict it."""
+        """Return the time from the deployment of the migration to `at`; None where unknown or where the clocks contradict it."""
         return _between(self.migrated_at, at)
 
     def since_detection(self, at: datetime | None) -> timedelta | None:

@@ -84,7 +84,7 @@ def _users(facts: Facts) -> Phrase:
 def _intervals(facts: Facts) -> tuple[tuple[str, Phrase], ...]:
     figures = facts.figures
     rows = (
-        ("Migration's end to detection", figures.since_migration(figures.detected_at)),
+        ("Deployment to detection", figures.since_migration(figures.detected_at)),
         ("Detection to freeze", figures.since_detection(figures.frozen_at)),
         ("Detection to cut-over", figures.since_detection(figures.cut_over_at)),
         ("Detection to back online", figures.since_detection(figures.reopened_at)),

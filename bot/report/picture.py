@@ -204,7 +204,7 @@ def _dots(facts: Facts, shown: tuple[Milestone, ...], scale: Scale) -> tuple[tup
 
 def _short(item: Milestone) -> str:
     if item.entry is None:
-        return "migration ended"
+        return "migration deployed"
     if item.label == "Freeze proven":
         return "freeze proven"
     kind = item.entry.kind

@@ -79,9 +79,12 @@ def _sha256(value: str | None) -> tuple[str | Code, ...]:
 
 
 def _age(facts: Facts, at: datetime) -> str:
-    """Return how old a backup was, against the migration where its time is known, else against detection."""
+    """Return how old a backup was, against the deployment of the migration where its time is known, else against detection."""
     figures = facts.figures
-    points = ((figures.migrated_at, "the migration ended"), (figures.detected_at, "the loss was found"))
+    points = (
+        (figures.migrated_at, "the migration was deployed"),
+        (figures.detected_at, "the loss was found"),
+    )
     known = next(((point, what) for point, what in points if point is not None), None)
     if known is None:
         return ""

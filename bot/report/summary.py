@@ -23,7 +23,7 @@ def tiles(facts: Facts) -> tuple[Tile, ...]:
             note="still down" if figures.is_down else _stretches(len(figures.down)),
             tone="bad" if figures.is_down else "neutral",
         ),
-        Tile(label="Until it was noticed", value=duration_words(seen), note="from the migration's end"),
+        Tile(label="Until it was noticed", value=duration_words(seen), note="from the deployment"),
         Tile(
             label="Taken by the migration",
             value=_amount(loss.rows_lost, loss.values_lost),
@@ -86,7 +86,7 @@ def _damage(facts: Facts) -> Phrase:
     known = ((facts.loss.rows_lost, "row"), (facts.loss.values_lost, "value"))
     amount = listed([counted(number, noun) for number, noun in known if number]) or "data"
     seen = facts.figures.since_migration(facts.figures.detected_at)
-    later = f", noticed {duration_words(seen)} later" if seen is not None else ""
+    later = f", noticed {duration_words(seen)} after its deployment" if seen is not None else ""
     return phrase("The migration ", name, " on ", Code(facts.site), f" took {amount}{later}.")
 
 

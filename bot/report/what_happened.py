@@ -18,13 +18,13 @@ def what_happened(facts: Facts) -> Section:
 def _story(facts: Facts) -> Phrase:
     figures, zone = facts.figures, facts.zone
     ran = (
-        f" ended at {zone.stamp(figures.migrated_at)}."
+        f" ran once its code was deployed at {zone.stamp(figures.migrated_at)}."
         if figures.migrated_at
         else " ran at a time not recorded."
     )
     found = f" The incident was opened at {zone.stamp(figures.detected_at)}"
     seen = figures.since_migration(figures.detected_at)
-    later = f", {duration_words(seen)} after the migration." if seen is not None else "."
+    later = f", {duration_words(seen)} after the deployment." if seen is not None else "."
     return phrase(
         "The migration ", _migration(facts), " on ", Code(facts.site), ran, found, later, _verdict(facts)
     )
@@ -60,7 +60,7 @@ def _rows(facts: Facts) -> tuple[tuple[str, Phrase], ...]:
         ("Incident", _known(read(opened).text("title") or (opened.text.strip() if opened else None))),
         ("Site", phrase(Code(facts.site))),
         ("Migration", _migration(facts)),
-        ("Migration ended", phrase(facts.zone.stamp(figures.migrated_at))),
+        ("Migration deployed", phrase(facts.zone.stamp(figures.migrated_at))),
         (
             "Discovered",
             phrase(facts.zone.stamp(figures.detected_at), f" by {person_of(opened)}" if opened else None),

@@ -62,7 +62,7 @@ def test_what_is_known_is_said():
     for fact in (
         f"`{BACKUP}`",
         SHA,
-        "3 min before the migration ended",
+        "3 min before the migration was deployed",
         f"`{SAFETY}`",
         "Ana Ruiz at 14:28:18; Mira Lindqvist at 14:29:00",
         f"`{GOOD_COMMIT}`",
@@ -128,7 +128,7 @@ def test_users_that_were_counted_are_told_as_counted() -> None:
 def test_the_summary_counts_what_was_taken_and_what_is_gone():
     """The first paragraph alone tells a reader how bad it was and how it ended."""
     first = _markdown(story()).split("\n\n")[1]
-    assert "took 1,204 rows and 38,204 values, noticed 12 min 24 s later" in first
+    assert "took 1,204 rows and 38,204 values, noticed 12 min 24 s after its deployment" in first
     assert "1,204 rows and 38,192 values were brought back" in first
     assert "lost for good: 12 values" in first
 
