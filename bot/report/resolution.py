@@ -136,7 +136,9 @@ def _cut_over(facts: Facts) -> Phrase:
     entry = facts.recovery.cut_over
     if entry is None:
         return phrase("undone" if facts.recovery.undone else "none")
-    return phrase(facts.zone.when(entry.at), f", took {seconds_words(read(entry).number('duration_s'))}")
+    took = read(entry).number("duration_s")
+    checked = ", its checks included" if took is not None else ""
+    return phrase(facts.zone.when(entry.at), f", took {seconds_words(took)}{checked}")
 
 
 def _undo(facts: Facts) -> Phrase:

@@ -284,7 +284,7 @@ def _intent(plan: Plan) -> Telling:
 
 
 def _done(plan: Plan, made: CutoverMade | None, now: str) -> Telling:
-    took = f" in {made.duration_s:.2f} s" if made else ""
+    took = f" in {made.duration_s:.2f} s, its checks included" if made else ""
     notes = made.notes if made else ()
     text = f"Restored{took}: production now holds exactly the rehearsed copy. To go back: /restore undo"
     data = {
