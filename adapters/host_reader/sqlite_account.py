@@ -93,10 +93,10 @@ class KeyedAccount:
     def _given_value(self, name: str) -> Any:
         """Return what the rows there were, were given when the rollback added the column again, None where unknown."""
         column = self._copy.column(name)
+        if column is not None and column.is_stamped:
+            return self._moment(quoted(name))
         if column is None or column.default is None:
             return None if column is None else column.given
-        if column.is_stamped:
-            return self._moment(quoted(name))
         return self._books.connection.execute(f"SELECT {column.default}").fetchone()[0]
 
     def _moment(self, name: str) -> Any:

@@ -51,7 +51,7 @@ def _from_base(column: Column, row: str, scratch: Table) -> str:
     if not column.is_stamped:
         return value
     newest = f"(SELECT max({quoted(column.name)}) FROM {at('main', scratch.name)})"
-    return f"coalesce({value}, {newest}, {column.default})"
+    return f"coalesce({value}, {newest}, CURRENT_TIMESTAMP)"
 
 
 def _base_row(base: Optional[Table], live: Table, key: List[str]) -> str:

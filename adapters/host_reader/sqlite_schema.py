@@ -14,8 +14,10 @@ from adapters.host_reader.sqlite_open import quoted
 _CHANGING_TIMES = {"updated_at", "deleted_at"}
 # White space outside quotes; quoted parts are matched first so that they stay as they are.
 _QUOTED_OR_SPACE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|(\s+)")
-# In the image of a server's database it stands in a column's type, with the value in hexadecimal digits of its UTF-8.
+# In the image of a server's database these stand in a column's type: what it is given where it is added, with the value in
+# hexadecimal digits of its UTF-8, and that its default is the time. A default there would let salvage make up values.
 GIVEN = "GIVEN_"
+STAMPED = "STAMPED"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Column:
     @property
     def is_stamped(self) -> bool:
         """Return whether its default is the time at which a row is written."""
-        return self.default is not None and self.default.strip("() ").upper() == "CURRENT_TIMESTAMP"
+        told = self.default or ""
+        return told.strip("() ").upper() == "CURRENT_TIMESTAMP" or self.type.endswith(STAMPED)
 
     @property
     def affinity(self) -> str:

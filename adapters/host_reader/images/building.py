@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterable, List, Sequence, Set, Tuple
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.server.port import Row, ServerColumn, ServerKey, ServerSchema, ServerTable
 from adapters.host_reader.sqlite_open import quoted, text_literal
-from adapters.host_reader.sqlite_schema import GIVEN
+from adapters.host_reader.sqlite_schema import GIVEN, STAMPED
 
 # After so many rows progress is told and the free space looked at.
 _ROWS_BETWEEN = 5_000
@@ -93,12 +93,12 @@ def _column(table: ServerTable, column: ServerColumn) -> str:
 
 
 def _given(column: ServerColumn) -> str:
+    if column.stamped:
+        return f" {STAMPED}"
     return "" if column.given is None else f" {GIVEN}{column.given.encode().hex()}"
 
 
 def _default(column: ServerColumn) -> str:
-    if column.stamped:
-        return " DEFAULT CURRENT_TIMESTAMP"
     if column.default is None or column.kind == "binary":
         return ""
     if column.kind == "integer":
