@@ -142,7 +142,11 @@ def fill_columns(
     """
     done: Dict[str, Any] = {"filled": {}, "asked": {}}
     lost = lost_columns(bench, base, scratch)
-    wanted = [name for name in columns if name in lost or _has_values(bench, base, name)]
+    wanted = [
+        name
+        for name in columns
+        if _has_values(bench, base, name) or (name in lost and _hides_null(scratch.column(name)))
+    ]
     if not wanted:
         return done
     key = matching_key(bench.connection, "base", base, "main", scratch)
@@ -183,6 +187,11 @@ def fill_columns(
 def mapped_row(alias: str, key: List[str]) -> str:
     """Return the condition that a row `m` of a mapping's temporary table is for this row and clear."""
     return all_of([f"m.k{place} = {alias}.{quoted(name)}" for place, name in enumerate(key)] + ["m.n = 1"])
+
+
+def _hides_null(column: Optional[Column]) -> bool:
+    """Return whether a row that had no value may have been given one when the column was added again."""
+    return column is not None and not column.notnull and (column.default is not None or column.is_stamped)
 
 
 def _has_values(bench: Bench, base: Table, name: str) -> bool:

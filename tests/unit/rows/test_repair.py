@@ -264,6 +264,17 @@ def test_no_value_is_none_again_where_the_rollback_gave_the_default(tmp_path: Pa
     assert not sqlite_prove(case.request())["proven"]
 
 
+def test_a_column_without_any_value_needs_no_key(tmp_path: Path) -> None:
+    """Equal rows of a table without a key stand in no one's way where the lost column held nothing."""
+    case = build_case(tmp_path)
+    change_before_incident(
+        case, "CREATE TABLE c (id INTEGER, note TEXT);", "INSERT INTO c (id) VALUES (1), (1);"
+    )
+    run(case.live, "ALTER TABLE c DROP COLUMN note;")
+    sqlite_repair(case.request())
+    assert sqlite_prove(case.request())["proven"]
+
+
 def test_a_default_that_came_back_with_the_new_shape_stays(tmp_path: Path) -> None:
     """Where the new shape holds the very value, the rollback may have copied what a person has set since."""
     case = build_case(tmp_path)
