@@ -59,6 +59,13 @@ class Pace:
     abort_limit: timedelta = timedelta(seconds=120)
 
 
+def _raising(error: Exception) -> Body:
+    async def told(_: Transaction) -> None:
+        raise error
+
+    return told
+
+
 class OperationContext:
     """One claim of one operation. All writes prove first that the claim still holds.
 
@@ -148,14 +155,15 @@ class OperationContext:
         *Raises* LeaseLostError when the claim is gone.
         """
         async with self._writing:
-            while True:
-                try:
-                    return await self._transact(body)
-                except StoreUnavailableError as error:
-                    log.warning(
-                        "store unavailable, trying again", operation=self.operation.id, error=str(error)
-                    )
-                    await asyncio.sleep(self.pace.poll.total_seconds())
+            return await self._transact_once_reached(body)
+
+    async def _transact_once_reached(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await self._transact(body)
+            except StoreUnavailableError as error:
+                log.warning("store unavailable, trying again", operation=self.operation.id, error=str(error))
+                await asyncio.sleep(self.pace.poll.total_seconds())
 
     async def _transact(self, body: Callable[[Transaction], Awaitable[T]]) -> T:
         """Write what is due and `body` in one transaction; what is due stays due when `body` or the commit fails."""
@@ -182,18 +190,16 @@ class OperationContext:
 
     async def _write_due(self) -> None:
         while self._due:
-            await self.write(nothing_more)
+            async with self._writing:
+                try:
+                    await self._transact_once_reached(nothing_more)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the next write tells it
+                    # Before the lock is given up: the next write may be waiting for it, and must not be done.
+                    self._due.insert(0, _raising(error))
+                    return
 
-    def _written(self, writer: asyncio.Task[None]) -> None:
+    def _written(self, _: asyncio.Task[None]) -> None:
         self._writer = None
-        if writer.cancelled() or writer.exception() is None:
-            return
-        fault = cast("Exception", writer.exception())
-
-        async def told(_: Transaction) -> None:
-            raise fault
-
-        self._due.append(told)
 
     async def prove(self) -> None:
         """Return when this claim still holds and the operation runs. *Raises* LeaseLostError otherwise; reads only."""

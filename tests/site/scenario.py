@@ -237,6 +237,7 @@ class Stages:
             scene.bot.start()
             try:
                 play_on(scene.player())
+                scene.at_rest()
             finally:
                 scene.bot.stop()
             self._save(stage)

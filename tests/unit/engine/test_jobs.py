@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -121,7 +120,7 @@ async def test_a_lost_link_is_looked_through(scene: Scene, host: AnsweringHost) 
     await scene.until_seen(lambda: launched(scene))
     host.link.reachable = False
     host.link.drop()
-    await asyncio.sleep(0.3)
+    await scene.until_seen(lambda: scene.entries(Kind.STEP_UNKNOWN))
     host.link.reachable = True
     assert (await scene.ended("op")).state is OperationState.DONE
     assert log_of(host) == ["launched"]

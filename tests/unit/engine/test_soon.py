@@ -82,7 +82,8 @@ async def test_it_outlives_a_write_that_is_refused(scene: Scene) -> None:
     assert await notes(scene) == ["a"]
 
 
-async def test_its_own_fault_is_told(scene: Scene) -> None:
+@pytest.mark.parametrize("looks", [0, 1, 50])
+async def test_its_own_fault_is_told(scene: Scene, looks: int) -> None:
     """What cannot be written soon makes the operation fail at its next write, and spoils no write after that."""
 
     async def handler(ctx: OperationContext) -> None:
@@ -90,7 +91,8 @@ async def test_its_own_fault_is_told(scene: Scene) -> None:
             raise FailedError("this cannot be written")
 
         ctx.write_soon(broken)
-        await asyncio.sleep(0.05)
+        for _ in range(looks):  # the next write comes before it is tried, while it is, or afterwards
+            await asyncio.sleep(0 if looks == 1 else 0.002)
         await ctx.write(noting(ctx, "after"))
 
     await scene.engine({"work": handler})
