@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 from adapters.host_reader.answers import Refusal
 from adapters.host_reader.sqlite_given import given_value, is_in_new_shape, unset
@@ -131,12 +131,37 @@ def lost_columns(bench: Bench, base: Table, scratch: Table) -> List[str]:
     return [] if live is None else [name for name in base.common(scratch) if not live.column(name)]
 
 
+def untouched_columns(bench: Bench) -> Set[str]:
+    """Return the lost columns, as "table.column", that hold nothing but what they were given: no value was moved back.
+
+    To be asked before anything is put into them; reads only.
+    """
+    found = set()
+    for base in bench.schemas["base"].without(sorted(bench.aside)):
+        scratch = bench.table("main", base.name)
+        for name in lost_columns(bench, base, scratch) if scratch else []:
+            column = scratch.column(name) if scratch else None
+            given = given_value(bench, base, scratch, column) if scratch and column else None
+            value = quoted(name)
+            if given is not None and not bench.count(
+                f"SELECT EXISTS (SELECT 1 FROM {at('main', base.name)} WHERE {value} IS NOT NULL AND {value} IS NOT {given})"
+            ):
+                found.add(f"{base.name}.{name}".lower())
+    return found
+
+
 def fill_columns(
-    bench: Bench, base: Table, scratch: Table, columns: List[str], mapped: Dict[str, str]
+    bench: Bench,
+    base: Table,
+    scratch: Table,
+    columns: List[str],
+    mapped: Dict[str, str],
+    untouched: Set[str],
 ) -> Dict[str, Any]:
     """Fill values from the backup where scratch has none, in rows that are the same thing; return counts.
 
-    A lost column whose default stands where the backup has NULL is NULL again, unless the value may have been moved back.
+    A lost column whose default stands where the backup has NULL is NULL again, unless the value may have been moved back:
+    it was not in one of the `untouched` columns, nor where the new shape does not hold it.
     `mapped` names for a "table.column" the temporary table of rows whose newer value came by a mapping.
     Rows of one key that are another thing now are not filled but listed under `asked`. *Changes*: scratch.
     """
@@ -167,7 +192,8 @@ def fill_columns(
             f"UPDATE {at('main', scratch.name)} AS s SET {quoted(name)} = (SELECT b.{quoted(name)} {row})"
             f" WHERE {free} AND EXISTS (SELECT 1 {row} AND {same} AND {worth})"
         )
-        if given is not None and not column.notnull and not is_in_new_shape(bench, given):
+        moved_back = full.lower() not in untouched and given is not None and is_in_new_shape(bench, given)
+        if given is not None and not column.notnull and not moved_back:
             empty = f"{free} AND s.{quoted(name)} IS NOT NULL"
             bench.change(
                 f"UPDATE {at('main', scratch.name)} AS s SET {quoted(name)} = NULL"

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
 from adapters.host_reader.answers import Refusal, progress
-from adapters.host_reader.sqlite_fills import fill_columns, lost_columns, put_back_rows, put_back_values
+from adapters.host_reader.sqlite_fills import (
+    fill_columns,
+    lost_columns,
+    put_back_rows,
+    put_back_values,
+    untouched_columns,
+)
 from adapters.host_reader.sqlite_lists import KeyLists
 from adapters.host_reader.sqlite_mappings import apply_mappings, read_mappings, unmapped_values
 from adapters.host_reader.sqlite_orphans import violation_counts
@@ -51,11 +57,12 @@ def _repair(connection: sqlite3.Connection, request: Request) -> Answer:
     decisions, rules = mapping(request, "decisions"), read_mappings(request, bench.schemas["live"])
     for name in runtime:
         take_over_table(bench, "live", name)
+    untouched = untouched_columns(bench)
     answer = _from_live(bench)
     progress("repairing", 1, 4, "parts")
     mapped = apply_mappings(bench, rules)
     progress("repairing", 2, 4, "parts")
-    answer.update(_lost_columns(bench, decisions, mapped["tables"]))
+    answer.update(_lost_columns(bench, decisions, mapped["tables"], untouched))
     answer["mapped"] = mapped["mapped"]
     answer["asked"].update(mapped["asked"])
     progress("repairing", 3, 4, "parts")
@@ -86,7 +93,9 @@ def _from_live(bench: Bench) -> Dict[str, Any]:
     return answer
 
 
-def _lost_columns(bench: Bench, decisions: Dict[str, Any], mapped: Dict[str, str]) -> Dict[str, Any]:
+def _lost_columns(
+    bench: Bench, decisions: Dict[str, Any], mapped: Dict[str, str], untouched: Set[str]
+) -> Dict[str, Any]:
     answer: Dict[str, Any] = {"filled": {}, "asked": {}}
     for base in bench.schemas["base"].without(sorted(bench.aside)):
         scratch = bench.table("main", base.name)
@@ -98,7 +107,7 @@ def _lost_columns(bench: Bench, decisions: Dict[str, Any], mapped: Dict[str, str
             for name in base.common(scratch)
             if name not in lost and decisions.get(f"{base.name}.{name}") == RESTORE
         ]
-        done = fill_columns(bench, base, scratch, lost + cleared, mapped)
+        done = fill_columns(bench, base, scratch, lost + cleared, mapped, untouched)
         answer["filled"].update(done["filled"])
         answer["asked"].update(done["asked"])
     return answer

@@ -264,6 +264,30 @@ def test_no_value_is_none_again_where_the_rollback_gave_the_default(tmp_path: Pa
     assert not sqlite_prove(case.request())["proven"]
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_no_value_is_none_again_though_the_new_table_has_the_same_default(
+    tmp_path: Path, mapped: bool
+) -> None:
+    """Where the rollback moved nothing back, the default in the new shape says nothing of the old rows."""
+    case = build_case(tmp_path)
+    change_before_incident(
+        case,
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, who TEXT DEFAULT 'public');",
+        "INSERT INTO c VALUES (1, NULL), (2, 'friends'), (3, NULL);",
+    )
+    run(
+        case.live,
+        "ALTER TABLE c DROP COLUMN who; CREATE TABLE d (c_id INTEGER PRIMARY KEY, who TEXT DEFAULT 'public');",
+        "INSERT INTO d (c_id, who) VALUES (2, 'public'), (3, 'family');",
+    )
+    run(case.scratch, "UPDATE c SET who = 'public';")
+    rule = {"from_table": "d", "target_table": "c", "join": {"id": "c_id"}, "columns": {"who": "who"}}
+    request = case.request(mappings=[rule]) if mapped else case.request()
+    sqlite_repair(request)
+    newer = [(2, "public"), (3, "family")] if mapped else [(2, "friends"), (3, None)]
+    assert rows(case.scratch, "SELECT * FROM c") == [(1, None), *newer]
+
+
 def test_a_column_without_any_value_needs_no_key(tmp_path: Path) -> None:
     """Equal rows of a table without a key stand in no one's way where the lost column held nothing."""
     case = build_case(tmp_path)
