@@ -139,14 +139,17 @@ def untouched_columns(bench: Bench) -> Set[str]:
     found = set()
     for base in bench.schemas["base"].without(sorted(bench.aside)):
         scratch = bench.table("main", base.name)
-        for name in lost_columns(bench, base, scratch) if scratch else []:
-            column = scratch.column(name) if scratch else None
-            given = given_value(bench, base, scratch, column) if scratch and column else None
-            value = quoted(name)
-            if given is not None and not bench.count(
-                f"SELECT EXISTS (SELECT 1 FROM {at('main', base.name)} WHERE {value} IS NOT NULL AND {value} IS NOT {given})"
-            ):
-                found.add(f"{base.name}.{name}".lower())
+        if scratch is None:
+            continue
+        lost = {name.lower() for name in lost_columns(bench, base, scratch)}
+        for column in scratch.columns:
+            given = given_value(bench, base, scratch, column) if column.name.lower() in lost else None
+            if given is None:
+                continue
+            value = quoted(column.name)
+            others = f"{value} IS NOT NULL AND {value} IS NOT {given}"
+            if not bench.count(f"SELECT EXISTS (SELECT 1 FROM {at('main', scratch.name)} WHERE {others})"):
+                found.add(f"{scratch.name}.{column.name}".lower())
     return found
 
 
@@ -160,8 +163,8 @@ def fill_columns(
 ) -> Dict[str, Any]:
     """Fill values from the backup where scratch has none, in rows that are the same thing; return counts.
 
-    A lost column whose default stands where the backup has NULL is NULL again, unless the value may have been moved back:
-    it was not in one of the `untouched` columns, nor where the new shape does not hold it.
+    A lost column whose default stands where the backup has NULL is NULL again, unless the rollback may have moved it back:
+    the column is none of the `untouched` ones, and the new shape holds that value.
     `mapped` names for a "table.column" the temporary table of rows whose newer value came by a mapping.
     Rows of one key that are another thing now are not filled but listed under `asked`. *Changes*: scratch.
     """

@@ -18,7 +18,7 @@ def what_happened(facts: Facts) -> Section:
 def _story(facts: Facts) -> Phrase:
     figures, zone = facts.figures, facts.zone
     ran = (
-        f" ran once its code was deployed at {zone.stamp(figures.migrated_at)}."
+        f" was deployed at {zone.stamp(figures.migrated_at)}."
         if figures.migrated_at
         else " ran at a time not recorded."
     )
