@@ -360,10 +360,10 @@ class StoreContract:
     async def test_a_claim_is_exclusive_until_it_lapses(self, store: Store) -> None:
         """A claimed operation is nobody else's until its lease has lapsed; the next claim has the next fence."""
         await add(store, "op-1")
-        first = await claim(store, "one", lease=timedelta(seconds=0.2))
+        first = await claim(store, "one", lease=timedelta(seconds=2))
         assert [(one.fence, one.owner) for one in first] == [(1, "one")]
         assert await claim(store, "two") == []
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(2.1)
         assert await claim(store, "two", exclude=("op-1",)) == []
         assert [one.fence for one in await claim(store, "two")] == [2]
         with pytest.raises(LeaseLostError):
